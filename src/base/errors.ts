@@ -1,0 +1,88 @@
+/**
+ * The one error class of the farm. Expected outcomes are data; what is thrown is a fault, and a fault
+ * names its input, its reason and the next step for the person who reads it.
+ */
+
+/** Codes whose fault lies with what was typed or given: exit code 2. */
+const INPUT_CODES = [
+  "usage",
+  "configuration-file",
+  "unknown-configuration",
+  "unknown-project",
+  "unknown-version",
+  "no-distribution",
+  "not-a-project",
+  "bad-archive",
+  "bad-requirement",
+  "address-refused",
+  "unknown-image",
+  "unknown-attempt",
+  "output-file",
+] as const;
+
+/** Codes whose fault lies with the farm, its host or its upstream: exit code 3. */
+const FARM_CODES = [
+  "needs-root",
+  "host-lacks",
+  "no-network",
+  "upstream",
+  "upstream-hash",
+  "disk-full",
+  "image-build",
+  "image-bad",
+  "machine-start",
+  "agent-lost",
+  "channel",
+  "launcher",
+  "store",
+  "bucket",
+  "isolation",
+  "deadline",
+  "internal",
+] as const;
+
+export type InputErrorCode = (typeof INPUT_CODES)[number];
+export type FarmErrorCode = (typeof FARM_CODES)[number];
+export type ErrorCode = InputErrorCode | FarmErrorCode;
+
+const inputCodes: ReadonlySet<string> = new Set(INPUT_CODES);
+
+export interface ErrorDetails {
+  /** What was given: a name, a path, a flag. */
+  readonly input?: string;
+  /** What to do next, as a sentence for a person. */
+  readonly nextStep?: string;
+  readonly cause?: unknown;
+}
+
+export class CreameryError extends Error {
+  readonly code: ErrorCode;
+  readonly input: string | undefined;
+  readonly nextStep: string | undefined;
+
+  /** @param reason why it failed, one line, without the next step. */
+  constructor(code: ErrorCode, reason: string, details: ErrorDetails = {}) {
+    super(reason, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "CreameryError";
+    this.code = code;
+    this.input = details.input;
+    this.nextStep = details.nextStep;
+  }
+
+  /** 2 for bad usage or input, 3 for the farm's own fault. */
+  get exitCode(): 2 | 3 {
+    return inputCodes.has(this.code) ? 2 : 3;
+  }
+
+  /** One line: input, reason, next step. */
+  get line(): string {
+    const input = this.input === undefined || this.message.includes(this.input) ? "" : `${this.input}: `;
+    const next = this.nextStep === undefined ? "" : `; ${this.nextStep}`;
+    return `${input}${this.message}${next}`;
+  }
+}
+
+/** The message of anything thrown, for the end of a sentence. */
+export function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

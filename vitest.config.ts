@@ -1,0 +1,25 @@
+import { defineConfig } from "vitest/config";
+
+// `unit` needs nothing but Node and Python; `guest` needs root, a built image and the gVisor binary.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"],
+          exclude: ["**/*.guest.test.ts"],
+        },
+      },
+      {
+        test: {
+          name: "guest",
+          include: ["src/**/*.guest.test.ts", "test/guest/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
