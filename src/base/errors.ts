@@ -38,6 +38,7 @@ const FARM_CODES = [
   "bucket",
   "isolation",
   "deadline",
+  "interrupted",
   "internal",
 ] as const;
 
