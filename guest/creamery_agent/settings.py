@@ -1,0 +1,9 @@
+"""Where things are; tests outside of a guest put them elsewhere."""
+
+import os
+
+# Everything that would touch a whole system (its resolver, all processes of a user) is done by a guest's init only.
+IN_GUEST = os.getpid() == 1
+INDEX_SOCKET = os.environ.get("CREAMERY_INDEX_SOCKET", "/run/creamery/index.sock")
+INDEX_PORT = int(os.environ.get("CREAMERY_INDEX_PORT", "8099"))
+EVENT_DIRECTORY = os.environ.get("CREAMERY_EVENT_DIRECTORY", "/run/creamery-job")
