@@ -6,9 +6,9 @@ export interface Installer {
   readonly name: "uv" | "pip";
   createEnvironment(): readonly string[];
   /** A release by name and version; `wheelOnly` forbids building it, dependencies are free. */
-  installRelease(project: string, version: string, wheelOnly: boolean): readonly string[];
+  installRelease(project: string, version: string, extras: readonly string[], wheelOnly: boolean): readonly string[];
   /** Wheels by path, their dependencies from the index. */
-  installWheels(paths: readonly string[]): readonly string[];
+  installWheels(paths: readonly string[], extras: readonly string[]): readonly string[];
   /** Requirements; what `keep` pins (`name==version` of the release under test) may not be moved by them. */
   installRequirements(requirements: readonly string[], keep: readonly string[]): readonly string[];
   /** Builds a wheel from an unpacked tree or an sdist into GUEST.wheels. */
@@ -23,19 +23,23 @@ export function installerFor(interpreter: Interpreter, wheelDir: string): Instal
   return interpreter.uv ? uvInstaller(interpreter) : pipInstaller(interpreter, wheelDir);
 }
 
+function withExtras(extras: readonly string[]): string {
+  return extras.length === 0 ? "" : `[${extras.join(",")}]`;
+}
+
 function uvInstaller(interpreter: Interpreter): Installer {
   const install = ["uv", "pip", "install", "--python", GUEST.venvPython];
   return {
     name: "uv",
     createEnvironment: () => ["uv", "venv", "--quiet", "--python", interpreter.executable, GUEST.venv],
-    installRelease: (project, version, wheelOnly) => [
+    installRelease: (project, version, extras, wheelOnly) => [
       ...install,
       ...(wheelOnly ? ["--only-binary", project] : []),
       "--prerelease",
       "if-necessary-or-explicit",
-      `${project}==${version}`,
+      `${project}${withExtras(extras)}==${version}`,
     ],
-    installWheels: (paths) => [...install, ...paths],
+    installWheels: (paths, extras) => [...install, ...paths.map((path) => `${path}${withExtras(extras)}`)],
     installRequirements: (requirements, keep) => [...install, ...requirements, ...keep],
     buildWheel: (path) => ["uv", "build", "--wheel", "--python", GUEST.venvPython, "--out-dir", GUEST.wheels, path],
     check: () => ["uv", "pip", "check", "--python", GUEST.venvPython],
@@ -57,13 +61,13 @@ function pipInstaller(interpreter: Interpreter, wheelDir: string): Installer {
       interpreter.executable,
       GUEST.venv,
     ],
-    installRelease: (project, version, wheelOnly) => [
+    installRelease: (project, version, extras, wheelOnly) => [
       ...pip,
       "install",
       ...(wheelOnly ? ["--only-binary", project] : []),
-      `${project}==${version}`,
+      `${project}${withExtras(extras)}==${version}`,
     ],
-    installWheels: (paths) => [...pip, "install", ...paths],
+    installWheels: (paths, extras) => [...pip, "install", ...paths.map((path) => `${path}${withExtras(extras)}`)],
     installRequirements: (requirements, keep) => [...pip, "install", ...requirements, ...keep],
     buildWheel: (path) => [...pip, "wheel", "--no-deps", "--wheel-dir", GUEST.wheels, path],
     check: () => [...pip, "check"],
