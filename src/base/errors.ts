@@ -87,3 +87,10 @@ export class CreameryError extends Error {
 export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+const farmCodes: ReadonlySet<string> = new Set(FARM_CODES);
+
+/** Whether a word that came over a channel is one of the table's codes. */
+export function isErrorCode(word: string): word is ErrorCode {
+  return inputCodes.has(word) || farmCodes.has(word);
+}

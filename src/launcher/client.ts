@@ -1,0 +1,155 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { CreameryError, isErrorCode } from "../base/errors.ts";
+import {
+  fromLauncherSchema,
+  replySchemas,
+  type LauncherReply,
+  type LauncherRequest,
+} from "./protocol.ts";
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal;
+  /** Until the answer, ms. */
+  readonly deadlineMs?: number;
+  readonly onProgress?: (event: unknown) => void;
+}
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+  onProgress: ((event: unknown) => void) | undefined;
+}
+
+const DEADLINE_MS = 30_000;
+
+/** The unprivileged end of the channel to the launcher: one for a process (`launcher()`). */
+export class LauncherClient {
+  /** `<run>/<session>`, where the launcher keeps what belongs to this command. */
+  readonly sessionDirectory: string;
+  readonly #pending = new Map<number, Pending>();
+  readonly #ended = new Map<string, (detail: string) => void>();
+  readonly #send: (message: object) => void;
+  #nextId = 1;
+
+  constructor(sessionDirectory: string, send: (message: object) => void) {
+    this.sessionDirectory = sessionDirectory;
+    this.#send = send;
+  }
+
+  /** A file of this name in the exchange directory is what file requests read and write. */
+  exchangePath(name: string): string {
+    return join(this.sessionDirectory, "exchange", name);
+  }
+
+  /**
+   * Asks, and waits for the answer.
+   * @throws CreameryError as the launcher says, `deadline`, or `signal`'s reason.
+   */
+  async request<Kind extends LauncherRequest["kind"]>(
+    request: Extract<LauncherRequest, { kind: Kind }>,
+    options?: RequestOptions,
+  ): Promise<LauncherReply<Kind>>;
+  async request(request: LauncherRequest, options: RequestOptions = {}): Promise<unknown> {
+    const { signal, deadlineMs = DEADLINE_MS, onProgress } = options;
+    signal?.throwIfAborted();
+    const id = this.#nextId++;
+    const answer = Promise.withResolvers<unknown>();
+    this.#pending.set(id, { resolve: answer.resolve, reject: answer.reject, onProgress });
+    this.#hold();
+    const abort = () => this.#send({ id, abort: true });
+    signal?.addEventListener("abort", abort, { once: true });
+    const timer = setTimeout(() => {
+      abort();
+      answer.reject(
+        new CreameryError(
+          "deadline",
+          `the launcher did not answer ${request.kind} in ${deadlineMs} ms`,
+        ),
+      );
+    }, deadlineMs);
+    try {
+      this.#send({ id, request });
+      return replySchemas[request.kind].parse(await answer.promise);
+    } catch (thrown) {
+      // An aborted request is answered once what it left is removed; who aborted wants to hear his own reason.
+      signal?.throwIfAborted();
+      throw thrown;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      this.#pending.delete(id);
+      this.#hold();
+    }
+  }
+
+  /** Calls back once when the guest's runtime ends, with what it said last. */
+  onGuestEnded(guestId: string, callback: (detail: string) => void): void {
+    this.#ended.set(guestId, callback);
+  }
+
+  forgetGuest(guestId: string): void {
+    this.#ended.delete(guestId);
+  }
+
+  /** Removes a file from the exchange directory. */
+  async discard(name: string): Promise<void> {
+    await rm(this.exchangePath(name), { force: true });
+  }
+
+  receive(raw: unknown): void {
+    const message = fromLauncherSchema.parse(raw);
+    if ("ended" in message) {
+      this.#ended.get(message.ended)?.(message.detail);
+      this.#ended.delete(message.ended);
+      return;
+    }
+    const pending = this.#pending.get(message.id);
+    if (pending === undefined) return;
+    if ("progress" in message) pending.onProgress?.(message.progress);
+    else if ("error" in message) {
+      const { code, reason, input, nextStep } = message.error;
+      pending.reject(
+        new CreameryError(isErrorCode(code) ? code : "launcher", reason, {
+          ...(input === undefined ? {} : { input }),
+          ...(nextStep === undefined ? {} : { nextStep }),
+        }),
+      );
+    } else pending.resolve(message.value);
+  }
+
+  lose(): void {
+    for (const pending of this.#pending.values())
+      pending.reject(new CreameryError("launcher", "the launcher is gone"));
+    this.#pending.clear();
+  }
+
+  /** The channel keeps the process alive only while something is asked. */
+  #hold(): void {
+    if (this.#pending.size > 0) process.channel?.ref();
+    else process.channel?.unref();
+  }
+}
+
+let client: LauncherClient | undefined;
+
+/** This process's launcher. @throws CreameryError `launcher` when it was not started by one. */
+export function launcher(): LauncherClient {
+  if (client !== undefined) return client;
+  const session = process.env["CREAMERY_SESSION_DIR"];
+  if (process.send === undefined || session === undefined) {
+    throw new CreameryError("launcher", "this process was not started by the launcher", {
+      nextStep: "run ./creamery",
+    });
+  }
+  const made = new LauncherClient(session, (message) => {
+    if (process.connected) process.send?.(message);
+    else made.lose();
+  });
+  process.on("message", (raw) => made.receive(raw));
+  process.on("disconnect", () => made.lose());
+  process.channel?.unref();
+  client = made;
+  return made;
+}

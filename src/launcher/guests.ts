@@ -1,0 +1,307 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { rm, statfs } from "node:fs/promises";
+import { totalmem } from "node:os";
+import { join } from "node:path";
+
+import { CreameryError } from "../base/errors.ts";
+import { GuestCgroup } from "./cgroup.ts";
+import { FARM_UID, type Directories } from "./directories.ts";
+import { JOB_UID, ociConfiguration } from "./oci/bundle.ts";
+import type { Counters, Runtime, StartGuestRequest } from "./protocol.ts";
+import type { Session } from "./session.ts";
+
+/** Beyond any id a host gives to people; each guest has its own 65536 above it. */
+const FIRST_GUEST_UID = 2_000_000_000;
+const GUEST_UID_RANGES = 30_000;
+const WATCH_MS = 250;
+const GONE_MS = 10_000;
+const TRACE_BYTES = 64 * 1024 * 1024;
+const DETAIL_CHARS = 4000;
+/** Of a host's memory, for one guest: a bomb must not take the farm down before its own limit is met. */
+const MEMORY_SHARE = 0.8;
+/** gVisor needs several host threads and processes for one of the guest's; the guest's own limit is set inside. */
+const GVISOR_TASKS = { perProcess: 8, base: 512 };
+
+interface Prepared {
+  readonly id: string;
+  readonly runtime: Runtime;
+  readonly firstUid: number;
+  readonly directory: string;
+  readonly sockets: string;
+}
+
+interface Running {
+  readonly process: ChildProcess;
+  readonly cgroup: GuestCgroup;
+  readonly cpuSeconds: number;
+  readonly diskBytes: number;
+  readonly exited: Promise<unknown>;
+  detail: string;
+  scratch: string | undefined;
+  diskPeakBytes: number;
+  diskFull: boolean;
+}
+
+export interface GuestsOptions {
+  readonly session: Session;
+  readonly directories: Directories;
+  readonly env: NodeJS.ProcessEnv;
+  readonly onEnded: (guestId: string, detail: string) => void;
+}
+
+/** Starts, watches and ends the guests of one session. */
+export class Guests {
+  readonly #options: GuestsOptions;
+  readonly #prepared = new Map<string, Prepared>();
+  readonly #running = new Map<string, Running>();
+  readonly #stopping = new Map<string, Promise<Counters | null>>();
+  #nextRange = (process.pid * 64) % GUEST_UID_RANGES;
+  #watch: NodeJS.Timeout | undefined;
+
+  constructor(options: GuestsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes the directory in which the farm listens before the guest is started. It belongs to the farm and to the guest root's
+   * group, its parent to root: neither can put anything else in its place, and the guest's job user can't enter.
+   */
+  prepare(guestId: string, runtime: Runtime): { socketDirectory: string; traceLog: string | null } {
+    if (this.#prepared.has(guestId))
+      throw new CreameryError("launcher", "the guest is prepared already", { input: guestId });
+    const { session } = this.#options;
+    const firstUid = FIRST_GUEST_UID + (this.#nextRange++ % GUEST_UID_RANGES) * 65536;
+    const sockets = join(session.sockets, guestId);
+    mkdirSync(sockets);
+    chownSync(sockets, FARM_UID, runtime === "container" ? firstUid : 0);
+    // Set-group-id: the sockets made in it are the guest root's group's too.
+    chmodSync(sockets, 0o2770);
+    const directory = join(session.guests, guestId);
+    mkdirSync(directory, { mode: 0o711 });
+    this.#prepared.set(guestId, { id: guestId, runtime, firstUid, directory, sockets });
+    if (runtime === "container") return { socketDirectory: sockets, traceLog: null };
+    const traceLog = traceLogOf(directory);
+    writeFileSync(traceLog, "", { mode: 0o600 });
+    chownSync(traceLog, FARM_UID, FARM_UID);
+    return { socketDirectory: sockets, traceLog };
+  }
+
+  /** Starts the runtime and returns at once: that the guest runs is known by its agent's hello. */
+  start(request: StartGuestRequest): void {
+    const prepared = this.#prepared.get(request.guestId);
+    if (prepared === undefined || this.#running.has(request.guestId)) {
+      throw new CreameryError("launcher", "the guest is not prepared, or runs already", {
+        input: request.guestId,
+      });
+    }
+    const { session, directories, env } = this.#options;
+    const rootfs = join(directories.cache, "images", request.imageId, "rootfs");
+    if (!existsSync(join(rootfs, "usr"))) {
+      throw new CreameryError("unknown-image", "there is no such image", {
+        input: request.imageId,
+        nextStep: "build it with `creamery image build`",
+      });
+    }
+    const { directory, runtime, firstUid } = prepared;
+    const container = runtime === "container";
+    // What is written lies in memory, so it counts there too.
+    const memoryBytes = Math.min(
+      request.memoryBytes + request.diskBytes,
+      Math.floor(totalmem() * MEMORY_SHARE),
+    );
+    const pids = container
+      ? request.pids
+      : request.pids * GVISOR_TASKS.perProcess + GVISOR_TASKS.base;
+    const cgroup = GuestCgroup.create(session.id, request.guestId, { memoryBytes, pids });
+    const configuration = ociConfiguration({
+      runtime,
+      root: join(directory, "root"),
+      sockets: prepared.sockets,
+      agent: join(session.repository, "guest"),
+      nonce: request.nonce,
+      diskBytes: request.diskBytes,
+      cgroupPath: cgroup.path,
+      firstUid,
+    });
+    writeFileSync(join(directory, "config.json"), JSON.stringify(configuration), { mode: 0o600 });
+    const script = join(import.meta.dirname, "oci", "start-guest.sh");
+    const stage = container
+      ? [
+          "container",
+          directory,
+          rootfs,
+          String(request.diskBytes),
+          String(firstUid),
+          String(JOB_UID),
+          ...runcArguments(env, prepared),
+        ]
+      : ["gvisor", directory, rootfs, ...runscArguments(env, prepared)];
+    const child = spawn(
+      "setpriv",
+      ["--pdeathsig", "KILL", "sh", script, "enter", cgroup.joinFiles.join(" "), script, ...stage],
+      // A runtime's standard output must be a pipe: gVisor loses what is written to a file.
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+        detached: true,
+      },
+    );
+    const running: Running = {
+      process: child,
+      cgroup,
+      cpuSeconds: request.cpuSeconds,
+      diskBytes: request.diskBytes,
+      exited: once(child, "close").catch(() => undefined),
+      detail: "",
+      scratch: undefined,
+      diskPeakBytes: 0,
+      diskFull: false,
+    };
+    this.#running.set(request.guestId, running);
+    const keep = (chunk: Buffer) => {
+      if (running.detail.length < DETAIL_CHARS)
+        running.detail += chunk.toString("utf8").slice(0, DETAIL_CHARS);
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    child.on("error", (error) => keep(Buffer.from(error.message)));
+    child.on("close", () => this.#options.onEnded(request.guestId, running.detail));
+    this.#watch ??= setInterval(() => void this.#watchAll(), WATCH_MS).unref();
+  }
+
+  async counters(guestId: string): Promise<Counters> {
+    const running = this.#running.get(guestId);
+    if (running === undefined)
+      throw new CreameryError("launcher", "no such guest runs", { input: guestId });
+    await this.#sampleDisk(guestId, running);
+    return {
+      ...running.cgroup.counters(),
+      diskBytes: running.diskPeakBytes,
+      diskFull: running.diskFull,
+    };
+  }
+
+  /** Idempotent. Answers with the last counters, null when it never ran. */
+  async stop(guestId: string): Promise<Counters | null> {
+    let stopping = this.#stopping.get(guestId);
+    if (stopping === undefined) {
+      stopping = this.#stop(guestId);
+      this.#stopping.set(guestId, stopping);
+    }
+    return stopping;
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.#prepared.keys()].map((id) => this.stop(id)));
+    clearInterval(this.#watch);
+  }
+
+  async #stop(guestId: string): Promise<Counters | null> {
+    const prepared = this.#prepared.get(guestId);
+    if (prepared === undefined) return null;
+    const running = this.#running.get(guestId);
+    let counters: Counters | null = null;
+    if (running !== undefined) {
+      counters = await this.counters(guestId);
+      running.process.kill("SIGKILL");
+      await running.exited;
+      await running.cgroup.remove(GONE_MS);
+    }
+    this.#running.delete(guestId);
+    await rm(prepared.directory, { recursive: true, force: true });
+    // The farm may still hold a socket open; the directory entry is all there is to remove.
+    rmSync(prepared.sockets, { recursive: true, force: true });
+    this.#prepared.delete(guestId);
+    return counters;
+  }
+
+  async #watchAll(): Promise<void> {
+    for (const [id, running] of this.#running) {
+      if (running.cgroup.cpuSeconds() > running.cpuSeconds) running.process.kill("SIGKILL");
+      const prepared = this.#prepared.get(id);
+      if (prepared === undefined) continue;
+      if (prepared.runtime === "container") await this.#sampleDisk(id, running);
+      else boundTrace(traceLogOf(prepared.directory));
+    }
+  }
+
+  /** A container's root lies on one file system, in a mount namespace of its own that is looked into from outside. */
+  async #sampleDisk(guestId: string, running: Running): Promise<void> {
+    const prepared = this.#prepared.get(guestId);
+    if (prepared?.runtime !== "container" || running.process.pid === undefined) return;
+    try {
+      if (running.scratch === undefined) {
+        const pid = running.process.pid;
+        const [child = ""] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+        if (child === "") return;
+        running.scratch = `/proc/${child}/root${join(prepared.directory, "scratch")}`;
+      }
+      const { type, blocks, bfree, bsize } = await statfs(running.scratch);
+      // Before it is mounted there is the directory below it.
+      if (type !== 0x01021994 || blocks * bsize > running.diskBytes + bsize * 2) return;
+      const usedBytes = (blocks - bfree) * bsize;
+      running.diskPeakBytes = Math.max(running.diskPeakBytes, usedBytes);
+      if (bfree * bsize < Math.min(1024 * 1024, running.diskBytes / 100)) running.diskFull = true;
+    } catch {
+      // The guest is just starting, or gone.
+      running.scratch = undefined;
+    }
+  }
+}
+
+function traceLogOf(directory: string): string {
+  return join(directory, "trace.log");
+}
+
+function boundTrace(path: string): void {
+  try {
+    // The runtime appends: what is cut off does not come back as a hole.
+    if (statSync(path).size > TRACE_BYTES) truncateSync(path, 0);
+  } catch {
+    // The guest is being removed.
+  }
+}
+
+function runscArguments(env: NodeJS.ProcessEnv, { id, directory }: Prepared): string[] {
+  return [
+    env["CREAMERY_RUNSC"] ?? "runsc",
+    `--root=${join(directory, "state")}`,
+    // The launcher's own group holds the sandbox, and outlives it: its counters say why a guest ended.
+    "--ignore-cgroups",
+    "--platform=systrap",
+    "--network=none",
+    "--host-uds=open",
+    "--overlay2=root:memory",
+    "--strace",
+    "--strace-syscalls=connect,clone,clone3,fork,vfork",
+    "--strace-log-size=64",
+    `--debug-log=${traceLogOf(directory)}`,
+    "run",
+    `--bundle=${directory}`,
+    id,
+  ];
+}
+
+function runcArguments(env: NodeJS.ProcessEnv, { id, directory }: Prepared): string[] {
+  return [
+    env["CREAMERY_RUNC"] ?? "runc",
+    "--root",
+    join(directory, "state"),
+    "run",
+    "--bundle",
+    directory,
+    id,
+  ];
+}

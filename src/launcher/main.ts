@@ -1,0 +1,189 @@
+import { spawn } from "node:child_process";
+import { chownSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { constants as systemConstants } from "node:os";
+import { join } from "node:path";
+
+import { CreameryError } from "../base/errors.ts";
+import { directoriesFrom, FARM_UID, makeDirectories } from "./directories.ts";
+import { closeSession, openSession, type Session } from "./session.ts";
+
+/**
+ * The farm's only root process. On the way to the command line's start it does the least: directories, the session,
+ * the child; what serves requests is loaded while the child starts.
+ */
+
+/** From the first signal to the end of a command line that does not stop by itself, ms. */
+const STOP_MS = 10_000;
+
+function fail(error: CreameryError): never {
+  process.stderr.write(`creamery: ${error.line}\n`);
+  process.exit(error.exitCode);
+}
+
+function assertPlace(): void {
+  if (process.geteuid?.() !== 0) {
+    throw new CreameryError("needs-root", "the launcher must be root", {
+      nextStep: "run ./creamery as root or with sudo",
+    });
+  }
+  if (sharesMounts()) {
+    throw new CreameryError("launcher", "the launcher needs a mount namespace of its own", {
+      nextStep: "start it with ./creamery",
+    });
+  }
+}
+
+/** Whether what is mounted here would be seen outside, and stay there. */
+function sharesMounts(): boolean {
+  try {
+    if (readlinkSync("/proc/self/ns/mnt") === readlinkSync("/proc/1/ns/mnt")) return true;
+  } catch {
+    // Hardened hosts show nobody the namespaces of process 1; what spreads is known all the same.
+  }
+  const root = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .find((line) => line.split(" ")[4] === "/");
+  return root === undefined || / shared:\d+/u.test(root);
+}
+
+/** What pip would read of the person's own configuration, where only that person may look: the farm's index follows it. */
+function pipConfigurationOf(env: NodeJS.ProcessEnv): string | undefined {
+  const home = env["CREAMERY_ASKER_HOME"] ?? env["HOME"];
+  if (env["PIP_CONFIG_FILE"] !== undefined || home === undefined) return undefined;
+  const uid = Number(env["SUDO_UID"] ?? 0);
+  try {
+    process.seteuid?.(uid);
+    for (const path of [join(home, ".config/pip/pip.conf"), join(home, ".pip/pip.conf")]) {
+      try {
+        return readFileSync(path, "utf8").slice(0, 64 * 1024);
+      } catch {
+        // The ordinary case: there is none.
+      }
+    }
+    return undefined;
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+function childEnvironment(session: Session): NodeJS.ProcessEnv {
+  const directories = directoriesFrom(process.env);
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    HOME: session.exchange,
+    CREAMERY_CACHE_DIR: directories.cache,
+    CREAMERY_DATA_DIR: directories.data,
+    CREAMERY_RUN_DIR: directories.run,
+    CREAMERY_SESSION_DIR: session.directory,
+  };
+  const compiled = env["NODE_COMPILE_CACHE"];
+  // Compiled code is executed: the farm's user must not be able to write what root runs.
+  if (compiled !== undefined)
+    env["NODE_COMPILE_CACHE"] = join(directories.cache, "compile", "farm");
+  const pip = pipConfigurationOf(process.env);
+  if (pip !== undefined) {
+    const directory = join(session.received, "pip");
+    mkdirSync(directory, { mode: 0o711 });
+    // It can hold credentials: only the farm's user may read it.
+    writeFileSync(join(directory, "pip.conf"), pip, { mode: 0o640 });
+    chownSync(join(directory, "pip.conf"), 0, FARM_UID);
+    env["PIP_CONFIG_FILE"] = join(directory, "pip.conf");
+  }
+  return env;
+}
+
+async function main(): Promise<void> {
+  const directories = directoriesFrom(process.env);
+  let session: Session;
+  try {
+    assertPlace();
+    makeDirectories(directories);
+    session = openSession(directories.run, join(import.meta.dirname, "..", ".."));
+  } catch (thrown) {
+    if (thrown instanceof CreameryError) fail(thrown);
+    throw thrown;
+  }
+  const entry = join(session.repository, process.env["CREAMERY_CLI_ENTRY"] ?? "src/cli/main.ts");
+  // Sockets that the farm makes must be writable by the group of a guest's root.
+  const umask = process.umask(0o002);
+  const child = spawn(
+    "setpriv",
+    [
+      ...[
+        "--reuid",
+        String(FARM_UID),
+        "--regid",
+        String(FARM_UID),
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+      ],
+      ...[
+        "--no-new-privs",
+        "--pdeathsig",
+        "KILL",
+        "--",
+        process.execPath,
+        ...process.execArgv,
+        entry,
+        ...process.argv.slice(2),
+      ],
+    ],
+    { stdio: ["inherit", "inherit", "inherit", "ipc"], env: childEnvironment(session), cwd: "/" },
+  );
+  process.umask(umask);
+  // Nothing is lost that the child asks before the rest is loaded.
+  const early: unknown[] = [];
+  const hold = (message: unknown) => early.push(message);
+  child.on("message", hold);
+  const closed = new Promise<number>((resolve) => {
+    child.on("error", (error) => {
+      process.stderr.write(`creamery: the command line can't be started: ${error.message}\n`);
+      resolve(3);
+    });
+    child.on("exit", (code, signal) => resolve(exitCodeOf(code, signal)));
+  });
+
+  let deadline: NodeJS.Timeout | undefined;
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      // A terminal tells both, `kill` only this process: twice is no harm.
+      child.kill(name);
+      deadline ??= setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    });
+  }
+
+  const { serve } = await import("./serve.ts");
+  const service = serve({
+    session,
+    directories,
+    env: process.env,
+    send: (message) => child.connected && child.send(message),
+  });
+  child.off("message", hold);
+  child.on("message", (message) => service.receive(message));
+  for (const message of early) service.receive(message);
+
+  const code = await closed;
+  clearTimeout(deadline);
+  try {
+    await service.close();
+  } catch (thrown) {
+    process.stderr.write(
+      `creamery: ${thrown instanceof CreameryError ? thrown.line : String(thrown)}\n`,
+    );
+  }
+  closeSession(session);
+  process.exit(code);
+}
+
+function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): number {
+  if (code !== null) return code;
+  if (signal !== "SIGKILL" && signal !== "SIGTERM" && signal !== "SIGINT" && signal !== "SIGHUP") {
+    process.stderr.write(`creamery: the command line was ended by ${signal}; please report it\n`);
+    return 3;
+  }
+  return 128 + systemConstants.signals[signal];
+}
+
+await main();

@@ -1,0 +1,130 @@
+import { z } from "zod";
+
+/**
+ * What the unprivileged process may ask of the launcher, and nothing else. Ids only: every path is derived
+ * by the launcher, except paths of the person who asked, which are opened with that person's rights.
+ */
+
+export const guestIdSchema = z.string().regex(/^[a-z][a-z0-9-]{0,23}$/u);
+export const imageIdSchema = z.string().regex(/^[0-9A-Za-z](?:[0-9A-Za-z+_-]|\.(?!\.)){0,95}$/u);
+const runtimeSchema = z.enum(["gvisor", "container"]);
+/** A file directly in the session's exchange directory. */
+const exchangeNameSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/u);
+const userPathSchema = z
+  .string()
+  .min(1)
+  .max(4095)
+  .refine((path) => path.startsWith("/") && !path.includes("\u0000"), "an absolute path is needed");
+const bytesSchema = z
+  .int()
+  .min(1024 * 1024)
+  .max(2 ** 50);
+
+const prepareGuest = z.strictObject({
+  kind: z.literal("prepare-guest"),
+  guestId: guestIdSchema,
+  runtime: runtimeSchema,
+});
+const startGuest = z.strictObject({
+  kind: z.literal("start-guest"),
+  guestId: guestIdSchema,
+  imageId: imageIdSchema,
+  nonce: z.string().regex(/^[0-9a-f]{16,64}$/u),
+  memoryBytes: bytesSchema,
+  diskBytes: bytesSchema,
+  cpuSeconds: z.number().positive().max(1e7),
+  pids: z.int().min(8).max(100_000),
+});
+const stopGuest = z.strictObject({ kind: z.literal("stop-guest"), guestId: guestIdSchema });
+const guestCounters = z.strictObject({ kind: z.literal("guest-counters"), guestId: guestIdSchema });
+const probeRuntime = z.strictObject({ kind: z.literal("probe-runtime"), runtime: runtimeSchema });
+const buildImage = z.strictObject({
+  kind: z.literal("build-image"),
+  definition: imageIdSchema,
+  force: z.boolean(),
+});
+const removeImage = z.strictObject({ kind: z.literal("remove-image"), imageId: imageIdSchema });
+const packTree = z.strictObject({
+  kind: z.literal("pack-tree"),
+  path: userPathSchema,
+  result: exchangeNameSchema,
+  maxBytes: bytesSchema,
+});
+const readUserFile = z.strictObject({
+  kind: z.literal("read-user-file"),
+  path: userPathSchema,
+  result: exchangeNameSchema,
+  maxBytes: bytesSchema,
+});
+const writeUserFile = z.strictObject({
+  kind: z.literal("write-user-file"),
+  path: userPathSchema,
+  content: exchangeNameSchema,
+});
+
+export const launcherRequestSchema = z.discriminatedUnion("kind", [
+  prepareGuest,
+  startGuest,
+  stopGuest,
+  guestCounters,
+  probeRuntime,
+  buildImage,
+  removeImage,
+  packTree,
+  readUserFile,
+  writeUserFile,
+]);
+export type LauncherRequest = z.infer<typeof launcherRequestSchema>;
+export type StartGuestRequest = z.infer<typeof startGuest>;
+export type Runtime = z.infer<typeof runtimeSchema>;
+
+/** From the unprivileged process. `abort` ends the request of that id early; it still gets its answer. */
+export const toLauncherSchema = z.union([
+  z.strictObject({ id: z.int().positive(), request: launcherRequestSchema }),
+  z.strictObject({ id: z.int().positive(), abort: z.literal(true) }),
+]);
+export type ToLauncher = z.infer<typeof toLauncherSchema>;
+
+export const countersSchema = z.strictObject({
+  memoryPeakBytes: z.number(),
+  oomKills: z.number(),
+  pidsRefused: z.number(),
+  cpuSeconds: z.number(),
+  /** Peak of what was seen used; 0 where only the guest can tell. */
+  diskBytes: z.number(),
+  diskFull: z.boolean(),
+});
+export type Counters = z.infer<typeof countersSchema>;
+
+export const replySchemas = {
+  "prepare-guest": z.strictObject({ socketDirectory: z.string(), traceLog: z.string().nullable() }),
+  "start-guest": z.strictObject({}),
+  "stop-guest": z.strictObject({ counters: countersSchema.nullable() }),
+  "guest-counters": countersSchema,
+  "probe-runtime": z.strictObject({ version: z.string() }),
+  "build-image": z.strictObject({ imageId: z.string() }),
+  "remove-image": z.strictObject({}),
+  "pack-tree": z.strictObject({ file: z.string(), sizeBytes: z.number() }),
+  "read-user-file": z.strictObject({ file: z.string(), sizeBytes: z.number() }),
+  "write-user-file": z.strictObject({}),
+} as const satisfies Record<LauncherRequest["kind"], z.ZodType>;
+export type LauncherReply<Kind extends LauncherRequest["kind"]> = z.infer<
+  (typeof replySchemas)[Kind]
+>;
+
+/** To the unprivileged process. */
+export const fromLauncherSchema = z.union([
+  z.strictObject({ id: z.int(), value: z.unknown() }),
+  z.strictObject({ id: z.int(), progress: z.unknown() }),
+  z.strictObject({
+    id: z.int(),
+    error: z.strictObject({
+      code: z.string(),
+      reason: z.string(),
+      input: z.string().optional(),
+      nextStep: z.string().optional(),
+    }),
+  }),
+  z.strictObject({ ended: z.string(), detail: z.string() }),
+]);
+export type FromLauncher = z.infer<typeof fromLauncherSchema>;

@@ -1,0 +1,182 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+import { CreameryError, reasonOf } from "../base/errors.ts";
+import { removeSessionCgroups } from "./cgroup.ts";
+import type { Directories } from "./directories.ts";
+import { Guests } from "./guests.ts";
+import {
+  toLauncherSchema,
+  type FromLauncher,
+  type LauncherReply,
+  type LauncherRequest,
+  type Runtime,
+} from "./protocol.ts";
+import { deadSessions, removeSession, type Session } from "./session.ts";
+import { askerFrom } from "./user-files.ts";
+
+const REAP_MS = 5000;
+
+export interface ServeOptions {
+  readonly session: Session;
+  readonly directories: Directories;
+  readonly env: NodeJS.ProcessEnv;
+  readonly send: (message: FromLauncher) => unknown;
+}
+
+export interface Service {
+  /** A message of the unprivileged process, as it came. */
+  receive(raw: unknown): void;
+  /** Ends all guests and requests. */
+  close(): Promise<void>;
+}
+
+/** Serves the fixed requests of protocol.ts. What does not parse ends the request, never the launcher. */
+export function serve(options: ServeOptions): Service {
+  const { session, directories, env, send } = options;
+  const guests = new Guests({
+    session,
+    directories,
+    env,
+    onEnded: (ended, detail) => send({ ended, detail }),
+  });
+  const running = new Map<number, { abort: AbortController; done: Promise<void> }>();
+  const reaped = reap(directories.run);
+
+  function answer(id: number, request: LauncherRequest): void {
+    const abort = new AbortController();
+    const done = perform(request, abort.signal, (progress) => send({ id, progress }))
+      .then(
+        (value) => send({ id, value }),
+        (thrown: unknown) => send({ id, error: errorMessage(thrown) }),
+      )
+      .then(() => {
+        running.delete(id);
+      });
+    running.set(id, { abort, done });
+  }
+
+  async function perform(
+    request: LauncherRequest,
+    signal: AbortSignal,
+    onProgress: (event: unknown) => void,
+  ): Promise<LauncherReply<LauncherRequest["kind"]>> {
+    const asked = { session, asker: askerFrom(env), signal };
+    switch (request.kind) {
+      case "prepare-guest":
+        return guests.prepare(request.guestId, request.runtime);
+      case "start-guest":
+        guests.start(request);
+        return {};
+      case "stop-guest":
+        return { counters: await guests.stop(request.guestId) };
+      case "guest-counters":
+        return await guests.counters(request.guestId);
+      case "probe-runtime":
+        return probe(request.runtime, env);
+      case "build-image": {
+        const { buildImage } = await import("../image/build-image.ts");
+        const definitionDir = join(session.repository, "images", request.definition);
+        const built = await buildImage({
+          definitionDir,
+          imagesDir: imagesOf(directories),
+          force: request.force,
+          onProgress,
+          signal,
+        });
+        return { imageId: built.id };
+      }
+      case "remove-image": {
+        const { removeImage } = await import("../image/remove-image.ts");
+        await removeImage(imagesOf(directories), request.imageId);
+        return {};
+      }
+      case "pack-tree":
+        return await (await import("./user-files.ts")).packTree({ ...asked, ...request });
+      case "read-user-file":
+        return await (await import("./user-files.ts")).readUserFile({ ...asked, ...request });
+      case "write-user-file":
+        await (await import("./user-files.ts")).writeUserFile({ ...asked, ...request });
+        return {};
+    }
+  }
+
+  return {
+    receive(raw) {
+      const parsed = toLauncherSchema.safeParse(raw);
+      if (!parsed.success) {
+        const id =
+          typeof raw === "object" && raw !== null && "id" in raw && typeof raw.id === "number"
+            ? raw.id
+            : 0;
+        const reason = parsed.error.issues[0]?.message ?? "malformed";
+        send({
+          id,
+          error: { code: "launcher", reason: `the launcher refuses a request: ${reason}` },
+        });
+        return;
+      }
+      const message = parsed.data;
+      if ("abort" in message) running.get(message.id)?.abort.abort();
+      else if (running.has(message.id))
+        send({ id: message.id, error: { code: "launcher", reason: "the request's id is in use" } });
+      else answer(message.id, message.request);
+    },
+    async close() {
+      for (const { abort } of running.values()) abort.abort();
+      await Promise.all([...running.values()].map(({ done }) => done));
+      await guests.stopAll();
+      await removeSessionCgroups(session.id, REAP_MS);
+      await reaped;
+    },
+  };
+}
+
+function imagesOf({ cache }: Directories): string {
+  return join(cache, "images");
+}
+
+/** Removes what launchers left that were killed: groups with what runs in them, then files. */
+async function reap(runDirectory: string): Promise<void> {
+  for (const dead of deadSessions(runDirectory)) {
+    try {
+      await removeSessionCgroups(dead.id, REAP_MS);
+      removeSession(dead);
+    } catch (thrown) {
+      process.stderr.write(`creamery: leftovers of an ended command remain: ${reasonOf(thrown)}\n`);
+    }
+  }
+}
+
+function probe(runtime: Runtime, env: NodeJS.ProcessEnv): { version: string } {
+  const command =
+    runtime === "gvisor" ? (env["CREAMERY_RUNSC"] ?? "runsc") : (env["CREAMERY_RUNC"] ?? "runc");
+  const asked = spawnSync(command, ["--version"], { encoding: "utf8", timeout: 5000 });
+  if (asked.error !== undefined || asked.status !== 0) {
+    throw new CreameryError(
+      "host-lacks",
+      `${runtime} needs ${runtime === "gvisor" ? "runsc" : "runc"}, which does not start`,
+      {
+        nextStep: "see `creamery doctor`",
+      },
+    );
+  }
+  const version = asked.stdout.split("\n")[0]?.slice(0, 100) ?? "";
+  return { version };
+}
+
+function errorMessage(thrown: unknown): {
+  code: string;
+  reason: string;
+  input?: string;
+  nextStep?: string;
+} {
+  if (!(thrown instanceof CreameryError))
+    return { code: "launcher", reason: reasonOf(thrown).slice(0, 2000) };
+  return {
+    code: thrown.code,
+    reason: thrown.message.slice(0, 2000),
+    ...(thrown.input === undefined ? {} : { input: thrown.input }),
+    ...(thrown.nextStep === undefined ? {} : { nextStep: thrown.nextStep }),
+  };
+}

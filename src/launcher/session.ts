@@ -1,0 +1,127 @@
+import { spawnSync } from "node:child_process";
+import {
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+
+import { CreameryError } from "../base/errors.ts";
+import { FARM_UID } from "./directories.ts";
+
+/** Owner of a session: a process id is used again, the pair with its start time is not. */
+interface Owner {
+  readonly pid: number;
+  readonly startTicks: string;
+}
+
+/** What belongs to one command while it runs; the launcher removes it at its end, or the next one does. */
+export interface Session {
+  readonly id: string;
+  /** `<run>/<id>`, root's own, passable by the farm. */
+  readonly directory: string;
+  /** The repository, bound here read-only: the clone may lie where the farm's user can't go. */
+  readonly repository: string;
+  /** Agent and index sockets, a directory for each guest; parent is root's, so none can be swapped. */
+  readonly sockets: string;
+  /** Bundles and mount points, root's own. */
+  readonly guests: string;
+  /** Files from the farm for the launcher to write elsewhere; the farm's own. */
+  readonly exchange: string;
+  /** Files that the launcher fetched for the farm; root's own, readable. */
+  readonly received: string;
+}
+
+const OWNER = "launcher.json";
+
+/** Makes the session's directories and binds the repository. Synchronous: it is on the way to a start. */
+export function openSession(runDirectory: string, repository: string): Session {
+  const owner: Owner = { pid: process.pid, startTicks: startTicks(process.pid) ?? "" };
+  const id = `s${owner.pid}-${owner.startTicks}`;
+  const session = sessionAt(runDirectory, id);
+  mkdirSync(session.directory, { mode: 0o755 });
+  // Written first: whatever follows can be reaped.
+  writeFileSync(join(session.directory, OWNER), JSON.stringify(owner));
+  mkdirSync(session.repository);
+  mkdirSync(session.sockets, { mode: 0o711 });
+  mkdirSync(session.guests, { mode: 0o711 });
+  mkdirSync(session.received, { mode: 0o711 });
+  mkdirSync(session.exchange, { mode: 0o700 });
+  chownSync(session.exchange, FARM_UID, FARM_UID);
+  const bound = spawnSync("mount", ["--bind", "-o", "ro", repository, session.repository], {
+    encoding: "utf8",
+  });
+  if (bound.status !== 0) {
+    throw new CreameryError(
+      "launcher",
+      `the repository can't be bound into the session: ${bound.stderr.trim()}`,
+      {
+        input: repository,
+      },
+    );
+  }
+  return session;
+}
+
+/** Unbinds and removes. Never recurses into the bound repository: `repo` is removed as an empty directory or not at all. */
+export function closeSession(session: Session): void {
+  spawnSync("umount", ["--lazy", session.repository]);
+  removeSession(session);
+}
+
+/** Sessions whose launcher is gone: `killed -9`, or the host's crash. */
+export function deadSessions(runDirectory: string): Session[] {
+  const dead: Session[] = [];
+  for (const name of readdirSync(runDirectory)) {
+    if (!/^s\d+-\d+$/u.test(name)) continue;
+    const session = sessionAt(runDirectory, name);
+    const [, pid = "", ticks = ""] = /^s(\d+)-(\d+)$/u.exec(name) ?? [];
+    if (startTicks(Number(pid)) !== ticks) dead.push(session);
+  }
+  return dead;
+}
+
+/** Mounts of a dead session went with its mount namespace; what is left are plain directories. */
+export function removeSession(session: Session): void {
+  for (const path of [session.sockets, session.guests, session.exchange, session.received]) {
+    rmSync(path, { recursive: true, force: true });
+  }
+  try {
+    rmdirSync(session.repository);
+  } catch {
+    // Still bound, or never made: rmdir of the parent then says so.
+  }
+  rmSync(join(session.directory, OWNER), { force: true });
+  try {
+    rmdirSync(session.directory);
+  } catch {
+    // Two launchers may reap the same session.
+  }
+}
+
+function sessionAt(runDirectory: string, id: string): Session {
+  const directory = join(runDirectory, id);
+  return {
+    id,
+    directory,
+    repository: join(directory, "repo"),
+    sockets: join(directory, "sockets"),
+    guests: join(directory, "guests"),
+    exchange: join(directory, "exchange"),
+    received: join(directory, "received"),
+  };
+}
+
+/** Field 22 of proc(5)'s stat: start time in clock ticks since boot; undefined when there is no such process. */
+export function startTicks(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}
