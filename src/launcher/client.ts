@@ -71,7 +71,8 @@ export class LauncherClient {
     }, deadlineMs);
     try {
       this.#send({ id, request });
-      return replySchemas[request.kind].parse(await answer.promise);
+      const value = await answer.promise;
+      return replySchemas[request.kind].parse(value);
     } catch (thrown) {
       // An aborted request is answered once what it left is removed; who aborted wants to hear his own reason.
       signal?.throwIfAborted();

@@ -33,6 +33,8 @@ const DETAIL_CHARS = 4000;
 const MEMORY_SHARE = 0.8;
 /** gVisor needs several host threads and processes for one of the guest's; the guest's own limit is set inside. */
 const GVISOR_TASKS = { perProcess: 8, base: 512 };
+/** What the sandbox itself needs, beside what the guest may use. */
+const GVISOR_MEMORY = { perProcessBytes: 2 * 1024 * 1024, baseBytes: 128 * 1024 * 1024 };
 
 interface Prepared {
   readonly id: string;
@@ -116,11 +118,12 @@ export class Guests {
     }
     const { directory, runtime, firstUid } = prepared;
     const container = runtime === "container";
+    const sandboxBytes = container
+      ? 0
+      : GVISOR_MEMORY.baseBytes + request.pids * GVISOR_MEMORY.perProcessBytes;
     // What is written lies in memory, so it counts there too.
-    const memoryBytes = Math.min(
-      request.memoryBytes + request.diskBytes,
-      Math.floor(totalmem() * MEMORY_SHARE),
-    );
+    const wantedBytes = request.memoryBytes + request.diskBytes + sandboxBytes;
+    const memoryBytes = Math.min(wantedBytes, Math.floor(totalmem() * MEMORY_SHARE));
     const pids = container
       ? request.pids
       : request.pids * GVISOR_TASKS.perProcess + GVISOR_TASKS.base;

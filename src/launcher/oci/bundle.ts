@@ -17,6 +17,7 @@ const CAPABILITIES = [
   "CAP_NET_BIND_SERVICE",
   "CAP_SETGID",
   "CAP_SETUID",
+  "CAP_SYS_PTRACE",
 ];
 
 const MASKED_PATHS = [

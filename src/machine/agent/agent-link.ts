@@ -75,7 +75,7 @@ export class AgentLink implements AsyncDisposable {
     const ending = AbortSignal.any([signal, deadline]);
     let socket: Socket | undefined;
     try {
-      [socket] = await once<[Socket]>(server, "connection", ending);
+      socket = await firstConnection(server, ending);
       const { hello, decoder } = await readHello(socket, ending);
       if (hello.protocol !== PROTOCOL_VERSION) {
         throw new CreameryError("channel", `the agent speaks protocol ${hello.protocol}, this host ${PROTOCOL_VERSION}`);
@@ -369,6 +369,20 @@ function sameSecret(given: string, expected: string): boolean {
   const left = Buffer.from(given);
   const right = Buffer.from(expected);
   return left.length === right.length && timingSafeEqual(left, right);
+}
+
+async function firstConnection(server: Server, signal: AbortSignal): Promise<Socket> {
+  const connection = Promise.withResolvers<Socket>();
+  const onAbort = () => connection.reject(signal.reason);
+  server.once("connection", connection.resolve);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await connection.promise;
+  } finally {
+    server.off("connection", connection.resolve);
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 /** The first frame must be the hello, and there must be nothing after it: the agent speaks only when spoken to. */
