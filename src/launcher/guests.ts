@@ -20,6 +20,7 @@ import { GuestCgroup } from "./cgroup.ts";
 import { FARM_UID, type Directories } from "./directories.ts";
 import { JOB_UID, ociConfiguration } from "./oci/bundle.ts";
 import type { Counters, Runtime, StartGuestRequest } from "./protocol.ts";
+import { runtimeCommand } from "./runtimes.ts";
 import type { Session } from "./session.ts";
 
 /** Beyond any id a host gives to people; each guest has its own 65536 above it. */
@@ -140,6 +141,7 @@ export class Guests {
     });
     writeFileSync(join(directory, "config.json"), JSON.stringify(configuration), { mode: 0o600 });
     const script = join(import.meta.dirname, "oci", "start-guest.sh");
+    const program = runtimeCommand(runtime, env, directories);
     const stage = container
       ? [
           "container",
@@ -148,9 +150,9 @@ export class Guests {
           String(request.diskBytes),
           String(firstUid),
           String(JOB_UID),
-          ...runcArguments(env, prepared),
+          ...runcArguments(program, prepared),
         ]
-      : ["gvisor", directory, rootfs, ...runscArguments(env, prepared)];
+      : ["gvisor", directory, rootfs, ...runscArguments(program, prepared)];
     const child = spawn(
       "setpriv",
       ["--pdeathsig", "KILL", "sh", script, "enter", cgroup.joinFiles.join(" "), script, ...stage],
@@ -277,9 +279,9 @@ function boundTrace(path: string): void {
   }
 }
 
-function runscArguments(env: NodeJS.ProcessEnv, { id, directory }: Prepared): string[] {
+function runscArguments(program: string, { id, directory }: Prepared): string[] {
   return [
-    env["CREAMERY_RUNSC"] ?? "runsc",
+    program,
     `--root=${join(directory, "state")}`,
     // The launcher's own group holds the sandbox, and outlives it: its counters say why a guest ended.
     "--ignore-cgroups",
@@ -297,14 +299,6 @@ function runscArguments(env: NodeJS.ProcessEnv, { id, directory }: Prepared): st
   ];
 }
 
-function runcArguments(env: NodeJS.ProcessEnv, { id, directory }: Prepared): string[] {
-  return [
-    env["CREAMERY_RUNC"] ?? "runc",
-    "--root",
-    join(directory, "state"),
-    "run",
-    "--bundle",
-    directory,
-    id,
-  ];
+function runcArguments(program: string, { id, directory }: Prepared): string[] {
+  return [program, "--root", join(directory, "state"), "run", "--bundle", directory, id];
 }

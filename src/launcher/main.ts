@@ -106,31 +106,21 @@ async function main(): Promise<void> {
   const entry = join(session.repository, process.env["CREAMERY_CLI_ENTRY"] ?? "src/cli/main.ts");
   // Sockets that the farm makes must be writable by the group of a guest's root.
   const umask = process.umask(0o002);
-  const child = spawn(
-    "setpriv",
-    [
-      ...[
-        "--reuid",
-        String(FARM_UID),
-        "--regid",
-        String(FARM_UID),
-        "--clear-groups",
-        "--inh-caps=-all",
-        "--bounding-set=-all",
-      ],
-      ...[
-        "--no-new-privs",
-        "--pdeathsig",
-        "KILL",
-        "--",
-        process.execPath,
-        ...process.execArgv,
-        entry,
-        ...process.argv.slice(2),
-      ],
-    ],
-    { stdio: ["inherit", "inherit", "inherit", "ipc"], env: childEnvironment(session), cwd: "/" },
-  );
+  const farm = String(FARM_UID);
+  const powers = [
+    "--clear-groups",
+    "--inh-caps=-all",
+    "--bounding-set=-all",
+    "--no-new-privs",
+    "--pdeathsig",
+    "KILL",
+  ];
+  const command = [process.execPath, ...process.execArgv, entry, ...process.argv.slice(2)];
+  const child = spawn("setpriv", ["--reuid", farm, "--regid", farm, ...powers, "--", ...command], {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+    env: childEnvironment(session),
+    cwd: "/",
+  });
   process.umask(umask);
   // Nothing is lost that the child asks before the rest is loaded.
   const early: unknown[] = [];

@@ -12,6 +12,7 @@ import {
   type LauncherRequest,
   type Runtime,
 } from "./protocol.ts";
+import { runtimeCommand } from "./runtimes.ts";
 import { deadSessions, removeSession, type Session } from "./session.ts";
 import { askerFrom } from "./user-files.ts";
 
@@ -73,7 +74,7 @@ export function serve(options: ServeOptions): Service {
       case "guest-counters":
         return await guests.counters(request.guestId);
       case "probe-runtime":
-        return probe(request.runtime, env);
+        return probe(request.runtime, env, directories);
       case "build-image": {
         const { buildImage } = await import("../image/build-image.ts");
         const definitionDir = join(session.repository, "images", request.definition);
@@ -148,9 +149,12 @@ async function reap(runDirectory: string): Promise<void> {
   }
 }
 
-function probe(runtime: Runtime, env: NodeJS.ProcessEnv): { version: string } {
-  const command =
-    runtime === "gvisor" ? (env["CREAMERY_RUNSC"] ?? "runsc") : (env["CREAMERY_RUNC"] ?? "runc");
+function probe(
+  runtime: Runtime,
+  env: NodeJS.ProcessEnv,
+  directories: Directories,
+): { version: string } {
+  const command = runtimeCommand(runtime, env, directories);
   const asked = spawnSync(command, ["--version"], { encoding: "utf8", timeout: 5000 });
   if (asked.error !== undefined || asked.status !== 0) {
     throw new CreameryError(

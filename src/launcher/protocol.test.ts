@@ -1,0 +1,56 @@
+import { expect, it } from "vitest";
+
+import { toLauncherSchema } from "./protocol.ts";
+
+const accepted = (request: object) => toLauncherSchema.safeParse({ id: 1, request }).success;
+
+it("takes ids, never paths", () => {
+  expect(accepted({ kind: "stop-guest", guestId: "g12" })).toBe(true);
+  expect(accepted({ kind: "remove-image", imageId: "2026.11.1+0123abcd" })).toBe(true);
+  for (const id of [
+    "",
+    "..",
+    "../x",
+    "a/b",
+    "a..b",
+    ".hidden",
+    "a\u0000b",
+    "a b",
+    "x".repeat(97),
+  ]) {
+    expect(accepted({ kind: "remove-image", imageId: id }), id).toBe(false);
+    expect(accepted({ kind: "stop-guest", guestId: id }), id).toBe(false);
+  }
+});
+
+it("takes a person's own paths only when they are absolute and bounded", () => {
+  const read = (path: string) =>
+    accepted({ kind: "read-user-file", path, result: "a", maxBytes: 2 ** 20 });
+  expect(read("/home/someone/a.whl")).toBe(true);
+  for (const path of ["", "a.whl", "/a\u0000b", `/${"x".repeat(5000)}`])
+    expect(read(path)).toBe(false);
+});
+
+it("takes nothing that it does not know", () => {
+  expect(accepted({ kind: "run", argv: ["id"] })).toBe(false);
+  expect(accepted({ kind: "stop-guest", guestId: "g1", force: true })).toBe(false);
+  expect(toLauncherSchema.safeParse({ id: -1, abort: true }).success).toBe(false);
+  const limits = {
+    guestId: "g1",
+    imageId: "i",
+    nonce: "0123456789abcdef",
+    memoryBytes: 2 ** 30,
+    diskBytes: 2 ** 30,
+    cpuSeconds: 60,
+    pids: 100,
+  };
+  expect(accepted({ kind: "start-guest", ...limits })).toBe(true);
+  for (const change of [
+    { pids: 0 },
+    { memoryBytes: 0 },
+    { cpuSeconds: Number.POSITIVE_INFINITY },
+    { nonce: "x" },
+  ]) {
+    expect(accepted({ kind: "start-guest", ...limits, ...change })).toBe(false);
+  }
+});
