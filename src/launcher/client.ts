@@ -11,7 +11,7 @@ import {
 
 export interface RequestOptions {
   readonly signal?: AbortSignal;
-  /** Until the answer, ms. */
+  /** Until the answer, ms; by default what the kind of request needs. */
   readonly deadlineMs?: number;
   readonly onProgress?: (event: unknown) => void;
 }
@@ -23,6 +23,14 @@ interface Pending {
 }
 
 const DEADLINE_MS = 30_000;
+const FILE_MS = 310_000;
+/** Where the ordinary deadline is too short; a build's own steps have theirs. */
+const DEADLINES_MS: Partial<Record<LauncherRequest["kind"], number>> = {
+  "build-image": 7_200_000,
+  "pack-tree": FILE_MS,
+  "read-user-file": FILE_MS,
+  "write-user-file": FILE_MS,
+};
 
 /** The unprivileged end of the channel to the launcher: one for a process (`launcher()`). */
 export class LauncherClient {
@@ -52,7 +60,8 @@ export class LauncherClient {
     options?: RequestOptions,
   ): Promise<LauncherReply<Kind>>;
   async request(request: LauncherRequest, options: RequestOptions = {}): Promise<unknown> {
-    const { signal, deadlineMs = DEADLINE_MS, onProgress } = options;
+    const { signal, onProgress } = options;
+    const deadlineMs = options.deadlineMs ?? DEADLINES_MS[request.kind] ?? DEADLINE_MS;
     signal?.throwIfAborted();
     const id = this.#nextId++;
     const answer = Promise.withResolvers<unknown>();

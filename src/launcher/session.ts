@@ -1,23 +1,9 @@
 import { spawnSync } from "node:child_process";
-import {
-  chownSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
 import { FARM_UID } from "./directories.ts";
-
-/** Owner of a session: a process id is used again, the pair with its start time is not. */
-interface Owner {
-  readonly pid: number;
-  readonly startTicks: string;
-}
 
 /** What belongs to one command while it runs; the launcher removes it at its end, or the next one does. */
 export interface Session {
@@ -36,16 +22,12 @@ export interface Session {
   readonly received: string;
 }
 
-const OWNER = "launcher.json";
-
 /** Makes the session's directories and binds the repository. Synchronous: it is on the way to a start. */
 export function openSession(runDirectory: string, repository: string): Session {
-  const owner: Owner = { pid: process.pid, startTicks: startTicks(process.pid) ?? "" };
-  const id = `s${owner.pid}-${owner.startTicks}`;
+  // The name says whose it is: a process id is used again, the pair with its start time is not.
+  const id = `s${process.pid}-${startTicks(process.pid) ?? ""}`;
   const session = sessionAt(runDirectory, id);
   mkdirSync(session.directory, { mode: 0o755 });
-  // Written first: whatever follows can be reaped.
-  writeFileSync(join(session.directory, OWNER), JSON.stringify(owner));
   mkdirSync(session.repository);
   mkdirSync(session.sockets, { mode: 0o711 });
   mkdirSync(session.guests, { mode: 0o711 });
@@ -95,7 +77,6 @@ export function removeSession(session: Session): void {
   } catch {
     // Still bound, or never made: rmdir of the parent then says so.
   }
-  rmSync(join(session.directory, OWNER), { force: true });
   try {
     rmdirSync(session.directory);
   } catch {
