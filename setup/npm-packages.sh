@@ -25,7 +25,7 @@ as_owner() {
   fi
 }
 
-npm_ci() {
+npm_install() {
   # This Node's npm does not look where a Debian or a hand-made npm keeps the settings of the whole host.
   for settings in /usr/etc/npmrc /usr/local/etc/npmrc /etc/npmrc; do
     if [ -z "${NPM_CONFIG_GLOBALCONFIG-}" ] && [ -r "$settings" ]; then NPM_CONFIG_GLOBALCONFIG=$settings; fi
@@ -37,38 +37,50 @@ npm_ci() {
   fi
   cd "$CREAMERY_HOME" || return 1
   HOME=${CREAMERY_ASKER_HOME:-$HOME} PATH=$(dirname "$CREAMERY_NODE"):$PATH \
-    as_owner "$CREAMERY_NODE" "$npm_cli" ci --no-audit --no-fund --no-update-notifier --ignore-scripts \
+    as_owner "$CREAMERY_NODE" "$npm_cli" install --no-save --no-audit --no-fund --no-update-notifier --ignore-scripts \
     --cache "$npm_cache" --loglevel error "$@"
+}
+
+# Which of `dev` and `runtime` node_modules is, by the lock's hashes; false when neither.
+installed_packages() {
+  as_owner "$CREAMERY_NODE" "$CREAMERY_HOME/setup/installed-packages.ts" "$CREAMERY_HOME" 2>>"$BRING_LOG"
 }
 
 # bring_npm_packages [dev]
 bring_npm_packages() {
   environment_has_npm_packages "${1-}" && return 0
+  modules=$CREAMERY_HOME/node_modules
+  kind=runtime stamp=.creamery-lock
+  # A clone that had the development packages keeps them.
+  if [ "${1-}" = dev ] || [ -e "$modules/.creamery-lock-dev" ] || [ -e "$modules/vitest" ]; then
+    kind=dev stamp=.creamery-lock-dev
+  fi
+  # An interrupted installation can leave half a package that npm takes for a whole one.
+  if [ -e "$modules/.creamery-unfinished" ]; then rm -rf "$modules"; fi
   # What a developer's own npm installed is as good, when it is what the lock says.
-  if satisfied=$("$CREAMERY_NODE" "$CREAMERY_HOME/setup/installed-packages.ts" "$CREAMERY_HOME" 2>>"$BRING_LOG"); then
-    case $satisfied/${1-} in
-      dev/*) stamp=.creamery-lock-dev ;;
-      runtime/) stamp=.creamery-lock ;;
-      *) stamp="" ;;
-    esac
-    if [ -n "$stamp" ]; then
-      as_owner cp "$CREAMERY_HOME/package-lock.json" "$CREAMERY_HOME/node_modules/$stamp"
-      return 0
-    fi
+  if [ -d "$modules" ] && [ "$(installed_packages)" = "$kind" ]; then
+    as_owner cp "$CREAMERY_HOME/package-lock.json" "$modules/$stamp"
+    return 0
   fi
   npm_cli=$(npm_program) || fail "the Node at $CREAMERY_NODE has no npm" "install npm beside it, or take that Node out of PATH"
   npm_cache=$(mktemp -d "$tools/.npm.XXXXXX")
   chown "$(stat -c %u "$CREAMERY_HOME")" "$npm_cache"
-  if [ "${1-}" = dev ]; then
-    say "[3/4] npm packages, the development ones too: about 130 MB unpacked (about 30 s)"
-    watched "npm packages" measure_npm -- npm_ci --include=dev || npm_failed
-    as_owner cp "$CREAMERY_HOME/package-lock.json" "$CREAMERY_HOME/node_modules/.creamery-lock-dev"
+  as_owner mkdir -p "$modules"
+  as_owner touch "$modules/.creamery-unfinished"
+  # `install` and not `ci`: a lock made behind a partial registry lacks other platforms' optional packages,
+  # which `ci` refuses. That what came is what the lock says is checked afterwards.
+  if [ "$kind" = dev ]; then
+    say "[3/4] npm packages, the development ones too: about 150 MB unpacked (about 30 s)"
+    watched "npm packages" measure_npm -- npm_install --include=dev || npm_failed
   else
     say "[3/4] npm packages: about 15 MB unpacked (about 10 s)"
-    watched "npm packages" measure_npm -- npm_ci --omit=dev || npm_failed
-    as_owner cp "$CREAMERY_HOME/package-lock.json" "$CREAMERY_HOME/node_modules/.creamery-lock"
+    watched "npm packages" measure_npm -- npm_install --omit=dev || npm_failed
   fi
   rm -rf "$npm_cache"
+  [ "$(installed_packages)" = "$kind" ] ||
+    fail "the installed npm packages are not those of package-lock.json" "remove $modules, then run the same command again"
+  rm -f "$modules/.creamery-unfinished"
+  as_owner cp "$CREAMERY_HOME/package-lock.json" "$modules/$stamp"
 }
 
 npm_failed() {

@@ -48,17 +48,18 @@ watched() {
   watched_label=$1
   watched_measure=$2
   shift 3
-  watch_progress "$watched_label" "$watched_measure" &
+  # The lock of set-up (descriptor 9) is not theirs: a sleep that outlives us by a second would hold it.
+  watch_progress "$watched_label" "$watched_measure" 9>&- &
   WATCHER=$!
   printf '== %s\n' "$*" | sed 's#//[^/@ ]*@#//***@#g' >>"$BRING_LOG"
   watched_status=0
-  "$@" </dev/null >>"$BRING_LOG" 2>&1 || watched_status=$?
+  "$@" </dev/null >>"$BRING_LOG" 2>&1 9>&- || watched_status=$?
   stop_watching
   return "$watched_status"
 }
 
 # The last line of the log that tells something, without credentials.
 log_reason() {
-  grep -E '^(E:|ERROR|npm error|error|Err|W:)' "$BRING_LOG" | grep -v 'complete log of this run' | tail -n 1 |
+  grep -E '^(E:|ERROR|npm error|error|Err|W:)' "$BRING_LOG" | grep -v -e 'complete log of this run' -e 'npm error *$' -e 'npm help' | tail -n 1 |
     sed 's#//[^/@ ]*@#//***@#g' | cut -c 1-300
 }
