@@ -6,7 +6,12 @@ import { parseVersion } from "./versions.ts";
 
 export type Marker =
   | { readonly kind: "and" | "or"; readonly left: Marker; readonly right: Marker }
-  | { readonly kind: "compare"; readonly left: MarkerOperand; readonly operator: string; readonly right: MarkerOperand };
+  | {
+      readonly kind: "compare";
+      readonly left: MarkerOperand;
+      readonly operator: string;
+      readonly right: MarkerOperand;
+    };
 
 export type MarkerOperand =
   | { readonly kind: "variable"; readonly name: string }
@@ -41,7 +46,12 @@ const ALIASES: Readonly<Record<string, string>> = {
   "platform.python_implementation": "platform_python_implementation",
   python_implementation: "platform_python_implementation",
 };
-const VERSION_VARIABLES = new Set(["python_version", "python_full_version", "implementation_version", "platform_release"]);
+const VERSION_VARIABLES = new Set([
+  "python_version",
+  "python_full_version",
+  "implementation_version",
+  "platform_release",
+]);
 
 type Token = { readonly kind: "(" | ")" | "text" | "operator" | "word"; readonly value: string };
 
@@ -138,20 +148,32 @@ class Reader {
 }
 
 /** Does the marker hold there? `extras` are the extras asked for; an unknown variable reads as the empty text. */
-export function evaluateMarker(marker: Marker, environment: MarkerEnvironment, extras: readonly string[] = []): boolean {
+export function evaluateMarker(
+  marker: Marker,
+  environment: MarkerEnvironment,
+  extras: readonly string[] = [],
+): boolean {
   const asked = extras.length === 0 ? [""] : extras.map(normaliseName);
   return asked.some((extra) => evaluate(marker, { ...environment, extra }));
 }
 
 function evaluate(marker: Marker, environment: MarkerEnvironment): boolean {
-  if (marker.kind === "and") return evaluate(marker.left, environment) && evaluate(marker.right, environment);
-  if (marker.kind === "or") return evaluate(marker.left, environment) || evaluate(marker.right, environment);
-  const variable = marker.left.kind === "variable" ? marker.left.name : marker.right.kind === "variable" ? marker.right.name : "";
-  const [left, right] = [marker.left, marker.right].map((operand) => {
-    if (operand.kind === "variable") return environment[operand.name] ?? "";
-    return variable === "extra" ? normaliseName(operand.value) : operand.value;
-  });
-  return compare(left ?? "", marker.operator, right ?? "", VERSION_VARIABLES.has(variable));
+  switch (marker.kind) {
+    case "and":
+      return evaluate(marker.left, environment) && evaluate(marker.right, environment);
+    case "or":
+      return evaluate(marker.left, environment) || evaluate(marker.right, environment);
+    case "compare": {
+      const { left, right } = marker;
+      const variable =
+        left.kind === "variable" ? left.name : right.kind === "variable" ? right.name : "";
+      const value = (operand: MarkerOperand): string => {
+        if (operand.kind === "variable") return environment[operand.name] ?? "";
+        return variable === "extra" ? normaliseName(operand.value) : operand.value;
+      };
+      return compare(value(left), marker.operator, value(right), VERSION_VARIABLES.has(variable));
+    }
+  }
 }
 
 function compare(left: string, operator: string, right: string, asVersions: boolean): boolean {

@@ -34,7 +34,8 @@ export function parseSpecifier(text: string): Specifier | null {
   const [, sign = "", written = ""] = match;
   const operator = OPERATORS.find((known) => known === sign);
   if (operator === undefined) return null;
-  if (operator === "===") return written === "" ? null : { operator, text: written, version: null, prefix: false };
+  if (operator === "===")
+    return written === "" ? null : { operator, text: written, version: null, prefix: false };
   const prefix = written.endsWith(".*");
   if (prefix && operator !== "==" && operator !== "!=") return null;
   const bare = prefix ? written.slice(0, -2) : written;
@@ -72,12 +73,19 @@ export function satisfies(version: Version, set: SpecifierSet, versionText?: str
 export function satisfiesText(text: string, set: SpecifierSet): boolean {
   const version = parseVersion(text);
   if (version !== null) return satisfies(version, set, text);
-  return set.every((clause) => clause.operator === "===" && clause.text.toLowerCase() === text.toLowerCase());
+  return set.every(
+    (clause) => clause.operator === "===" && clause.text.toLowerCase() === text.toLowerCase(),
+  );
 }
 
-function satisfiesOne(version: Version, clause: Specifier, versionText: string | undefined): boolean {
+function satisfiesOne(
+  version: Version,
+  clause: Specifier,
+  versionText: string | undefined,
+): boolean {
   const wanted = clause.version;
-  if (wanted === null) return (versionText ?? "").trim().toLowerCase() === clause.text.toLowerCase();
+  if (wanted === null)
+    return (versionText ?? "").trim().toLowerCase() === clause.text.toLowerCase();
   switch (clause.operator) {
     case "===":
       return false;
@@ -104,11 +112,19 @@ function satisfiesOne(version: Version, clause: Specifier, versionText: string |
 function equals(version: Version, wanted: Version, prefix: boolean): boolean {
   if (prefix) return startsWith(version, wanted);
   // A local part counts only where the clause names one.
-  return compareVersions(wanted.local.length === 0 ? publicVersion(version) : version, wanted) === 0;
+  return (
+    compareVersions(wanted.local.length === 0 ? publicVersion(version) : version, wanted) === 0
+  );
 }
 
-function startsWith(version: Version, prefix: { readonly epoch: number; readonly release: readonly number[] }): boolean {
-  return version.epoch === prefix.epoch && compareRelease(version.release.slice(0, prefix.release.length), prefix.release) === 0;
+function startsWith(
+  version: Version,
+  prefix: { readonly epoch: number; readonly release: readonly number[] },
+): boolean {
+  return (
+    version.epoch === prefix.epoch &&
+    compareRelease(version.release.slice(0, prefix.release.length), prefix.release) === 0
+  );
 }
 
 /** PEP 440: `<V` leaves out pre-releases of V itself, unless V is one. */
@@ -137,15 +153,27 @@ export interface ReleaseChoice {
  * The newest release that satisfies `set`: final and not yanked; where there is none, a pre-release (PEP 440); a yanked
  * one only when the set pins exactly it (PEP 592). Null when nothing fits.
  */
-export function pickNewest<Choice extends ReleaseChoice>(choices: Iterable<Choice>, set: SpecifierSet): Choice | null {
-  const pinned = set.some((clause) => (clause.operator === "==" && !clause.prefix) || clause.operator === "===");
-  const wantsPrerelease = set.some((clause) => clause.version !== null && clause.operator !== "!=" && isPrerelease(clause.version));
+export function pickNewest<Choice extends ReleaseChoice>(
+  choices: Iterable<Choice>,
+  set: SpecifierSet,
+): Choice | null {
+  const pinned = set.some(
+    (clause) => (clause.operator === "==" && !clause.prefix) || clause.operator === "===",
+  );
+  const wantsPrerelease = set.some(
+    (clause) => clause.version !== null && clause.operator !== "!=" && isPrerelease(clause.version),
+  );
   let best: { choice: Choice; version: Version; rank: number } | null = null;
   for (const choice of choices) {
     const version = parseVersion(choice.version);
-    if (version === null || !satisfies(version, set, choice.version) || (choice.yanked && !pinned)) continue;
+    if (version === null || !satisfies(version, set, choice.version) || (choice.yanked && !pinned))
+      continue;
     const rank = (choice.yanked ? 0 : 2) + (isPrerelease(version) && !wantsPrerelease ? 0 : 1);
-    if (best === null || rank > best.rank || (rank === best.rank && compareVersions(version, best.version) > 0)) {
+    if (
+      best === null ||
+      rank > best.rank ||
+      (rank === best.rank && compareVersions(version, best.version) > 0)
+    ) {
       best = { choice, version, rank };
     }
   }

@@ -25,12 +25,29 @@ export function parseVersion(text: string): Version | null {
   if (text.length > MAX_VERSION_CHARS) return null;
   const match = VERSION.exec(text);
   if (match === null) return null;
-  const [, epoch, release = "0", preWord, preNumber, implicitPost, postWord, postNumber, devWord, devNumber, local] = match;
+  const [
+    ,
+    epoch,
+    release = "0",
+    preWord,
+    preNumber,
+    implicitPost,
+    postWord,
+    postNumber,
+    devWord,
+    devNumber,
+    local,
+  ] = match;
   return {
     epoch: Number(epoch ?? 0),
     release: release.split(".").map(Number),
     pre: preWord === undefined ? null : [preLetter(preWord), Number(preNumber ?? 0)],
-    post: implicitPost !== undefined ? Number(implicitPost) : postWord === undefined ? null : Number(postNumber ?? 0),
+    post:
+      implicitPost !== undefined
+        ? Number(implicitPost)
+        : postWord === undefined
+          ? null
+          : Number(postNumber ?? 0),
     dev: devWord === undefined ? null : Number(devNumber ?? 0),
     local:
       local === undefined
