@@ -45,7 +45,10 @@ def main():
             stream.write(SOURCE)
         suffix = sysconfig.get_config_var("EXT_SUFFIX") or sysconfig.get_config_var("SO")
         target = os.path.join(place, "proof" + suffix)
-        subprocess.check_call(["gcc", "-shared", "-fPIC", "-I", sysconfig.get_paths()["include"], "-I", sysconfig.get_paths()["platinclude"], source, "-o", target])
+        # Debian's 2.7 names /usr/local first in its paths, where its headers are not.
+        headers = [sysconfig.get_config_var("INCLUDEPY"), sysconfig.get_paths()["include"], sysconfig.get_paths()["platinclude"]]
+        includes = [argument for path in headers if path for argument in ("-I", path)]
+        subprocess.check_call(["gcc", "-shared", "-fPIC"] + includes + [source, "-o", target])
         subprocess.check_call([python, "-c", "import sys; sys.path.insert(0, sys.argv[1]); import proof; assert proof.answer() == 42", place])
     finally:
         shutil.rmtree(place)
