@@ -1,42 +1,164 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { clip, printableLine } from "../base/bounded-text.ts";
+import { CreameryError } from "../base/errors.ts";
 import type { ImageDefinition } from "./definition.ts";
-import { runStep } from "./run-step.ts";
+import { runContained, runInRoot } from "./run-contained.ts";
+
+const FETCH_MS = 15 * 60_000;
+const UNPACK_MS = 120_000;
+const WHEELS = "/opt/creamery/wheels";
+
+// uv is a program; the rest are libraries, side by side, for the script that runs virtualenv.
+const UNPACK = `
+import glob, os, sys, zipfile
+for wheel in sorted(glob.glob(sys.argv[1] + "/*.whl")):
+    archive = zipfile.ZipFile(wheel)
+    name = os.path.basename(wheel).split("-")[0]
+    program = [entry for entry in archive.namelist() if entry.endswith(".data/scripts/" + name)]
+    if name == "uv":
+        with open("/usr/local/bin/uv", "wb") as stream:
+            stream.write(archive.read(program[0]))
+        os.chmod("/usr/local/bin/uv", 0o755)
+    else:
+        archive.extractall("/usr/local/lib/creamery")
+`;
+
+export interface ToolsRequest {
+  readonly definition: ImageDefinition;
+  readonly rootfs: string;
+  readonly scratch: string;
+  /** The host's environment: where pip finds its configuration. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
 
 /**
- * Fetches the definition's tools with the host's own pip, from the index that it is configured for, by
- * version and hash, and unpacks them into `DIRECTORY/unpacked`.
+ * Fetches the definition's tools by version and hash from the index of the host's own pip, and unpacks them
+ * inside the root file system by its own Python.
+ * @throws CreameryError `host-lacks`, `no-network`, `upstream-hash`, `image-build`.
  */
-export async function fetchTools(definition: ImageDefinition, directory: string, signal: AbortSignal): Promise<void> {
-  const wheels = join(directory, "wheels");
+export async function fetchTools({
+  definition,
+  rootfs,
+  scratch,
+  env,
+  signal,
+}: ToolsRequest): Promise<void> {
+  const requirements = join(scratch, "tools.txt");
+  const wheels = join(scratch, "wheels");
   await mkdir(wheels, { recursive: true });
-  const requirements = join(directory, "requirements.txt");
-  const lines = definition.tools.map((tool) => `${tool.name}==${tool.version} ${tool.sha256.map((hash) => `--hash=sha256:${hash}`).join(" ")}\n`);
-  await writeFile(requirements, lines.join(""));
-  await runStep({
+  await writeFile(
+    requirements,
+    definition.tools
+      .map(
+        (tool) =>
+          `${tool.name}==${tool.version} ${tool.sha256.map((sha256) => `--hash=sha256:${sha256}`).join(" ")}\n`,
+      )
+      .join(""),
+  );
+  const inherited = Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+  const { code, tail } = await runContained({
     argv: [
-      "python3", "-m", "pip", "--no-input", "--disable-pip-version-check", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
-      "--python-version", "3.11", "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux2014_x86_64", "--platform", "any",
-      "--require-hashes", "-r", requirements, "-d", wheels,
+      await pythonWithPip(inherited, signal),
+      "-m",
+      "pip",
+      "--no-input",
+      "--disable-pip-version-check",
+      "download",
+      "--no-cache-dir",
+      "--no-deps",
+      "--only-binary",
+      ":all:",
+      "--require-hashes",
+      "--progress-bar",
+      "off",
+      "-r",
+      requirements,
+      "-d",
+      wheels,
     ],
-    env: pipEnvironment(),
-    what: "pip (fetching the image's tools)",
-    nextStep: "check the network and pip's index (`pip config list`), then run the same command again",
+    env: {
+      ...inherited,
+      ...(env["CREAMERY_ASKER_HOME"] === undefined ? {} : { HOME: env["CREAMERY_ASKER_HOME"] }),
+    },
+    network: true,
+    deadlineMs: FETCH_MS,
     signal,
   });
-  const unpack = "import sys, zipfile\nfor path in sys.argv[2:]: zipfile.ZipFile(path).extractall(sys.argv[1])";
-  const paths = (await readdir(wheels)).filter((name) => name.endsWith(".whl")).map((name) => join(wheels, name));
-  await runStep({
-    argv: ["python3", "-I", "-c", unpack, join(directory, "unpacked"), ...paths],
-    what: "unpacking the image's tools",
-    nextStep: "check the free space of the cache directory",
+  if (code !== 0) throw pipFault(tail);
+
+  const inside = join(rootfs, WHEELS);
+  await mkdir(inside, { recursive: true });
+  for (const name of await readdir(wheels)) await copyFile(join(wheels, name), join(inside, name));
+  const unpacked = await runInRoot({
+    rootfs,
+    argv: ["/usr/bin/python3.13", "-I", "-S", "-B", "-c", UNPACK, WHEELS],
+    owner: "0:0",
+    deadlineMs: UNPACK_MS,
     signal,
+  });
+  if (unpacked.code !== 0)
+    throw new CreameryError(
+      "image-build",
+      `the tools could not be unpacked: ${printableLine(unpacked.tail.at(-1) ?? "")}`,
+    );
+  await rm(inside, { recursive: true });
+}
+
+/** The first Python that has pip: the one a person would use here, else Debian's own. */
+async function pythonWithPip(
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<string> {
+  for (const python of ["python3", "/usr/bin/python3"]) {
+    const { code } = await runContained({
+      argv: [python, "-m", "pip", "--version"],
+      env,
+      network: false,
+      deadlineMs: 30_000,
+      signal,
+    });
+    if (code === 0) return python;
+  }
+  throw new CreameryError("host-lacks", "no Python with pip was found", {
+    nextStep: "install python3-pip",
   });
 }
 
-/** The host's pip reads its settings from here; a virtual environment's own settings come with its python3 in PATH. */
-function pipEnvironment(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(([name]) => /^(?:PIP_|HOME$|PATH$|XDG_CONFIG|SSL_CERT|REQUESTS_CA_BUNDLE$|PYENV)/u.test(name));
-  return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+/** What pip said last, as one fault; an index's address may hold a password and is not repeated. */
+export function pipFault(tail: readonly string[]): CreameryError {
+  const text = tail.join("\n");
+  const said = clip(
+    printableLine(
+      tail.findLast((line) => line.startsWith("ERROR:")) ?? tail.at(-1) ?? "",
+    ).replaceAll(/\/\/[^/@\s]*@/gu, "//***@"),
+    300,
+  );
+  if (/DO NOT MATCH THE HASHES|HashMismatch/u.test(text)) {
+    return new CreameryError(
+      "upstream-hash",
+      `a tool from the index is not the one that the definition pins: ${said}`,
+      { nextStep: "check which index the host's pip is configured for" },
+    );
+  }
+  if (
+    /NewConnectionError|Failed to establish|Name or service not known|Temporary failure in name|Network is unreachable|Max retries/u.test(
+      text,
+    )
+  ) {
+    return new CreameryError("no-network", `the package index can't be reached: ${said}`, {
+      nextStep: "check the network and `pip config list`, then run the same command again",
+    });
+  }
+  if (/No space left on device/u.test(text))
+    return new CreameryError("disk-full", "the disk filled up while tools were fetched", {
+      nextStep: "free some space, then run the same command again",
+    });
+  return new CreameryError("image-build", `pip could not fetch the tools: ${said}`, {
+    nextStep: "run the same command again",
+  });
 }

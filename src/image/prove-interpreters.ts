@@ -1,49 +1,75 @@
 import { copyFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
+import type { BuildProgress } from "./build-event.ts";
 import type { ImageDefinition } from "./definition.ts";
 import type { ImageManifest } from "./manifest.ts";
-import { runStep } from "./run-step.ts";
+import { runInRoot } from "./run-contained.ts";
+
+const PROOF_MS = 180_000;
+const INSIDE = "/opt/creamery/prove.py";
+
+export interface ProofRequest {
+  readonly definition: ImageDefinition;
+  readonly definitionDir: string;
+  readonly rootfs: string;
+  readonly jobUser: string;
+  readonly progress: BuildProgress;
+  readonly signal: AbortSignal;
+}
 
 /**
- * Each interpreter must import what tests take for granted, make an environment, and compile and load a C
- * extension: as the job's user, with no network.
- * @throws CreameryError `image-build` naming the interpreter that does not.
+ * Each interpreter, as the job's user and with no network, imports what it must, makes a virtual environment,
+ * and compiles and loads a C extension. Nothing of it is left: all is written to memory.
+ * @returns what the manifest says of each.
+ * @throws CreameryError `image-build` naming the one that does not.
  */
-export async function proveInterpreters(
-  definition: ImageDefinition,
-  rootfs: string,
-  script: string,
-  signal: AbortSignal,
-  onInterpreter: (name: string) => void,
-): Promise<ImageManifest["interpreters"]> {
-  const inside = "tmp/prove.py";
-  await copyFile(script, join(rootfs, inside));
-  const proven: ImageManifest["interpreters"][number][] = [];
-  // The proof writes below /tmp and needs /proc and /dev of its own, gone with its mount namespace.
-  const shell = [
-    "set -e",
-    'mount -t proc proc "$1/proc"; mount -t tmpfs tmpfs "$1/dev"; mount -t tmpfs tmpfs "$1/run"',
-    'for n in null zero urandom random full; do touch "$1/dev/$n"; mount --bind "/dev/$n" "$1/dev/$n"; done',
-    'mkdir -p "$1/dev/shm"; mount -t tmpfs tmpfs "$1/dev/shm"',
-    'root=$1; shift; exec chroot --userspec=1000:1000 "$root" env -i HOME=/home/tester PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 "$@"',
-  ].join("\n");
-  for (const { name, executable, uv, lacks } of definition.interpreters) {
-    onInterpreter(name);
-    const lines = await runStep({
-      argv: ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", shell, "sh", rootfs, executable, `/${inside}`, uv ? "uv" : "virtualenv", ...lacks],
-      what: `the proof of ${name}`,
-      nextStep: "mend its entry in the image's definition",
+export async function proveInterpreters({
+  definition,
+  definitionDir,
+  rootfs,
+  jobUser,
+  progress,
+  signal,
+}: ProofRequest): Promise<ImageManifest["interpreters"]> {
+  await copyFile(join(definitionDir, "prove.py"), join(rootfs, INSIDE));
+  const proven: ImageManifest["interpreters"] = [];
+  for (const interpreter of definition.interpreters) {
+    const { name, executable, uv, lacks } = interpreter;
+    progress.say("proof", name, { done: proven.length, total: definition.interpreters.length });
+    const { code, tail } = await runInRoot({
+      rootfs,
+      argv: [executable, "-B", INSIDE, uv ? "uv" : "virtualenv", ...lacks],
+      owner: jobUser,
+      deadlineMs: PROOF_MS,
       signal,
     });
-    const fullVersion = lines.at(-1) ?? "";
-    const [implementation = "", version = ""] = name.split("-");
-    if (!fullVersion.startsWith(`${version}.`)) {
-      throw new CreameryError("image-build", `${name} says that it is ${fullVersion}`, { input: name, nextStep: "mend its entry in the image's definition" });
+    const last = printableLine(tail.at(-1) ?? "it said nothing");
+    if (code !== 0) {
+      throw new CreameryError("image-build", `${name} fails its proof: ${clip(last, 300)}`, {
+        input: executable,
+        nextStep: "mend its entry in image.toml",
+      });
     }
-    proven.push({ name, implementation: implementation === "pypy" ? "pypy" : "cpython", version, executable, fullVersion, uv });
+    const [implementation = "", version = ""] = name.split("-");
+    // The name's promise is checked too: an executable of another version is another interpreter.
+    if (last !== version && !last.startsWith(`${version}.`)) {
+      throw new CreameryError("image-build", `${name} says that it is ${clip(last, 60)}`, {
+        input: executable,
+        nextStep: "mend its entry in image.toml",
+      });
+    }
+    proven.push({
+      name,
+      implementation: implementation === "pypy" ? "pypy" : "cpython",
+      version,
+      executable,
+      fullVersion: last,
+      uv,
+    });
   }
-  await rm(join(rootfs, inside));
+  await rm(join(rootfs, INSIDE));
   return proven;
 }
