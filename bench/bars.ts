@@ -9,7 +9,12 @@ export interface Bar {
 }
 
 /** A figure against `< n`, `<= n`, `> n` or `>= n`. */
-export function bar(what: string, value: number, unit: string, limit?: { op: "<" | "<=" | ">" | ">="; than: number }): Bar {
+export function bar(
+  what: string,
+  value: number,
+  unit: string,
+  limit?: { op: "<" | "<=" | ">" | ">="; than: number },
+): Bar {
   const rounded = Number(value.toPrecision(4));
   if (limit === undefined) return { what, value: rounded, unit, bar: "", holds: null };
   const holds = Number.isFinite(value) && compare(value, limit.op, limit.than);
@@ -34,16 +39,29 @@ export function printBars(bars: readonly Bar[], argv: readonly string[]): void {
   if (argv.includes("--json")) {
     process.stdout.write(`${JSON.stringify(bars, null, 2)}\n`);
   } else {
-    const rows = bars.map((row) => [row.what, `${row.value} ${row.unit}`, row.bar, row.holds === null ? "" : row.holds ? "holds" : "MISSED"]);
-    const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => (row[column] ?? "").length), 0));
-    for (const row of rows) process.stdout.write(`${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}\n`);
+    const rows = bars.map((row) => [
+      row.what,
+      `${row.value} ${row.unit}`,
+      row.bar,
+      row.holds === null ? "" : row.holds ? "holds" : "MISSED",
+    ]);
+    const widths = [0, 1, 2, 3].map((column) =>
+      Math.max(...rows.map((row) => (row[column] ?? "").length), 0),
+    );
+    for (const row of rows)
+      process.stdout.write(
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join("  ")
+          .trimEnd()}\n`,
+      );
   }
   if (bars.some((row) => row.holds === false)) process.exitCode = 1;
 }
 
 /** The middle value; NaN for none. */
 export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
+  const sorted = values.toSorted((left, right) => left - right);
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;

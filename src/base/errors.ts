@@ -77,7 +77,8 @@ export class CreameryError extends Error {
 
   /** One line: input, reason, next step. */
   get line(): string {
-    const input = this.input === undefined || this.message.includes(this.input) ? "" : `${this.input}: `;
+    const input =
+      this.input === undefined || this.message.includes(this.input) ? "" : `${this.input}: `;
     const next = this.nextStep === undefined ? "" : `; ${this.nextStep}`;
     return `${input}${this.message}${next}`;
   }

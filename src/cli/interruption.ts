@@ -11,7 +11,9 @@ export function interruption(): AbortSignal {
     const made = new AbortController();
     controller = made;
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      process.on(name, () => made.abort(new CreameryError("interrupted", `interrupted by ${name}`)));
+      process.on(name, () =>
+        made.abort(new CreameryError("interrupted", `interrupted by ${name}`)),
+      );
     }
   }
   return controller.signal;

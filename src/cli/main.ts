@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError } from "commander";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
 import { interruption } from "./interruption.ts";
@@ -9,46 +9,19 @@ import { interruption } from "./interruption.ts";
  */
 
 const EXIT_CODES = `
-Exit codes: 0 all pass or skip, 1 something failed, 2 bad usage or input, 3 the farm's own fault.`;
+Exit codes: 0 done, 1 what was checked is not sound, 2 bad usage or input, 3 the farm's own fault.`;
 
 function program(finish: (code: number) => void): Command {
   const root = new Command("creamery")
-    .description("A test farm for the Python ecosystem: every release, every interpreter, fresh isolated guests.")
+    .description(
+      "A test farm for the Python ecosystem: every release, every interpreter, fresh isolated guests.",
+    )
     .exitOverride()
-    .configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error: /, "creamery: ")) })
+    .configureOutput({
+      writeErr: (text) => process.stderr.write(text.replace(/^error: /, "creamery: ")),
+    })
     .showSuggestionAfterError(true)
     .addHelpText("after", EXIT_CODES);
-
-  root
-    .command("test")
-    .description("test releases, archives, local trees or git repositories in fresh guests")
-    .argument("<target...>", "NAME, NAME==VERSION, a path, an sdist or wheel file, or git+https://HOST/REPO[@REF]")
-    .option("--on <configurations>", "comma-separated configurations, `all` or `priority`", "priority")
-    .addOption(new Option("--machine <kind>", "what runs the guests").choices(["auto", "gvisor", "container"]).default("auto"))
-    .addOption(new Option("--from <kind>", "`sdist` builds even where a wheel fits").choices(["auto", "sdist"]).default("auto"))
-    .option("--jobs <n>", "attempts at a time (default: by cores and memory)")
-    .option("--no-confirm", "do not run a failure again on another machine kind")
-    .option("--json", "print one JSON object on standard output and nothing else there")
-    .option("--junit <file>", "write all tests of all attempts as JUnit XML")
-    .option("--log", "show the packages' own output while they run")
-    .option("--config <file>", "the farm's configuration instead of creamery.toml")
-    .action(async (targets: string[], options: Record<string, unknown>) => {
-      const { testCommand } = await import("./test-command.ts");
-      finish(await testCommand(targets, options, interruption()));
-    });
-
-  root
-    .command("reproduce")
-    .description("run an attempt once more: same image, same lock, same plan")
-    .argument("<attempt>", "the attempt's id, as a result shows it")
-    .option("--json", "print one JSON object on standard output and nothing else there")
-    .option("--junit <file>", "write its tests as JUnit XML")
-    .option("--log", "show the package's own output while it runs")
-    .option("--config <file>", "the farm's configuration instead of creamery.toml")
-    .action(async (attempt: string, options: Record<string, unknown>) => {
-      const { reproduceCommand } = await import("./reproduce-command.ts");
-      finish(await reproduceCommand(attempt, options, interruption()));
-    });
 
   root
     .command("doctor")
@@ -69,10 +42,27 @@ function program(finish: (code: number) => void): Command {
       const names = words.filter((word) => typeof word === "string");
       finish(await imageCommand(action, names, words.at(-2), interruption()));
     };
-  image.command("build").description("build the image of the definition, if it is not there yet").option("--force", "build even if it is there").action(imageAction("build"));
-  image.command("list").description("the images of this host").option("--json", "as JSON").action(imageAction("list"));
-  image.command("show").description("what is in an image").argument("[id]", "newest by default").option("--json", "as JSON").action(imageAction("show"));
-  image.command("verify").description("recompute an image's hash; names what differs").argument("[id]", "newest by default").action(imageAction("verify"));
+  image
+    .command("build")
+    .description("build the image of the definition, if it is not there yet")
+    .option("--force", "build even if it is there")
+    .action(imageAction("build"));
+  image
+    .command("list")
+    .description("the images of this host")
+    .option("--json", "as JSON")
+    .action(imageAction("list"));
+  image
+    .command("show")
+    .description("what is in an image")
+    .argument("[id]", "newest by default")
+    .option("--json", "as JSON")
+    .action(imageAction("show"));
+  image
+    .command("verify")
+    .description("recompute an image's hash; names what differs")
+    .argument("[id]", "newest by default")
+    .action(imageAction("verify"));
   image.command("rm").description("remove an image").argument("<id>").action(imageAction("rm"));
 
   return root;
@@ -97,8 +87,13 @@ function report(thrown: unknown): number {
     process.stderr.write(`creamery: ${thrown.line}\n`);
     return thrown.exitCode;
   }
-  const debug = (process.env["CREAMERY_DEBUG"] ?? "") !== "" && thrown instanceof Error ? `\n${thrown.stack}` : "";
-  process.stderr.write(`creamery: internal fault: ${reasonOf(thrown)}; please report it, with CREAMERY_DEBUG=1 for the details${debug}\n`);
+  const debug =
+    (process.env["CREAMERY_DEBUG"] ?? "") !== "" && thrown instanceof Error
+      ? `\n${thrown.stack}`
+      : "";
+  process.stderr.write(
+    `creamery: internal fault: ${reasonOf(thrown)}; please report it, with CREAMERY_DEBUG=1 for the details${debug}\n`,
+  );
   return 3;
 }
 

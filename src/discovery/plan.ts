@@ -96,4 +96,8 @@ export interface RejectedRung {
 
 export type Discovery =
   | { readonly kind: "plans"; readonly plans: readonly Plan[] }
-  | { readonly kind: "smoke-only"; readonly cause: "no-tests" | "tests-not-in-sdist"; readonly rejected: readonly RejectedRung[] };
+  | {
+      readonly kind: "smoke-only";
+      readonly cause: "no-tests" | "tests-not-in-sdist";
+      readonly rejected: readonly RejectedRung[];
+    };

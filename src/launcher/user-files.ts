@@ -102,7 +102,7 @@ export async function writeUserFile(request: FileRequest & { content: string }):
     await pipeline(handle.createReadStream({ autoClose: false }), child.stdin).catch(
       () => undefined,
     );
-    const [code] = await closed;
+    const code: unknown = (await closed)[0];
     signal.throwIfAborted();
     if (code !== 0) {
       throw new CreameryError(
@@ -139,7 +139,7 @@ async function fetchAs(
   });
   try {
     await pipeline(child.stdout, bound, createWriteStream(file, { mode: 0o644, flags: "wx" }));
-    const [exit] = await closed;
+    const exit: unknown = (await closed)[0];
     if (exit !== 0)
       throw new CreameryError(code, said() || `reading it ended with ${String(exit)}`, {
         input: path,

@@ -19,7 +19,12 @@ export interface Machine {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export type MachineCapability = "tracer" | "hold" | "terminal" | "clock-offset" | "filesystem-difference";
+export type MachineCapability =
+  | "tracer"
+  | "hold"
+  | "terminal"
+  | "clock-offset"
+  | "filesystem-difference";
 
 export interface GuestSpec {
   readonly imageId: string;
@@ -101,7 +106,11 @@ export interface Guest extends AsyncDisposable {
   readonly indexOrigin: string;
   exec(request: ExecRequest, sinks: ExecSinks, signal: AbortSignal): Promise<ExecResult>;
   /** Writes bytes to a file in the guest; parents are made. `owner` as in ExecRequest.user. */
-  put(path: string, content: Buffer | AsyncIterable<Buffer>, options: { mode: number; owner: "root" | "job" }): Promise<void>;
+  put(
+    path: string,
+    content: Buffer | AsyncIterable<Buffer>,
+    options: { mode: number; owner: "root" | "job" },
+  ): Promise<void>;
   /** Reads at most `maxBytes` of a regular file; null when there is none. */
   get(path: string, maxBytes: number): Promise<Buffer | null>;
   /** Marks the file system's present state, and says what differs from an earlier mark. */

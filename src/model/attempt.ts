@@ -3,7 +3,17 @@
  * independent; a page may show one word, the store keeps all six.
  */
 
-export const PHASES = ["fetch", "resolve", "build", "install", "import", "discover", "test", "lint", "wheel"] as const;
+export const PHASES = [
+  "fetch",
+  "resolve",
+  "build",
+  "install",
+  "import",
+  "discover",
+  "test",
+  "lint",
+  "wheel",
+] as const;
 export type Phase = (typeof PHASES)[number];
 
 export const OUTCOMES = ["pass", "fail", "crash", "killed", "skip", "error"] as const;
@@ -22,10 +32,22 @@ export const CAUSE_KINDS = {
     "tests-not-in-sdist",
     "requires-python",
   ],
-  dependency: ["dependency-build", "dependency-import", "unresolvable", "no-distribution", "yanked"],
+  dependency: [
+    "dependency-build",
+    "dependency-import",
+    "unresolvable",
+    "no-distribution",
+    "yanked",
+  ],
   interpreter: ["segfault", "abort", "assertion", "removed-api", "deadlock"],
   toolchain: ["build-backend", "compiler", "missing-system-library"],
-  environment: ["needs-network", "needs-service", "needs-gpu", "needs-display", "machine-difference"],
+  environment: [
+    "needs-network",
+    "needs-service",
+    "needs-gpu",
+    "needs-display",
+    "machine-difference",
+  ],
   limit: ["timeout", "silent", "oom", "disk", "log-size", "pids"],
   farm: ["vm-resume", "agent-lost", "index-mirror", "image-bad", "host"],
 } as const;
