@@ -61,7 +61,8 @@ export function parseSdistFilename(filename: string, project?: string): SdistFil
   const suffix = SDIST_SUFFIXES.find((known) => filename.endsWith(known));
   if (suffix === undefined || filename.includes("/")) return null;
   const stem = filename.slice(0, -suffix.length);
-  const dashes = [...stem]
+  const dashes = stem
+    .split("")
     .flatMap((character, index) => (character === "-" ? [index] : []))
     .toReversed();
   for (const dash of dashes) {
