@@ -216,6 +216,8 @@ def become(request, env, job, out, err):
             which = {"fileBytes": resource.RLIMIT_FSIZE, "openFiles": resource.RLIMIT_NOFILE}.get(name, which)
             # Of processes only the job's user is limited: root's are counted over the whole guest.
             if which is not None and (job or name != "processes"):
+                hard = resource.getrlimit(which)[1]
+                value = value if hard == resource.RLIM_INFINITY else min(value, hard)
                 resource.setrlimit(which, (value, value))
         if job:
             try:
@@ -228,6 +230,7 @@ def become(request, env, job, out, err):
             os.setresgid(processes.JOB_GID, processes.JOB_GID, processes.JOB_GID)
             os.setresuid(processes.JOB_UID, processes.JOB_UID, processes.JOB_UID)
         os.chdir(request["cwd"])
+        os.closerange(3, 4096)
         os.execvpe(request["argv"][0], request["argv"], env)
     except BaseException as error:
         os.write(2, f"cannot run {request['argv'][0]}: {error}\n".encode("utf-8", "backslashreplace"))

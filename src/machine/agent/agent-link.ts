@@ -3,7 +3,13 @@ import type { Server, Socket } from "node:net";
 import { constants } from "node:os";
 import { timingSafeEqual } from "node:crypto";
 import { CreameryError, reasonOf } from "../../base/errors.ts";
-import type { ExecRequest, ExecResult, ExecSinks, FileSystemDifference, RefusedConnection } from "../machine.ts";
+import type {
+  ExecRequest,
+  ExecResult,
+  ExecSinks,
+  FileSystemDifference,
+  RefusedConnection,
+} from "../machine.ts";
 import {
   helloSchema,
   parseMessage,
@@ -55,14 +61,25 @@ export class AgentLink implements AsyncDisposable {
   #fault: CreameryError | null = null;
   #lastExec: Promise<void> = Promise.resolve();
 
-  private constructor(socket: Socket, decoder: FrameDecoder, agentVersion: string, limits: ProcessLimits) {
+  private constructor(
+    socket: Socket,
+    decoder: FrameDecoder,
+    agentVersion: string,
+    limits: ProcessLimits,
+  ) {
     this.#socket = socket;
     this.#decoder = decoder;
     this.agentVersion = agentVersion;
     this.#limits = limits;
+    if (socket.destroyed)
+      this.#lose(new CreameryError("agent-lost", "the guest closed its channel"));
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    socket.on("error", (error) => this.#lose(new CreameryError("agent-lost", `the channel broke: ${error.message}`)));
-    socket.on("close", () => this.#lose(new CreameryError("agent-lost", "the guest closed its channel")));
+    socket.on("error", (error) =>
+      this.#lose(new CreameryError("agent-lost", `the channel broke: ${error.message}`)),
+    );
+    socket.on("close", () =>
+      this.#lose(new CreameryError("agent-lost", "the guest closed its channel")),
+    );
   }
 
   /**
@@ -78,15 +95,21 @@ export class AgentLink implements AsyncDisposable {
       socket = await firstConnection(server, ending);
       const { hello, decoder } = await readHello(socket, ending);
       if (hello.protocol !== PROTOCOL_VERSION) {
-        throw new CreameryError("channel", `the agent speaks protocol ${hello.protocol}, this host ${PROTOCOL_VERSION}`);
+        throw new CreameryError(
+          "channel",
+          `the agent speaks protocol ${hello.protocol}, this host ${PROTOCOL_VERSION}`,
+        );
       }
-      if (!sameSecret(hello.nonce, nonce)) throw new CreameryError("channel", "the hello has the wrong nonce");
+      if (!sameSecret(hello.nonce, nonce))
+        throw new CreameryError("channel", "the hello has the wrong nonce");
       return new AgentLink(socket, decoder, hello.agent, options.limits ?? { coreBytes: 0 });
     } catch (error) {
       socket?.destroy();
       signal.throwIfAborted();
       if (deadline.aborted) {
-        throw new CreameryError("agent-lost", `no hello from the guest in ${deadlineMs} ms`, { cause: error });
+        throw new CreameryError("agent-lost", `no hello from the guest in ${deadlineMs} ms`, {
+          cause: error,
+        });
       }
       throw error;
     }
@@ -130,12 +153,14 @@ export class AgentLink implements AsyncDisposable {
           case "stdout":
           case "stderr":
             outputBytes += frame.payload.length;
-            if (outputBytes > request.outputBytes) throw new CreameryError("channel", "the agent passed the bound on output");
+            if (outputBytes > request.outputBytes)
+              throw new CreameryError("channel", "the agent passed the bound on output");
             if (!told) sinks.output(frame.kind, frame.payload);
             return false;
           case "events":
             eventBytes += frame.payload.length;
-            if (eventBytes > EVENT_TOTAL_BYTES) throw new CreameryError("channel", "the agent passed the bound on events");
+            if (eventBytes > EVENT_TOTAL_BYTES)
+              throw new CreameryError("channel", "the agent passed the bound on events");
             if (!told) lines.push(frame.payload);
             return false;
           case "message": {
@@ -178,7 +203,9 @@ export class AgentLink implements AsyncDisposable {
       for await (const chunk of Buffer.isBuffer(content) ? [content] : content) {
         for (let at = 0; at < chunk.length; at += PUT_PIECE_BYTES) {
           if (this.#fault !== null) return;
-          const flushed = this.#socket.write(encodeFrame("content", id, chunk.subarray(at, at + PUT_PIECE_BYTES)));
+          const flushed = this.#socket.write(
+            encodeFrame("content", id, chunk.subarray(at, at + PUT_PIECE_BYTES)),
+          );
           // An agent that refuses answers before it has read all: no use in going on.
           if (!flushed && (await Promise.race([answered, this.#drained()]))) return;
         }
@@ -196,7 +223,8 @@ export class AgentLink implements AsyncDisposable {
     let bytes = 0;
     const { id, reply } = this.#ask({ op: "get", path, maxBytes }, (piece) => {
       bytes += piece.length;
-      if (bytes > maxBytes) throw new CreameryError("channel", "the agent sent more of a file than was asked for");
+      if (bytes > maxBytes)
+        throw new CreameryError("channel", "the agent sent more of a file than was asked for");
       pieces.push(Buffer.from(piece));
     });
     const answer = await this.#bounded(reply, FILE_MS, signal, () => this.#pending.delete(id));
@@ -210,7 +238,11 @@ export class AgentLink implements AsyncDisposable {
   }
 
   async difference(sinceMark: string): Promise<FileSystemDifference> {
-    const answer = await this.#bounded(this.#ask({ op: "difference", name: sinceMark }).reply, WALK_MS, NEVER);
+    const answer = await this.#bounded(
+      this.#ask({ op: "difference", name: sinceMark }).reply,
+      WALK_MS,
+      NEVER,
+    );
     if (answer.op !== "difference") throw unexpected(answer, sinceMark);
     const { added, changed, removed, truncated } = answer;
     return { added, changed, removed, truncated };
@@ -242,7 +274,8 @@ export class AgentLink implements AsyncDisposable {
   }
 
   #send(id: number, request: AgentRequest): void {
-    if (this.#fault === null) this.#socket.write(encodeFrame("message", id, Buffer.from(JSON.stringify(request))));
+    if (this.#fault === null)
+      this.#socket.write(encodeFrame("message", id, Buffer.from(JSON.stringify(request))));
   }
 
   /** Resolves false when the socket takes more, or is gone. */
@@ -262,7 +295,10 @@ export class AgentLink implements AsyncDisposable {
   }
 
   /** A request with one message for an answer. */
-  #ask(request: AgentRequest, content?: (piece: Buffer) => void): { id: number; reply: Promise<Reply> } {
+  #ask(
+    request: AgentRequest,
+    content?: (piece: Buffer) => void,
+  ): { id: number; reply: Promise<Reply> } {
     this.#assertUsable();
     const id = this.#nextId++;
     const answer = Promise.withResolvers<Reply>();
@@ -286,7 +322,12 @@ export class AgentLink implements AsyncDisposable {
     return { id, reply: answer.promise };
   }
 
-  async #bounded<Value>(work: Promise<Value>, deadlineMs: number, signal: AbortSignal, onAbort?: () => void): Promise<Value> {
+  async #bounded<Value>(
+    work: Promise<Value>,
+    deadlineMs: number,
+    signal: AbortSignal,
+    onAbort?: () => void,
+  ): Promise<Value> {
     const ended = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       const error = new CreameryError("agent-lost", `no answer from the guest in ${deadlineMs} ms`);
@@ -315,7 +356,9 @@ export class AgentLink implements AsyncDisposable {
       for (const frame of this.#decoder.push(chunk)) this.#dispatch(frame);
     } catch (error) {
       const fault =
-        error instanceof CreameryError ? error : new CreameryError("channel", reasonOf(error), { cause: error });
+        error instanceof CreameryError
+          ? error
+          : new CreameryError("channel", reasonOf(error), { cause: error });
       this.#lose(fault);
       this.#socket.destroy();
     }
@@ -331,7 +374,8 @@ export class AgentLink implements AsyncDisposable {
     if (frame.id >= this.#nextId || frame.id === 0) {
       throw new CreameryError("channel", "the guest answered what was never asked");
     }
-    if (this.#strayBytes > STRAY_BYTES) throw new CreameryError("channel", "the guest floods the channel");
+    if (this.#strayBytes > STRAY_BYTES)
+      throw new CreameryError("channel", "the guest floods the channel");
   }
 
   #lose(error: CreameryError): void {
@@ -351,7 +395,8 @@ const SIGNAL_NAMES: ReadonlyMap<number, string> = new Map(
 function execResult(reply: Extract<Reply, { op: "ended" }>): ExecResult {
   return {
     code: reply.code,
-    signal: reply.signal === null ? null : (SIGNAL_NAMES.get(reply.signal) ?? `signal ${reply.signal}`),
+    signal:
+      reply.signal === null ? null : (SIGNAL_NAMES.get(reply.signal) ?? `signal ${reply.signal}`),
     limit: reply.limit,
     seconds: reply.seconds,
     outputBytes: reply.outputBytes,
@@ -378,7 +423,9 @@ async function firstConnection(server: Server, signal: AbortSignal): Promise<Soc
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
-    return await connection.promise;
+    const socket = await connection.promise;
+    // Whoever listens for errors changes over the link's life; an error that nobody listens for would end the process.
+    return socket.on("error", () => {});
   } finally {
     server.off("connection", connection.resolve);
     signal.removeEventListener("abort", onAbort);
@@ -395,7 +442,12 @@ async function readHello(socket: Socket, signal: AbortSignal) {
       const frames = decoder.push(chunk);
       const [first] = frames;
       if (first === undefined) return;
-      if (frames.length > 1 || decoder.heldBytes > 0 || first.kind !== "message" || first.id !== 0) {
+      if (
+        frames.length > 1 ||
+        decoder.heldBytes > 0 ||
+        first.kind !== "message" ||
+        first.id !== 0
+      ) {
         throw new CreameryError("channel", "the guest did not begin with a hello");
       }
       hello.resolve(first);

@@ -36,7 +36,9 @@ const replySchema = z.discriminatedUnion("op", [
   z.object({
     op: z.literal("refused"),
     connections: z
-      .array(z.object({ target: z.string().max(300), kind: z.enum(["dns", "connect"]), count: count }))
+      .array(
+        z.object({ target: z.string().max(300), kind: z.enum(["dns", "connect"]), count: count }),
+      )
       .max(2000),
   }),
   z.object({ op: z.literal("failed"), reason: z.string().max(2000) }),
@@ -44,16 +46,23 @@ const replySchema = z.discriminatedUnion("op", [
 export type Reply = z.infer<typeof replySchema>;
 
 /** @throws CreameryError `channel` for what is no JSON, or no message of the protocol. */
-export function parseMessage<Schema extends z.ZodType>(payload: Buffer, schema: Schema): z.infer<Schema> {
+export function parseMessage<Schema extends z.ZodType>(
+  payload: Buffer,
+  schema: Schema,
+): z.infer<Schema> {
   let value: unknown;
   try {
     value = JSON.parse(payload.toString("utf8"));
   } catch (error) {
-    throw new CreameryError("channel", "the guest sent a message that is no JSON", { cause: error });
+    throw new CreameryError("channel", "the guest sent a message that is no JSON", {
+      cause: error,
+    });
   }
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
-    throw new CreameryError("channel", "the guest sent a message that is not of the protocol", { cause: parsed.error });
+    throw new CreameryError("channel", "the guest sent a message that is not of the protocol", {
+      cause: parsed.error,
+    });
   }
   return parsed.data;
 }
@@ -86,6 +95,11 @@ export type AgentRequest =
       readonly rlimits: ProcessLimits;
     }
   | { readonly op: "kill" | "refused" | "stop" }
-  | { readonly op: "put"; readonly path: string; readonly mode: number; readonly owner: "root" | "job" }
+  | {
+      readonly op: "put";
+      readonly path: string;
+      readonly mode: number;
+      readonly owner: "root" | "job";
+    }
   | { readonly op: "get"; readonly path: string; readonly maxBytes: number }
   | { readonly op: "mark" | "difference"; readonly name: string };

@@ -4,7 +4,14 @@ import { CreameryError } from "../../base/errors.ts";
  * Frames of the channel between host and guest (docs/channel.md): payload length (4 bytes, big-endian), kind (1 byte),
  * request id (4 bytes, big-endian), payload. Ids are given by the host; 0 is the agent's hello.
  */
-export const FRAME_KINDS = { message: 1, stdout: 2, stderr: 3, events: 4, content: 5, end: 6 } as const;
+export const FRAME_KINDS = {
+  message: 1,
+  stdout: 2,
+  stderr: 3,
+  events: 4,
+  content: 5,
+  end: 6,
+} as const;
 export type FrameKind = keyof typeof FRAME_KINDS;
 
 export const MAX_PAYLOAD_BYTES = 1 << 20;
@@ -26,7 +33,8 @@ const KIND_BY_CODE: ReadonlyMap<number, FrameKind> = new Map([
 ]);
 
 export function encodeFrame(kind: FrameKind, id: number, payload: Buffer): Buffer {
-  if (payload.length > MAX_PAYLOAD_BYTES) throw new CreameryError("internal", `a frame of ${payload.length} bytes is too long`);
+  if (payload.length > MAX_PAYLOAD_BYTES)
+    throw new CreameryError("internal", `a frame of ${payload.length} bytes is too long`);
   const frame = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
   frame.writeUInt32BE(payload.length, 0);
   frame.writeUInt8(FRAME_KINDS[kind], 4);
@@ -59,14 +67,20 @@ export class FrameDecoder {
       const length = bytes.readUInt32BE(at);
       const code = bytes.readUInt8(at + 4);
       const kind = KIND_BY_CODE.get(code);
-      if (kind === undefined) throw new CreameryError("channel", `the guest sent a frame of unknown kind ${code}`);
-      if (length > MAX_PAYLOAD_BYTES) throw new CreameryError("channel", `the guest announced a frame of ${length} bytes`);
+      if (kind === undefined)
+        throw new CreameryError("channel", `the guest sent a frame of unknown kind ${code}`);
+      if (length > MAX_PAYLOAD_BYTES)
+        throw new CreameryError("channel", `the guest announced a frame of ${length} bytes`);
       if (bytes.length - at - HEADER_BYTES < length) {
         this.#wanted = HEADER_BYTES + length;
         break;
       }
       const start = at + HEADER_BYTES;
-      frames.push({ kind, id: bytes.readUInt32BE(at + 5), payload: bytes.subarray(start, start + length) });
+      frames.push({
+        kind,
+        id: bytes.readUInt32BE(at + 5),
+        payload: bytes.subarray(start, start + length),
+      });
       at = start + length;
     }
     // A copy, so that a few bytes left over don't keep a whole chunk alive.
