@@ -1,0 +1,149 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { renderFindings } from "./finding.ts";
+import {
+  cgroupFinding,
+  commandsFinding,
+  diskFinding,
+  memoryFinding,
+  nodeFinding,
+  userNamespaceFinding,
+} from "./host.ts";
+import { maskCredentials, reachIndex } from "./upstream.ts";
+
+let directory = "";
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "doctor-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+describe("what the host has", () => {
+  test.each([
+    ["24.12.0", "ok"],
+    ["25.0.0", "ok"],
+    ["24.11.9", "lacks"],
+    ["20.20.2", "lacks"],
+  ])("Node %s: %s", (version, state) => {
+    expect(nodeFinding(version, "/usr/bin/node").state).toBe(state);
+  });
+
+  test("commands that are missing are named with the packages that bring them", () => {
+    const finding = commandsFinding(directory);
+    expect(finding).toMatchObject({ state: "lacks" });
+    expect(finding.detail).toContain("mmdebstrap");
+    expect(finding.nextStep).toContain("apt-get install --no-install-recommends mmdebstrap");
+  });
+
+  test("cgroups of version 2, by the controllers it names", () => {
+    writeFileSync(join(directory, "cgroup.controllers"), "cpuset cpu io memory pids\n");
+    expect(cgroupFinding(directory)).toMatchObject({ state: "ok" });
+    writeFileSync(join(directory, "cgroup.controllers"), "cpu memory\n");
+    expect(cgroupFinding(directory)).toMatchObject({
+      state: "lacks",
+      detail: "version 2, without pids: limits would not bite",
+    });
+  });
+
+  test("cgroups of version 1, by the hierarchies mounted", () => {
+    for (const controller of ["memory", "cpu"]) {
+      mkdirSync(join(directory, controller));
+      writeFileSync(join(directory, controller, "cgroup.procs"), "");
+    }
+    expect(cgroupFinding(directory)).toMatchObject({
+      state: "lacks",
+      detail: "version 1, without pids: limits would not bite",
+    });
+  });
+
+  test("a host without user namespaces loses one machine kind, not its main job", () => {
+    const path = join(directory, "max");
+    writeFileSync(path, "0\n");
+    expect(userNamespaceFinding(path).state).toBe("note");
+    writeFileSync(path, "96365\n");
+    expect(userNamespaceFinding(path).state).toBe("ok");
+  });
+
+  test("too little disk is a lack that says how to go elsewhere", () => {
+    expect(diskFinding("cache", "/var/cache", 5e9, 1e9).state).toBe("ok");
+    expect(diskFinding("cache", "/var/cache", 5e8, 1e9)).toMatchObject({
+      state: "lacks",
+      nextStep: "make room, or name another place with CREAMERY_CACHE_DIR",
+    });
+    expect(memoryFinding(1e9).state).toBe("note");
+  });
+});
+
+describe("the index", () => {
+  let server: Server;
+  const asked: { url: string | undefined; authorization: string | undefined }[] = [];
+  let status = 200;
+  const origin = (): string => {
+    const address = server.address();
+    return typeof address === "object" && address !== null ? `127.0.0.1:${address.port}` : "";
+  };
+  const signal = new AbortController().signal;
+
+  beforeEach(async () => {
+    asked.length = 0;
+    server = createServer(({ url, headers: { authorization } }, response) => {
+      asked.push({ url, authorization });
+      response.writeHead(status).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  });
+  afterEach(() => server.close());
+
+  test("is asked with its credentials, which are never shown", async () => {
+    status = 200;
+    const finding = await reachIndex(
+      new URL(`http://token:s%3Acret@${origin()}/root/simple`),
+      signal,
+    );
+    expect(finding.state).toBe("ok");
+    expect(asked).toEqual([
+      {
+        url: "/root/simple/pip/",
+        authorization: `Basic ${Buffer.from("token:s:cret").toString("base64")}`,
+      },
+    ]);
+    expect(JSON.stringify(finding)).not.toMatch(/token|cret/u);
+    expect(maskCredentials(new URL("https://token@index.example/simple/"))).toBe(
+      "https://***@index.example/simple/",
+    );
+  });
+
+  test("that answers with a fault, or not at all, is a lack", async () => {
+    status = 500;
+    expect(await reachIndex(new URL(`http://${origin()}/simple/`), signal)).toMatchObject({
+      state: "lacks",
+    });
+    const gone = origin();
+    await new Promise((resolve) => server.close(resolve));
+    const finding = await reachIndex(new URL(`http://a:b@${gone}/simple/`), signal);
+    expect(finding).toMatchObject({ state: "lacks" });
+    expect(finding.detail).toContain("cannot be reached");
+    expect(finding.detail).not.toContain("a:b");
+  });
+});
+
+test("findings are told in words, with control characters made visible and no colour unless asked", () => {
+  const findings = [
+    { name: "one", state: "ok", detail: "fine" },
+    { name: "longer", state: "lacks", detail: "bad\u001b[2J", nextStep: "do this" },
+  ] as const;
+  expect(renderFindings(findings, false)).toBe(
+    [
+      "ok     one     fine",
+      "LACKS  longer  bad\\x1b[2J",
+      "               next: do this",
+      "",
+      "This host cannot test packages yet: 1 thing is missing.",
+      "",
+    ].join("\n"),
+  );
+  expect(renderFindings(findings, true)).toContain("\u001b[31;1mLACKS\u001b[0m");
+});
