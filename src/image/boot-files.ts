@@ -39,7 +39,7 @@ export async function moveKernelOut({
   signal,
 }: BootRequest): Promise<ImageManifest["kernel"]> {
   const packages = definition.packages["kernel"] ?? [];
-  const [release] = (await readdir(join(rootfs, "usr/lib/modules")).catch(() => [])).toSorted();
+  const [release] = await readdir(join(rootfs, "usr/lib/modules")).catch(() => []);
   if (packages.length === 0) return null;
   if (release === undefined)
     throw new CreameryError("image-build", "the kernel's packages brought no modules", {

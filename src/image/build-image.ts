@@ -1,5 +1,4 @@
-import { copyFile, mkdir, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
-import { open } from "node:fs/promises";
+import { copyFile, mkdir, open, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
@@ -18,6 +17,7 @@ import { installedPackages, unpackPackages } from "./installed-packages.ts";
 import type { ImageManifest } from "./manifest.ts";
 import { compileByteCode, normaliseTimes, normaliseTree } from "./normalise-tree.ts";
 import { proveInterpreters } from "./prove-interpreters.ts";
+import { removeTree } from "./remove-tree.ts";
 import { runInRoot } from "./run-contained.ts";
 import { entryLine, TreeHash, walkTree } from "./tree-hash.ts";
 
@@ -92,7 +92,7 @@ export async function buildImage(request: BuildRequest): Promise<ImageManifest> 
       });
     throw thrown;
   } finally {
-    await rm(building, { recursive: true, force: true });
+    await removeTree(building);
   }
 }
 
@@ -225,7 +225,7 @@ async function put(
   await file.sync();
   if (existing === null) {
     // What has this name and no manifest is no image.
-    await rm(target, { recursive: true, force: true });
+    await removeTree(target);
     await rename(building, target);
   } else await rename(path, join(target, "manifest.json"));
   return described;
@@ -234,8 +234,7 @@ async function put(
 /** Under the lock, whatever is half made is nobody's. */
 async function removeLeftovers(imagesDir: string): Promise<void> {
   for (const name of await readdir(imagesDir)) {
-    if (/^\.(?:building|removing)-/u.test(name))
-      await rm(join(imagesDir, name), { recursive: true, force: true });
+    if (/^\.(?:building|removing)-/u.test(name)) await removeTree(join(imagesDir, name));
   }
 }
 

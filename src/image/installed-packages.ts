@@ -27,14 +27,14 @@ export async function unpackPackages(
 ): Promise<InstalledPackage[]> {
   const unpacked: InstalledPackage[] = [];
   const directory = join(rootfs, UNPACKED_DIR);
-  for (const archive of (await readdir(directory).catch(() => [])).toSorted()) {
+  for (const archive of (await readdir(directory).catch(() => [])).toSorted(byText)) {
     const inside = `${UNPACKED_DIR}/${archive}`;
     const { code, tail } = await runInRoot({
       rootfs,
       argv: [
         "sh",
         "-c",
-        'dpkg-deb --extract "$1" / && dpkg-deb --show --showformat "\${Package}\t\${Version}\t\${Architecture}\n" "$1"',
+        'dpkg-deb --extract "$1" / && dpkg-deb --field "$1" Package Version Architecture',
         "sh",
         inside,
       ],
@@ -42,7 +42,13 @@ export async function unpackPackages(
       deadlineMs: 60_000,
       signal,
     });
-    const [name, version, architecture] = (tail.at(-1) ?? "").split("\t");
+    const field = (wanted: string) =>
+      tail.find((line) => line.startsWith(`${wanted}: `))?.slice(wanted.length + 2);
+    const [name, version, architecture] = [
+      field("Package"),
+      field("Version"),
+      field("Architecture"),
+    ];
     if (code !== 0 || name === undefined || version === undefined || architecture === undefined) {
       throw new CreameryError(
         "image-build",
@@ -113,7 +119,9 @@ export function parseInstalled(lines: readonly string[]): InstalledPackage[] {
       },
     ];
   });
-  return packages.toSorted((left, right) =>
-    left.name < right.name ? -1 : left.name > right.name ? 1 : 0,
-  );
+  return packages.toSorted((left, right) => byText(left.name, right.name));
+}
+
+function byText(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -1,4 +1,4 @@
-import { lstat, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { printableLine } from "../base/bounded-text.ts";
@@ -50,7 +50,6 @@ const REMOVED = [
   "vmlinuz.old",
 ] as const;
 
-/** What the guest's runtime mounts over must be there. */
 const SECONDS_PER_DAY = 86_400;
 
 /** Takes out of a root file system all that differs between two builds of the same packages. */
@@ -68,6 +67,8 @@ export async function normaliseTree(
   for (const name of await readdir(join(rootfs, "etc/ssh")).catch(() => [])) {
     if (name.startsWith("ssh_host_")) await rm(join(rootfs, "etc/ssh", name));
   }
+  // Where the guest's sockets are mounted.
+  await mkdir(join(rootfs, "run/creamery"), { mode: 0o755 });
   // Empty, not missing: the runtime or the agent writes a guest's own.
   for (const path of ["etc/machine-id", "etc/resolv.conf"]) {
     await rm(join(rootfs, path), { force: true });

@@ -1,7 +1,8 @@
-import { rename, rm, stat } from "node:fs/promises";
+import { rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
+import { removeTree } from "./remove-tree.ts";
 
 /** Takes an image out of use by one rename, then removes it. */
 export async function removeImage(imagesDir: string, id: string): Promise<void> {
@@ -18,5 +19,5 @@ export async function removeImage(imagesDir: string, id: string): Promise<void> 
   }
   const doomed = join(imagesDir, `.removing-${process.pid}-${id}`);
   await rename(directory, doomed);
-  await rm(doomed, { recursive: true, force: true });
+  await removeTree(doomed);
 }

@@ -44,6 +44,7 @@ const buildImage = z.strictObject({
   force: z.boolean(),
 });
 const removeImage = z.strictObject({ kind: z.literal("remove-image"), imageId: imageIdSchema });
+const verifyImage = z.strictObject({ kind: z.literal("verify-image"), imageId: imageIdSchema });
 const packTree = z.strictObject({
   kind: z.literal("pack-tree"),
   path: userPathSchema,
@@ -70,6 +71,7 @@ export const launcherRequestSchema = z.discriminatedUnion("kind", [
   probeRuntime,
   buildImage,
   removeImage,
+  verifyImage,
   packTree,
   readUserFile,
   writeUserFile,
@@ -104,6 +106,11 @@ export const replySchemas = {
   "probe-runtime": z.strictObject({ version: z.string() }),
   "build-image": z.strictObject({ imageId: z.string() }),
   "remove-image": z.strictObject({}),
+  "verify-image": z.strictObject({
+    sound: z.boolean(),
+    files: z.int(),
+    differences: z.array(z.string()),
+  }),
   "pack-tree": z.strictObject({ file: z.string(), sizeBytes: z.number() }),
   "read-user-file": z.strictObject({ file: z.string(), sizeBytes: z.number() }),
   "write-user-file": z.strictObject({}),

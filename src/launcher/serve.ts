@@ -92,6 +92,12 @@ export function serve(options: ServeOptions): Service {
         await removeImage(imagesOf(directories), request.imageId);
         return {};
       }
+      // Some of an image's files are for root to read only.
+      case "verify-image": {
+        const { verifyImage } = await import("../image/image-store.ts");
+        const found = await verifyImage(imagesOf(directories), request.imageId, signal);
+        return { ...found, differences: [...found.differences] };
+      }
       case "pack-tree":
         return await (await import("./user-files.ts")).packTree({ ...asked, ...request });
       case "read-user-file":
