@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
+import type { ImageAction } from "./image.ts";
 import { interruption } from "./interruption.ts";
 
 /**
@@ -27,7 +28,6 @@ function program(finish: (code: number) => void): Command {
     .command("doctor")
     .description("what this host has, lacks, and what to type next")
     .option("--json", "print one JSON object")
-    .option("--config <file>", "the farm's configuration instead of creamery.toml")
     .action(async (options: Record<string, unknown>) => {
       const { doctorCommand } = await import("./doctor.ts");
       finish(await doctorCommand(options));
@@ -35,7 +35,7 @@ function program(finish: (code: number) => void): Command {
 
   const image = root.command("image").description("build, list, show, verify or remove images");
   const imageAction =
-    (action: string) =>
+    (action: ImageAction) =>
     async (...words: unknown[]): Promise<void> => {
       const { imageCommand } = await import("./image.ts");
       // commander passes the arguments, then the options, then the command.

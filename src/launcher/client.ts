@@ -27,6 +27,8 @@ const FILE_MS = 310_000;
 /** Where the ordinary deadline is too short; a build's own steps have theirs. */
 const DEADLINES_MS: Partial<Record<LauncherRequest["kind"], number>> = {
   "build-image": 7_200_000,
+  "verify-image": 1_200_000,
+  "remove-image": FILE_MS,
   "pack-tree": FILE_MS,
   "read-user-file": FILE_MS,
   "write-user-file": FILE_MS,

@@ -1,0 +1,147 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+
+import { printableLine } from "../base/bounded-text.ts";
+import { CreameryError } from "../base/errors.ts";
+import { definitionHash } from "../image/definition-hash.ts";
+import { currentImage, listImages, loadImage } from "../image/image-store.ts";
+import type { ImageManifest } from "../image/manifest.ts";
+import { launcher } from "../launcher/client.ts";
+import { directoriesFrom } from "../launcher/directories.ts";
+
+/** The one definition so far: what guests of this host's kind run. */
+const DEFINITION = "linux-x86_64";
+const DEFINITIONS = fileURLToPath(new URL("../../images", import.meta.url));
+
+const Options = z.object({ json: z.boolean().default(false), force: z.boolean().default(false) });
+const BuildEvent = z.object({ step: z.string(), detail: z.string(), seconds: z.number() });
+
+/**
+ * `creamery image build|list|show|verify|rm`.
+ * @returns the exit code: 1 when `verify` finds a difference.
+ */
+export async function imageCommand(
+  action: ImageAction,
+  names: readonly string[],
+  given: unknown,
+  signal: AbortSignal,
+): Promise<number> {
+  const options = Options.parse(given ?? {});
+  const imagesDir = join(directoriesFrom(process.env).cache, "images");
+  switch (action) {
+    case "build":
+      return build(imagesDir, options.force, signal);
+    case "list":
+      return list(imagesDir, options.json);
+    case "show":
+      return show(await choose(imagesDir, names[0]), options.json);
+    case "verify":
+      return verify(await choose(imagesDir, names[0]), signal);
+    case "rm": {
+      const { id } = await loadImage(imagesDir, names[0] ?? "");
+      await launcher().request({ kind: "remove-image", imageId: id }, { signal });
+      say(`removed ${id}`);
+      return 0;
+    }
+  }
+}
+
+export type ImageAction = "build" | "list" | "show" | "verify" | "rm";
+
+async function build(imagesDir: string, force: boolean, signal: AbortSignal): Promise<number> {
+  const definition = await definitionHash(join(DEFINITIONS, DEFINITION));
+  const present = force ? null : await currentImage(imagesDir, definition);
+  if (present !== null) {
+    say(`${present.id} is there (built ${present.built.at})`);
+    return 0;
+  }
+  tell("building the image: all interpreters side by side, about four minutes and 4 GB of disk");
+  let lastStep = "";
+  let toldAtMs = 0;
+  const built = await launcher().request(
+    { kind: "build-image", definition: DEFINITION, force },
+    {
+      signal,
+      onProgress: (event) => {
+        const parsed = BuildEvent.safeParse(event);
+        if (!parsed.success) return;
+        const { step, detail, seconds } = parsed.data;
+        // A line for each step, and one every five seconds inside a long one.
+        if (step === lastStep && Date.now() - toldAtMs < 5_000) return;
+        lastStep = step;
+        toldAtMs = Date.now();
+        tell(`${seconds.toFixed(0).padStart(4)} s  ${step}: ${detail}`);
+      },
+    },
+  );
+  say(`built ${built.imageId}`);
+  return 0;
+}
+
+async function list(imagesDir: string, json: boolean): Promise<number> {
+  const images = await listImages(imagesDir);
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ schema: 1, images })}\n`);
+    return 0;
+  }
+  if (images.length === 0) say("no image yet; `creamery image build` makes one");
+  for (const image of images) {
+    const gigabytes = (image.sizeBytes / 1e9).toFixed(1);
+    say(
+      `${image.id}  ${image.target}  ${gigabytes} GB  ${image.files} files  built ${image.built.at}`,
+    );
+  }
+  return 0;
+}
+
+function show(image: ImageManifest, json: boolean): number {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ schema: 1, image })}\n`);
+    return 0;
+  }
+  say(`${image.id}  ${image.target}`);
+  say(`  tree     sha256:${image.treeSha256}, ${image.files} files, ${image.sizeBytes} bytes`);
+  say(`  built    ${image.built.at} on ${image.built.host} by ${image.built.by}`);
+  if (image.kernel !== null) say(`  kernel   ${image.kernel.release}`);
+  for (const one of image.interpreters) {
+    say(
+      `  ${one.name.padEnd(14)} ${one.fullVersion.padEnd(10)} ${one.executable}${one.uv ? "" : " (virtualenv and pip)"}`,
+    );
+  }
+  for (const tool of image.tools) say(`  ${tool.name.padEnd(14)} ${tool.version}`);
+  say(`  ${image.packages.length} Debian packages (--json lists them with their hashes)`);
+  return 0;
+}
+
+async function verify(image: ImageManifest, signal: AbortSignal): Promise<number> {
+  // Some of an image's files can be read by root alone: the launcher reads them all and says only what differs.
+  const result = await launcher().request({ kind: "verify-image", imageId: image.id }, { signal });
+  if (result.sound) {
+    say(`${image.id} is sound: ${result.files} files are as they were built`);
+    return 0;
+  }
+  for (const difference of result.differences) say(difference);
+  say(
+    `${image.id} is not what was built; remove it with \`creamery image rm ${image.id}\` and build again`,
+  );
+  return 1;
+}
+
+/** The image named, else the newest. */
+async function choose(imagesDir: string, id: string | undefined): Promise<ImageManifest> {
+  if (id !== undefined) return loadImage(imagesDir, id);
+  const newest = (await listImages(imagesDir))[0];
+  if (newest !== undefined) return newest;
+  throw new CreameryError("unknown-image", "there is no image yet", {
+    nextStep: "`creamery image build` makes one",
+  });
+}
+
+function say(line: string): void {
+  process.stdout.write(`${printableLine(line)}\n`);
+}
+
+function tell(line: string): void {
+  process.stderr.write(`creamery: ${printableLine(line)}\n`);
+}
