@@ -77,8 +77,6 @@ test.each([
     timeoutMs: 5000,
     maxBytes: 1000,
   });
-  await expect(fetched).rejects.toMatchObject({
-    code: "address-refused",
-    message: expect.stringMatching(reason),
-  });
+  await expect(fetched).rejects.toMatchObject({ code: "address-refused" });
+  await expect(fetched).rejects.toThrow(reason);
 });
