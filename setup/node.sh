@@ -76,7 +76,8 @@ bring_node() {
 find_certificates() {
   pip_cert=""
   if pip_python=$(find_pip_python); then
-    pip_cert=$(HOME=${CREAMERY_ASKER_HOME:-$HOME} "$pip_python" -m pip config get global.cert 2>/dev/null || true)
+    # 'config get' reads the user's file alone, 'list' all of them.
+    pip_cert=$(HOME=${CREAMERY_ASKER_HOME:-$HOME} "$pip_python" -m pip config list 2>/dev/null | sed -n "s/^\(global\|:env:\)\.cert='\(.*\)'$/\2/p" | tail -n 1)
   fi
   for bundle in "${NODE_EXTRA_CA_CERTS-}" "${SSL_CERT_FILE-}" "${PIP_CERT-}" "$pip_cert" /etc/ssl/certs/ca-certificates.crt; do
     if [ -n "$bundle" ] && [ -r "$bundle" ]; then
