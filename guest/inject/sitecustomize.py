@@ -133,7 +133,8 @@ def _audit():
             elif event == "socket.getaddrinfo":
                 host = args[0]
                 host = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-                if host and host != "localhost" and not host.startswith("127.") and host != "::1":
+                # Addresses written as such are no lookups; connecting to them is told of by itself.
+                if host and host != "localhost" and str(host).strip("0123456789.:abcdefABCDEF"):
                     tell("dns", str(host))
             elif event in changes:
                 for index in changes[event]:
@@ -153,6 +154,8 @@ def _chain():
     for _, entry in hidden:
         sys.path.remove(entry)
     own = sys.modules.pop("sitecustomize", None)
+    # Python 2 empties the globals of a module that nobody holds.
+    sys.modules["creamery_sitecustomize"] = own
     try:
         __import__("sitecustomize")
     except ImportError:
