@@ -5,13 +5,17 @@
 # The log of the programs that set-up runs; a failure shows its end.
 BRING_LOG=$CREAMERY_CACHE_DIR/tools/bring.log
 
-is_terminal() { [ -t 2 ] && [ -z "${NO_COLOR-}" ] && [ "${TERM-dumb}" != dumb ]; }
+# Our own words have a descriptor of their own: a trap that runs inside a command whose output goes to the log would
+# speak into the log too.
+exec 8>&2
 
-say() { printf 'creamery: %s\n' "$*" >&2; }
+is_terminal() { [ -t 8 ] && [ -z "${NO_COLOR-}" ] && [ "${TERM-dumb}" != dumb ]; }
+
+say() { printf 'creamery: %s\n' "$*" >&8; }
 
 # fail REASON NEXT-STEP: a one-line error; exit code 3, the farm's or its host's own fault.
 fail() {
-  printf 'creamery: %s; %s\n' "$1" "$2" >&2
+  printf 'creamery: %s; %s\n' "$1" "$2" >&8
   exit 3
 }
 
@@ -25,9 +29,9 @@ watch_progress() {
   while sleep 1; do
     watch_seconds=$((watch_seconds + 1))
     if is_terminal; then
-      printf '\r\033[K  %s: %s, %s s' "$watch_label" "$("$@")" "$watch_seconds" >&2
+      printf '\r\033[K  %s: %s, %s s' "$watch_label" "$("$@")" "$watch_seconds" >&8
     elif [ $((watch_seconds % 10)) = 0 ]; then
-      printf '  %s: %s, %s s\n' "$watch_label" "$("$@")" "$watch_seconds" >&2
+      printf '  %s: %s, %s s\n' "$watch_label" "$("$@")" "$watch_seconds" >&8
     fi
   done
 }
@@ -39,7 +43,7 @@ stop_watching() {
   kill "$WATCHER" 2>/dev/null || true
   wait "$WATCHER" 2>/dev/null || true
   WATCHER=""
-  if is_terminal; then printf '\r\033[K' >&2; fi
+  if is_terminal; then printf '\r\033[K' >&8; fi
 }
 
 # watched LABEL MEASURE -- COMMAND...: runs COMMAND in the foreground (so that Ctrl-C reaches it), its
