@@ -17,7 +17,7 @@ import { interruption } from "./interruption.ts";
 
 /**
  * `creamery doctor`: what this host has, lacks, and what to type next.
- * @returns the exit code: 0 when packages can be tested here, 3 when not.
+ * @returns the exit code: 0 when guests can run here, 3 when not.
  */
 export async function doctorCommand(options: Readonly<Record<string, unknown>>): Promise<number> {
   const findings = await examine(interruption());

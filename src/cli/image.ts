@@ -56,7 +56,7 @@ async function build(imagesDir: string, force: boolean, signal: AbortSignal): Pr
     say(`${present.id} is there (built ${present.built.at})`);
     return 0;
   }
-  tell("building the image: all interpreters side by side, about four minutes and 4 GB of disk");
+  tell("building the image: all interpreters side by side, about two minutes and 4 GB of disk");
   let lastStep = "";
   let toldAtMs = 0;
   const built = await launcher().request(

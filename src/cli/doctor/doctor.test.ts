@@ -141,7 +141,7 @@ test("findings are told in words, with control characters made visible and no co
       "LACKS  longer  bad\\x1b[2J",
       "               next: do this",
       "",
-      "This host cannot test packages yet: 1 thing is missing.",
+      "This host cannot run guests yet: 1 thing is missing.",
       "",
     ].join("\n"),
   );

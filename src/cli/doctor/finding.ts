@@ -25,7 +25,7 @@ export function renderFindings(findings: readonly Finding[], colour: boolean): s
   const lacking = findings.filter(({ state }) => state === "lacks").length;
   const end =
     lacking === 0
-      ? "This host can test packages."
-      : `This host cannot test packages yet: ${lacking} ${lacking === 1 ? "thing is" : "things are"} missing.`;
+      ? "This host can run guests."
+      : `This host cannot run guests yet: ${lacking} ${lacking === 1 ? "thing is" : "things are"} missing.`;
   return `${[...lines, "", end].join("\n")}\n`;
 }

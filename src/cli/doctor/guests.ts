@@ -12,7 +12,7 @@ import type { Finding } from "./finding.ts";
 
 const MIB = 1024 * 1024;
 const START_MS = 60_000;
-const BUILD = "./creamery image build (or any test, which builds it first; a few minutes)";
+const BUILD = "./creamery image build (about two minutes)";
 
 /** The image that tests would use, or null, and what to say of it. */
 export async function findImage(
