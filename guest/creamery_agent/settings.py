@@ -7,3 +7,5 @@ IN_GUEST = os.getpid() == 1
 INDEX_SOCKET = os.environ.get("CREAMERY_INDEX_SOCKET", "/run/creamery/index.sock")
 INDEX_PORT = int(os.environ.get("CREAMERY_INDEX_PORT", "8099"))
 EVENT_DIRECTORY = os.environ.get("CREAMERY_EVENT_DIRECTORY", "/run/creamery-job")
+# Where the job's user may write, /job last: what it holds is the least of surprises.
+WRITABLE = os.environ.get("CREAMERY_WRITABLE", "/tmp:/var/tmp:/home:/dev/shm:/var/lock:/var/mail:/job").split(":")

@@ -8,7 +8,8 @@ import json
 import os
 import stat
 
-WRITABLE = ("/tmp", "/var/tmp", "/home", "/dev/shm", "/var/lock", "/var/mail", "/job")
+from . import settings
+
 WATCHED = ("/", "/etc", "/root", "/opt", "/srv", "/usr/bin", "/usr/local/bin", "/usr/lib/python3", "/var/spool/cron")
 # A walk costs about 10 microseconds an entry natively, several times that under gVisor.
 MAX_ENTRIES = 60_000
@@ -20,7 +21,7 @@ def walk():
     seen = {}
     for top in WATCHED:
         look(top, seen, None)
-    for top in WRITABLE:
+    for top in settings.WRITABLE:
         stack = [top]
         while stack and len(seen) < MAX_ENTRIES:
             look(stack.pop(), seen, stack)
