@@ -19,7 +19,8 @@ export function parseIni(text: string): IniResult {
     const trimmed = line.trim();
     if (trimmed.startsWith("#") || trimmed.startsWith(";")) continue;
     if (trimmed === "") continue;
-    const body = trimmed.replace(/\s[#;]\s.*$/, "");
+    // A semicolon may begin a marker of a requirement: only a hash ends a value.
+    const body = trimmed.replace(/\s#\s.*$/, "");
     if (/^\s/.test(line) && section !== null && key !== null) {
       section.set(key, `${section.get(key) ?? ""}\n${body}`);
       continue;

@@ -166,7 +166,7 @@ describe("entry points and INI files", () => {
 
   it("reads sections, continued values and comments as configparser does", () => {
     const parsed = parseIni(
-      "# c\n[a]\nx = 1\ny:\n  two\n  # no\n\n  three\n[b c]\nK = v ; comment\n",
+      "# c\n[a]\nx = 1\ny:\n  two\n  # no\n\n  three\n[b c]\nK = v # comment\n",
     );
     expect(parsed.kind === "ok" && parsed.ini.get("a")?.get("y")).toBe("\ntwo\nthree");
     expect(parsed.kind === "ok" && parsed.ini.get("b c")?.get("k")).toBe("v");
