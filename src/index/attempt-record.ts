@@ -1,0 +1,165 @@
+import { z } from "zod";
+
+/** What an attempt asked of its index and got: the raw record from which its lock is written and by which it is run again. */
+
+export const RecordedFile = z.object({
+  project: z.string(),
+  filename: z.string(),
+  sha256: z.string(),
+  sizeBytes: z.number(),
+  uploadTime: z.string().nullable(),
+  requiresPython: z.string().nullable(),
+  /** Upstream's address, without credentials and query. */
+  url: z.string(),
+  /** The index whose page listed it. */
+  upstream: z.string(),
+});
+export type RecordedFile = z.infer<typeof RecordedFile>;
+
+export const RecordedCrate = z.object({
+  name: z.string(),
+  version: z.string(),
+  sha256: z.string(),
+  sizeBytes: z.number(),
+  line: z.string(),
+});
+export type RecordedCrate = z.infer<typeof RecordedCrate>;
+
+export const RecordedRequest = z.object({
+  atMs: z.number(),
+  method: z.string(),
+  /** Without the token, bounded. */
+  path: z.string(),
+  status: z.number(),
+  bytes: z.number(),
+});
+export type RecordedRequest = z.infer<typeof RecordedRequest>;
+
+export const AttemptRecord = z.object({
+  schema: z.literal(1),
+  attemptId: z.string(),
+  openedAt: z.string(),
+  /** Addresses of the upstream indexes, in order, without credentials. */
+  upstreams: z.array(z.string()),
+  /** Files uploaded at this instant or later were not offered. */
+  before: z.string().nullable(),
+  replayed: z.boolean(),
+  requests: z.array(RecordedRequest),
+  bytes: z.number(),
+  pages: z.array(
+    z.object({
+      project: z.string(),
+      sha256: z.string(),
+      upstream: z.string(),
+      stale: z.boolean(),
+      lastSerial: z.number().nullable(),
+    }),
+  ),
+  /** Names that no index has. */
+  missing: z.array(z.string()),
+  files: z.array(RecordedFile),
+  crates: z.array(RecordedCrate),
+  /** What was asked for and not allowed, with why. */
+  refused: z.array(z.object({ path: z.string(), why: z.string() })),
+  limits: z.array(z.enum(["bytes", "requests", "names"])),
+  /** Faults of upstreams, a line each. */
+  faults: z.array(z.object({ code: z.string(), line: z.string() })),
+  /** More happened than is listed. */
+  truncated: z.boolean(),
+});
+export type AttemptRecord = z.infer<typeof AttemptRecord>;
+
+const MAX_ROWS = 20_000;
+const MAX_PATH_CHARS = 400;
+
+/** Gathers a record, bounded: a guest can ask without end. */
+export class RecordBuilder {
+  readonly #head: Pick<
+    AttemptRecord,
+    "attemptId" | "openedAt" | "upstreams" | "before" | "replayed"
+  >;
+  readonly #requests: RecordedRequest[] = [];
+  readonly #pages = new Map<string, AttemptRecord["pages"][number]>();
+  readonly #missing = new Set<string>();
+  readonly #files = new Map<string, RecordedFile>();
+  readonly #crates = new Map<string, RecordedCrate>();
+  readonly #refused: { path: string; why: string }[] = [];
+  readonly #limits = new Set<"bytes" | "requests" | "names">();
+  readonly #faults = new Map<string, { code: string; line: string }>();
+  #bytes = 0;
+  #truncated = false;
+
+  constructor(
+    head: Pick<AttemptRecord, "attemptId" | "openedAt" | "upstreams" | "before" | "replayed">,
+  ) {
+    this.#head = head;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  countBytes(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  request(row: RecordedRequest): void {
+    this.#add(this.#requests, { ...row, path: row.path.slice(0, MAX_PATH_CHARS) });
+  }
+
+  page(row: AttemptRecord["pages"][number]): void {
+    this.#set(this.#pages, row.project, row);
+  }
+
+  missing(name: string): void {
+    if (this.#missing.size < MAX_ROWS) this.#missing.add(name);
+    else this.#truncated = true;
+  }
+
+  file(row: RecordedFile): void {
+    this.#set(this.#files, `${row.sha256}/${row.filename}`, row);
+  }
+
+  crate(row: RecordedCrate): void {
+    this.#set(this.#crates, `${row.name} ${row.version}`, row);
+  }
+
+  refuse(path: string, why: string): void {
+    this.#add(this.#refused, { path: path.slice(0, MAX_PATH_CHARS), why });
+  }
+
+  limit(which: "bytes" | "requests" | "names"): void {
+    this.#limits.add(which);
+  }
+
+  fault(code: string, line: string): void {
+    this.#set(this.#faults, `${code} ${line}`, { code, line });
+  }
+
+  build(): AttemptRecord {
+    return {
+      schema: 1,
+      ...this.#head,
+      requests: [...this.#requests],
+      bytes: this.#bytes,
+      pages: [...this.#pages.values()],
+      missing: [...this.#missing],
+      files: [...this.#files.values()],
+      crates: [...this.#crates.values()],
+      refused: [...this.#refused],
+      limits: [...this.#limits],
+      faults: [...this.#faults.values()],
+      truncated: this.#truncated,
+    };
+  }
+
+  #add<Row>(rows: Row[], row: Row): void {
+    if (rows.length < MAX_ROWS) rows.push(row);
+    else this.#truncated = true;
+  }
+
+  #set<Row>(rows: Map<string, Row>, key: string, row: Row): void {
+    if (rows.has(key) || rows.size < MAX_ROWS) rows.set(key, row);
+    else this.#truncated = true;
+  }
+}

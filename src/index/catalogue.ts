@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+
+import { CreameryError } from "../base/errors.ts";
+import type { AttemptRecord, RecordedFile } from "./attempt-record.ts";
+import { cratePrefix, isCrateName, type CrateMirror, type CrateVersion } from "./crates.ts";
+import type { FileReader, StoredFile, WantedFile } from "./file-store.ts";
+import type { Mirror } from "./mirror.ts";
+import type { IndexFile, ProjectPage } from "./project-page.ts";
+import { metadataOfWheelFile } from "./wheel-metadata.ts";
+
+/** What an endpoint serves: all that the upstreams have, or exactly what an earlier attempt got. */
+export interface Catalogue {
+  readonly replayed: boolean;
+  readonly addresses: readonly string[];
+  page(name: string, signal: AbortSignal): Promise<ProjectPage | null>;
+  metadata(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<Buffer | null>;
+  kept(file: Pick<WantedFile, "key" | "sha256">): Promise<StoredFile | null>;
+  follow(page: ProjectPage, file: IndexFile): Promise<FileReader>;
+  confirmMetadata(file: IndexFile, stored: StoredFile): Promise<void>;
+  /** @param prefix where the client expects it; null not to check. */
+  crateVersions(name: string, prefix: string | null): Promise<readonly CrateVersion[] | null>;
+  followCrate(version: CrateVersion): Promise<FileReader>;
+}
+
+export function upstreamCatalogue(mirror: Mirror, crates: CrateMirror | null): Catalogue {
+  return {
+    replayed: false,
+    addresses: mirror.addresses,
+    page: (name, signal) => mirror.page(name, signal),
+    metadata: (page, file, signal) => mirror.metadata(page, file, signal),
+    kept: (file) => mirror.files.kept(file),
+    follow: async (page, file) => mirror.follow(page, file),
+    confirmMetadata: (file, stored) => mirror.confirmMetadata(file, stored),
+    crateVersions: async (name, prefix) => {
+      if (
+        crates === null ||
+        !isCrateName(name) ||
+        (prefix !== null && prefix !== cratePrefix(name))
+      )
+        return null;
+      return crates.versions(name);
+    },
+    followCrate: async (version) => {
+      if (crates === null) throw new CreameryError("internal", "no crates index");
+      return crates.files.follow(await crates.wanted(version), crates.client);
+    },
+  };
+}
+
+/** Serves the recorded files and nothing else, from what is kept: no upstream is asked. */
+export function replayCatalogue(record: AttemptRecord, mirror: Mirror): Catalogue {
+  const pages = new Map<string, ProjectPage>();
+  for (const [name, files] of Map.groupBy(record.files, ({ project }) => project))
+    pages.set(name, recordedPage(name, files));
+  const gone = (input: string): CreameryError =>
+    new CreameryError("upstream", "is kept no more, and a replay asks no upstream", {
+      input,
+      nextStep: "run the attempt anew with `./creamery test`",
+    });
+  return {
+    replayed: true,
+    addresses: record.upstreams,
+    page: async (name) => pages.get(name) ?? null,
+    metadata: async (_page, file) => {
+      const stored = await mirror.files.kept(file);
+      if (stored === null) throw gone(file.filename);
+      return metadataOfWheelFile(stored.path);
+    },
+    kept: (file) => mirror.files.kept(file),
+    follow: async (_page, file) => {
+      throw gone(file.filename);
+    },
+    confirmMetadata: async () => undefined,
+    crateVersions: async (name) => {
+      const lines = record.crates.filter(
+        (crate) => crate.name.toLowerCase() === name.toLowerCase(),
+      );
+      return lines.length === 0 ? null : lines;
+    },
+    followCrate: async (version) => {
+      throw gone(`${version.name} ${version.version}`);
+    },
+  };
+}
+
+function recordedPage(name: string, files: readonly RecordedFile[]): ProjectPage {
+  return {
+    name,
+    versions: [],
+    status: "active",
+    lastSerial: null,
+    upstream: files[0]?.upstream ?? "",
+    stale: false,
+    contentSha256: createHash("sha256").update(JSON.stringify(files)).digest("hex"),
+    raw: { meta: { "api-version": "1.0" }, name },
+    files: files.map((file) => ({
+      filename: file.filename,
+      url: file.url,
+      sha256: file.sha256,
+      sizeBytes: file.sizeBytes,
+      requiresPython: file.requiresPython,
+      yanked: null,
+      uploadTime: file.uploadTime,
+      upstreamMetadata: null,
+      key: file.sha256,
+      raw: {
+        filename: file.filename,
+        hashes: { sha256: file.sha256 },
+        size: file.sizeBytes,
+        ...(file.requiresPython === null ? {} : { "requires-python": file.requiresPython }),
+        ...(file.uploadTime === null ? {} : { "upload-time": file.uploadTime }),
+      },
+    })),
+  };
+}

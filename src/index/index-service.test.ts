@@ -1,0 +1,514 @@
+import { createHash } from "node:crypto";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { request } from "node:http";
+import { createConnection, createServer } from "node:net";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect, promisify } from "node:util";
+import { afterEach, expect, test } from "vitest";
+
+import { makeWheel } from "../../test/upstream/make-wheel.ts";
+import {
+  startUpstream,
+  type DistFile,
+  type RunningUpstream,
+  type UpstreamOptions,
+} from "../../test/upstream/upstream.ts";
+import {
+  AttemptRecord,
+  openIndexService,
+  type Endpoint,
+  type IndexService,
+  type OpenEndpointOptions,
+} from "./index-service.ts";
+import type { MirrorOptions } from "./mirror.ts";
+import { findUpstreams, type UpstreamSettings } from "./upstreams.ts";
+
+const signal = new AbortController().signal;
+const cleanups: (() => PromiseLike<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function temporary(): string {
+  const path = mkdtempSync(join(tmpdir(), "creamery-index-"));
+  cleanups.push(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+async function upstream(options: UpstreamOptions): Promise<RunningUpstream> {
+  const started = await startUpstream(options);
+  cleanups.push(() => started[Symbol.asyncDispose]());
+  return started;
+}
+
+async function service(
+  settings: UpstreamSettings,
+  options: Partial<MirrorOptions> = {},
+): Promise<IndexService> {
+  const upstreams = await findUpstreams({
+    settings,
+    signal,
+    hostIndexes: {
+      indexUrl: "http://index.example/",
+      extraIndexUrls: [],
+      cert: null,
+      clientCert: null,
+      proxy: null,
+      trustedHosts: [],
+      netrc: [],
+    },
+    cratesIndex: null,
+  });
+  const opened = await openIndexService({ directory: temporary(), upstreams, ...options });
+  cleanups.push(() => opened[Symbol.asyncDispose]());
+  return opened;
+}
+
+async function endpoint(
+  of: IndexService,
+  options: Partial<OpenEndpointOptions> = {},
+): Promise<{ endpoint: Endpoint; socketPath: string }> {
+  const socketPath = join(temporary(), "index.sock");
+  return {
+    endpoint: await of.openEndpoint({ socketPath, attemptId: "a1", ...options }),
+    socketPath,
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+  readonly whole: boolean;
+}
+
+function ask(
+  socketPath: string,
+  path: string,
+  headers: Record<string, string> = {},
+  method = "GET",
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, path, headers, method, agent: false }, (incoming) => {
+      const chunks: Buffer[] = [];
+      incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+      incoming.on("error", () => undefined);
+      incoming.on("close", () =>
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: incoming.headers,
+          body: Buffer.concat(chunks),
+          whole: incoming.complete,
+        }),
+      );
+    });
+    outgoing.on("error", reject);
+    outgoing.end();
+  });
+}
+
+const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
+const big = Buffer.alloc(300_000, "spam and eggs ");
+const sha = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
+const sdist: DistFile = {
+  project: "spam",
+  filename: "spam-1.0.tar.gz",
+  content: big,
+  requiresPython: ">=3.8",
+  extra: { provenance: "https://index.example/p" },
+};
+const fileUrl = (on: Endpoint, file: DistFile): string =>
+  `${on.indexPath.replace("simple/", "files/")}${file.project}/${sha(file.content)}/${file.filename}`;
+
+test("a page in JSON keeps what upstream said, unknown keys too, with addresses of ours", async () => {
+  const { url } = await upstream({ files: [sdist] });
+  const { endpoint: on, socketPath } = await endpoint(await service({ index: url }));
+  const answer = await ask(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE });
+  expect(answer.headers).toMatchObject({
+    "content-type": JSON_TYPE,
+    "x-pypi-last-serial": "7",
+    vary: "Accept, Accept-Encoding",
+  });
+  const page = JSON.parse(answer.body.toString());
+  expect(page).toMatchObject({
+    name: "spam",
+    versions: ["1.0"],
+    "x-unknown": { kept: true },
+    meta: { "api-version": "1.1", "_last-serial": 7 },
+  });
+  expect(page.files).toEqual([
+    {
+      filename: "spam-1.0.tar.gz",
+      url: `../../files/spam/${sha(big)}/spam-1.0.tar.gz`,
+      hashes: { sha256: sha(big) },
+      size: big.length,
+      "upload-time": "2026-01-02T03:04:05.000000Z",
+      "requires-python": ">=3.8",
+      yanked: false,
+      provenance: "https://index.example/p",
+    },
+  ]);
+  const again = await ask(socketPath, `${on.indexPath}spam/`, {
+    accept: JSON_TYPE,
+    "if-none-match": String(answer.headers["etag"]),
+  });
+  expect(again.status).toBe(304);
+  expect(
+    (await ask(socketPath, `${on.indexPath}spam/`, { accept: "text/html" })).body.toString(),
+  ).toContain('data-requires-python="&gt;=3.8"');
+  expect((await ask(socketPath, `${on.indexPath}spam/`, { accept: "image/png" })).status).toBe(406);
+  expect((await ask(socketPath, `${on.indexPath}Spam/`)).headers["location"]).toBe(
+    `${on.indexPath}spam/`,
+  );
+  expect((await ask(socketPath, `${on.indexPath}eggs/`)).status).toBe(404);
+  expect((await ask(socketPath, `${on.indexPath}spam/`, {}, "HEAD")).body.length).toBe(0);
+});
+
+test("an index that speaks only HTML serves JSON through us", async () => {
+  const { url } = await upstream({ files: [{ ...sdist, yanked: "bad & worse" }], format: "html" });
+  const { endpoint: on, socketPath } = await endpoint(await service({ index: url }));
+  const page = JSON.parse(
+    (await ask(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE })).body.toString(),
+  );
+  expect(page.files[0]).toMatchObject({
+    filename: "spam-1.0.tar.gz",
+    hashes: { sha256: sha(big) },
+    "requires-python": ">=3.8",
+    yanked: "bad & worse",
+  });
+  expect((await ask(socketPath, fileUrl(on, sdist))).body.equals(big)).toBe(true);
+});
+
+test("two who ask for one file at once cause one download, and a third none", async () => {
+  const up = await upstream({ files: [sdist], faults: [{ on: "/packages/", kind: "slow" }] });
+  const farm = await service({ index: up.url });
+  const first = await endpoint(farm);
+  const second = await endpoint(farm);
+  const answers = await Promise.all([
+    ask(first.socketPath, fileUrl(first.endpoint, sdist)),
+    ask(second.socketPath, fileUrl(second.endpoint, sdist)),
+  ]);
+  for (const answer of answers) expect(answer.body.equals(big)).toBe(true);
+  expect(
+    (
+      await ask(second.socketPath, fileUrl(second.endpoint, sdist), { range: "bytes=5-9" })
+    ).body.toString(),
+  ).toBe(big.toString("utf8", 5, 10));
+  expect(up.requests.filter((line) => line.includes("/packages/"))).toHaveLength(1);
+  expect(second.endpoint.record().files).toMatchObject([
+    {
+      filename: "spam-1.0.tar.gz",
+      sha256: sha(big),
+      sizeBytes: big.length,
+      uploadTime: "2026-01-02T03:04:05.000000Z",
+    },
+  ]);
+});
+
+test("a file with a wrong hash is whole for nobody, and not kept", async () => {
+  const up = await upstream({
+    files: [sdist],
+    faults: [{ on: "/packages/", kind: "wrong-bytes", times: 1 }],
+  });
+  const { endpoint: on, socketPath } = await endpoint(await service({ index: up.url }));
+  const answer = await ask(socketPath, fileUrl(on, sdist));
+  expect(answer.whole).toBe(false);
+  expect(answer.body.length).toBeLessThan(big.length);
+  expect(on.record()).toMatchObject({ files: [], faults: [{ code: "upstream-hash" }] });
+  expect((await ask(socketPath, fileUrl(on, sdist))).body.equals(big)).toBe(true);
+});
+
+test("a download that breaks off goes on where it was, with ranges and without", async () => {
+  for (const ranges of [true, false]) {
+    const up = await upstream({
+      files: [sdist],
+      ranges,
+      faults: [{ on: "/packages/", kind: "truncate", times: 2 }],
+    });
+    const { endpoint: on, socketPath } = await endpoint(await service({ index: up.url }));
+    expect((await ask(socketPath, fileUrl(on, sdist))).body.equals(big)).toBe(true);
+    expect(up.requests.filter((line) => line.includes("/packages/"))).toHaveLength(3);
+  }
+});
+
+test.each([
+  [{ on: "/simple/", kind: "status", status: 500 }, "upstream", /answers 500/u],
+  [{ on: "/simple/", kind: "garbage" }, "upstream", /no project's page/u],
+  [{ on: "/simple/", kind: "hang" }, "upstream", /sent nothing/u],
+  [
+    { on: "/simple/", kind: "redirect", location: "http://169.254.169.254/latest" },
+    "address-refused",
+    /no https address/u,
+  ],
+  [
+    { on: "/simple/", kind: "redirect", location: "https://10.0.0.1/latest" },
+    "address-refused",
+    /no address of the public internet/u,
+  ],
+  [
+    { on: "/simple/", kind: "redirect", location: "/simple/spam/" },
+    "upstream",
+    /redirects without end/u,
+  ],
+] as const)("upstream's fault %o is one line of code %s", async (fault, code, reason) => {
+  const up = await upstream({ files: [sdist], faults: [{ ...fault }] });
+  const client = await service({ index: up.url });
+  // The hang: given up after the idle time, which the pages' own client has from its default.
+  const asked = fault.kind === "hang" ? hangs(up) : client.project("spam", signal);
+  await expect(asked).rejects.toMatchObject({ code, message: expect.stringMatching(reason) });
+});
+
+async function hangs(up: RunningUpstream): Promise<unknown> {
+  const { UpstreamClient } = await import("./upstream-client.ts");
+  const client = new UpstreamClient(
+    { url: up.url, authorization: null, insecure: false },
+    { ca: undefined, clientCert: undefined, proxy: null },
+  );
+  return client.request({ url: `${up.url}spam/`, signal, idleMs: 100 });
+}
+
+test("an index that is away: an old page is served and says so; without one, the reason", async () => {
+  let now = Date.now();
+  const up = await upstream({ files: [sdist], maxAgeSeconds: 10 });
+  const farm = await service({ index: up.url }, { now: () => now });
+  expect((await farm.project("spam", signal))?.stale).toBe(false);
+  await up[Symbol.asyncDispose]();
+  now += 20_000;
+  const { endpoint: on, socketPath } = await endpoint(farm);
+  expect((await ask(socketPath, `${on.indexPath}spam/`)).headers["warning"]).toContain("Stale");
+  expect(on.record().pages).toMatchObject([{ project: "spam", stale: true }]);
+  await expect(farm.project("eggs", signal)).rejects.toMatchObject({ code: "no-network" });
+});
+
+test("pages are revalidated by ETag, and not asked for while fresh", async () => {
+  let now = Date.now();
+  const up = await upstream({ files: [sdist], maxAgeSeconds: 10, etag: true });
+  const farm = await service({ index: up.url }, { now: () => now });
+  for (const step of [0, 5_000, 20_000]) {
+    now += step;
+    expect((await farm.project("spam", signal))?.files).toHaveLength(1);
+  }
+  expect(up.requests).toHaveLength(2);
+});
+
+test("the first index that has a name serves it whole; one that can't be asked is not passed over", async () => {
+  const mine = await upstream({ files: [sdist] });
+  const open = await upstream({
+    files: [
+      { ...sdist, filename: "spam-99.tar.gz" },
+      { ...sdist, project: "eggs" },
+    ],
+  });
+  const farm = await service({ index: open.url, extra: [mine.url] });
+  expect((await farm.project("spam", signal))?.files.map(({ filename }) => filename)).toEqual([
+    "spam-1.0.tar.gz",
+  ]);
+  expect(await farm.project("eggs", signal)).not.toBeNull();
+  mine.faults.push({ on: "/simple/", kind: "status", status: 503 });
+  await expect(farm.project("ham", signal)).rejects.toMatchObject({ code: "upstream" });
+});
+
+test("credentials of an index reach nothing but that index", async () => {
+  const login = { user: "planted-user", password: "planted-s3cret" };
+  const up = await upstream({ files: [sdist], login });
+  const url = up.url.replace("http://", `http://${login.user}:${login.password}@`);
+  const directory = temporary();
+  const farm = await service({ index: url }, { directory });
+  const { endpoint: on, socketPath } = await endpoint(farm);
+  const seen: string[] = [];
+  for (const path of [`${on.indexPath}spam/`, fileUrl(on, sdist), `${on.indexPath}eggs/`]) {
+    const { headers, body, status } = await ask(socketPath, path);
+    seen.push(inspect(headers), body.toString());
+    expect(status).toBe(path.includes("eggs") ? 404 : 200);
+  }
+  up.faults.push(
+    { on: "/simple/ham", kind: "status", status: 500 },
+    { on: "/simple/bad", kind: "redirect", location: "http://10.0.0.1/" },
+  );
+  for (const path of ["ham", "bad"])
+    seen.push((await ask(socketPath, `${on.indexPath}${path}/`)).body.toString());
+  await up[Symbol.asyncDispose]();
+  seen.push((await ask(socketPath, `${on.indexPath}gone/`)).body.toString());
+  const failure = await farm.project("lost", signal).catch((thrown: unknown) => thrown);
+  seen.push(
+    inspect(failure, { depth: 20 }),
+    JSON.stringify(on.record()),
+    inspect(farm, { depth: 20 }),
+    on.cargoConfig("http://127.0.0.1:1"),
+  );
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile())
+      seen.push(entry.name, readFileSync(join(entry.parentPath, entry.name)).toString("latin1"));
+  }
+  const encoded = Buffer.from(`${login.user}:${login.password}`).toString("base64");
+  for (const text of seen)
+    for (const secret of [login.user, login.password, encoded]) expect(text).not.toContain(secret);
+});
+
+test("an attempt's bytes, requests and names are bounded, and other addresses refused", async () => {
+  const up = await upstream({ files: [sdist, { ...sdist, project: "eggs" }] });
+  const farm = await service({ index: up.url });
+  const few = await endpoint(farm, { limits: { bytes: 100_000, requests: 5, names: 1 } });
+  expect((await ask(few.socketPath, fileUrl(few.endpoint, sdist))).whole).toBe(false);
+  expect((await ask(few.socketPath, `${few.endpoint.indexPath}spam/`)).status).toBe(429);
+  const named = await endpoint(farm, { limits: { requests: 5, names: 1 } });
+  expect((await ask(named.socketPath, `${named.endpoint.indexPath}spam/`)).status).toBe(200);
+  expect((await ask(named.socketPath, `${named.endpoint.indexPath}eggs/`)).status).toBe(429);
+  for (const path of [
+    "/simple/spam/",
+    "/wrong-token/simple/spam/",
+    `${named.endpoint.indexPath}../../x`,
+  ])
+    expect((await ask(named.socketPath, path)).status).toBe(404);
+  expect((await ask(named.socketPath, `${named.endpoint.indexPath}spam/`)).status).toBe(429);
+  expect(few.endpoint.record().limits).toEqual(["bytes"]);
+  expect(named.endpoint.record()).toMatchObject({
+    limits: ["names", "requests"],
+    refused: [{}, {}, {}, {}, {}],
+  });
+});
+
+test("files from before an instant alone", async () => {
+  const files = [
+    sdist,
+    {
+      ...sdist,
+      filename: "spam-2.0.tar.gz",
+      content: Buffer.from("new"),
+      uploadTime: "2026-06-01T00:00:00Z",
+    },
+  ];
+  const { url } = await upstream({ files });
+  const { endpoint: on, socketPath } = await endpoint(await service({ index: url }), {
+    before: new Date("2026-03-01T00:00:00Z"),
+  });
+  const page = JSON.parse(
+    (await ask(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE })).body.toString(),
+  );
+  expect(page).toMatchObject({ versions: ["1.0"], files: [{ filename: "spam-1.0.tar.gz" }] });
+});
+
+test("metadata is made from a wheel's ranges, and a wheel that holds other metadata is evidence", async () => {
+  const wheel: DistFile = {
+    project: "spam",
+    filename: "spam-1.0-py3-none-any.whl",
+    content: makeWheel("spam", "1.0", { "spam.bin": "x".repeat(400_000), "spam.py": "" }, ["eggs"]),
+  };
+  const up = await upstream({ files: [wheel] });
+  const { endpoint: on, socketPath } = await endpoint(await service({ index: up.url }));
+  const page = JSON.parse(
+    (await ask(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE })).body.toString(),
+  );
+  expect(page.files[0]["core-metadata"]).toBe(true);
+  expect((await ask(socketPath, `${fileUrl(on, wheel)}.metadata`)).body.toString()).toContain(
+    "Requires-Dist: eggs",
+  );
+  expect(up.requests.filter((line) => line.includes("/packages/"))).toEqual([
+    "GET /packages/spam-1.0-py3-none-any.whl bytes=-65536",
+  ]);
+  expect((await ask(socketPath, fileUrl(on, wheel))).whole).toBe(true);
+  expect(on.record().faults).toEqual([]);
+});
+
+test("metadata that upstream serves is checked against what its page says", async () => {
+  const wheel: DistFile = {
+    project: "spam",
+    filename: "spam-1.0-py3-none-any.whl",
+    content: makeWheel("spam", "1.0", { "spam.py": "" }),
+  };
+  const forged = Buffer.from(
+    "Metadata-Version: 2.1\nName: spam\nVersion: 1.0\nRequires-Dist: forged\n",
+  );
+  const up = await upstream({
+    files: [{ ...wheel, extra: { "core-metadata": true } }],
+    metadata: { [wheel.filename]: forged },
+  });
+  const { endpoint: on, socketPath } = await endpoint(await service({ index: up.url }));
+  expect((await ask(socketPath, `${fileUrl(on, wheel)}.metadata`)).body.toString()).toContain(
+    "forged",
+  );
+  expect((await ask(socketPath, fileUrl(on, wheel))).status).toBe(200);
+  await expect.poll(() => on.record().faults).toMatchObject([{ code: "upstream-hash" }]);
+  expect((await ask(socketPath, `${fileUrl(on, wheel)}.metadata`)).body.toString()).not.toContain(
+    "forged",
+  );
+});
+
+/** What a guest's relay does: TCP on loopback to the endpoint's socket. */
+async function relay(socketPath: string): Promise<string> {
+  const server = createServer((client) => {
+    const inner = createConnection(socketPath);
+    client.pipe(inner).pipe(client);
+    client.on("error", () => inner.destroy());
+    inner.on("error", () => client.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanups.push(async () => server.close());
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return `http://127.0.0.1:${address.port}`;
+}
+
+test(
+  "pip installs through it, and again from its record with upstream gone",
+  { timeout: 60_000 },
+  async () => {
+    const files: DistFile[] = [
+      {
+        project: "spam",
+        filename: "spam-1.0-py3-none-any.whl",
+        content: makeWheel("spam", "1.0", { "spam.py": "import eggs\n" }, ["eggs>=1"]),
+      },
+      {
+        project: "eggs",
+        filename: "eggs-1.5-py3-none-any.whl",
+        content: makeWheel("eggs", "1.5", { "eggs.py": "" }),
+      },
+    ];
+    const up = await upstream({ files });
+    const farm = await service({ index: up.url });
+    const { endpoint: on, socketPath } = await endpoint(farm);
+    const target = temporary();
+    const install = async (url: string, into: string): Promise<void> => {
+      const argv = [
+        "-I",
+        "-m",
+        "pip",
+        "--isolated",
+        "install",
+        "-q",
+        "--no-cache-dir",
+        "--no-input",
+        "--index-url",
+        url,
+        "--target",
+        into,
+        "spam",
+      ];
+      await promisify(execFile)("python3", argv, { env: { PATH: process.env["PATH"] ?? "" } });
+    };
+    await install(`${await relay(socketPath)}${on.indexPath}`, join(target, "one"));
+    const record = AttemptRecord.parse(JSON.parse(JSON.stringify(on.record())));
+    expect(record.files.map(({ filename }) => filename).toSorted()).toEqual([
+      "eggs-1.5-py3-none-any.whl",
+      "spam-1.0-py3-none-any.whl",
+    ]);
+    await up[Symbol.asyncDispose]();
+    const replayed = await endpoint(farm, { replay: record });
+    await install(
+      `${await relay(replayed.socketPath)}${replayed.endpoint.indexPath}`,
+      join(target, "two"),
+    );
+    expect(readdirSync(join(target, "two"))).toEqual(readdirSync(join(target, "one")));
+    expect(replayed.endpoint.record()).toMatchObject({
+      replayed: true,
+      faults: [],
+      files: expect.arrayContaining(record.files),
+    });
+  },
+);

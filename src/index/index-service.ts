@@ -1,0 +1,84 @@
+import type { AttemptRecord } from "./attempt-record.ts";
+import { replayCatalogue, upstreamCatalogue } from "./catalogue.ts";
+import { CrateMirror } from "./crates.ts";
+import { DEFAULT_LIMITS, openEndpoint, type Endpoint, type EndpointLimits } from "./endpoint.ts";
+import { Mirror, type MirrorOptions } from "./mirror.ts";
+import { isName, normaliseName } from "../python/names.ts";
+import { CreameryError } from "../base/errors.ts";
+import type { IndexFile, ProjectPage } from "./project-page.ts";
+import type { StoredFile } from "./file-store.ts";
+
+export { AttemptRecord } from "./attempt-record.ts";
+export type { Endpoint, EndpointLimits } from "./endpoint.ts";
+export type { IndexFile, ProjectPage } from "./project-page.ts";
+
+export type IndexServiceOptions = MirrorOptions;
+
+export interface OpenEndpointOptions {
+  /** Where to listen; a socket left there is replaced. */
+  readonly socketPath: string;
+  readonly attemptId: string;
+  readonly limits?: Partial<EndpointLimits>;
+  /** Only files uploaded before this instant. */
+  readonly before?: Date;
+  /** Serves exactly the files of this record, and asks no upstream. */
+  readonly replay?: AttemptRecord;
+}
+
+/** The farm's mirror of this host's indexes, and an endpoint of its own for each attempt. */
+export interface IndexService extends AsyncDisposable {
+  openEndpoint(options: OpenEndpointOptions): Promise<Endpoint>;
+  /**
+   * A project as the first index that has it lists it; null when none has.
+   * @throws CreameryError `no-network`, `upstream`, `bad-requirement` (no name of a project).
+   */
+  project(name: string, signal: AbortSignal): Promise<ProjectPage | null>;
+  /**
+   * A file of such a page, whole and verified, on this host.
+   * @throws CreameryError `upstream-hash`, `upstream`, `no-network`, `disk-full`, `interrupted`.
+   */
+  fetchFile(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<StoredFile>;
+  /** Addresses of the indexes, in order, without credentials. */
+  readonly addresses: readonly string[];
+}
+
+/** @throws CreameryError when the cache directory can't be written. */
+export async function openIndexService(options: IndexServiceOptions): Promise<IndexService> {
+  const mirror = await Mirror.open(options);
+  const { crates: upstream, transport } = options.upstreams;
+  const crates =
+    upstream === null
+      ? null
+      : new CrateMirror(upstream, transport, mirror.files, options.directory, options.allow);
+  const endpoints = new Set<Endpoint>();
+  return {
+    addresses: mirror.addresses,
+    openEndpoint: async ({ socketPath, attemptId, limits, before, replay }) => {
+      const endpoint = await openEndpoint({
+        socketPath,
+        attemptId,
+        limits: { ...DEFAULT_LIMITS, ...limits },
+        before: before ?? null,
+        catalogue:
+          replay === undefined
+            ? upstreamCatalogue(mirror, crates)
+            : replayCatalogue(replay, mirror),
+      });
+      endpoints.add(endpoint);
+      return endpoint;
+    },
+    project: async (name, signal) => {
+      if (!isName(name))
+        throw new CreameryError("bad-requirement", "is no name of a project", {
+          input: name.slice(0, 100),
+        });
+      return mirror.page(normaliseName(name), signal);
+    },
+    fetchFile: (page, file, signal) => mirror.whole(page, file, signal),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...endpoints].map((endpoint) => endpoint.close()));
+      crates?.close();
+      await mirror[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,248 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { CreameryError } from "../base/errors.ts";
+import { FileStore, type FileReader, type StoredFile } from "./file-store.ts";
+import { abortable, PageStore, replaceFile } from "./page-store.ts";
+import type { IndexFile, ProjectPage } from "./project-page.ts";
+import { shownUrl } from "./secret.ts";
+import { IDLE_MS, readBody, UpstreamClient } from "./upstream-client.ts";
+import type { Upstreams } from "./upstreams.ts";
+import { metadataOfWheel, metadataOfWheelFile } from "./wheel-metadata.ts";
+
+export interface MirrorOptions {
+  /** The farm's own: pages, files and metadata are kept below. */
+  readonly directory: string;
+  readonly upstreams: Upstreams;
+  /** `addresses.allow` of creamery.toml. */
+  readonly allow?: readonly string[];
+  readonly maxFileBytes?: number;
+  readonly idleMs?: number;
+  readonly deadlineMs?: number;
+  readonly now?: () => number;
+}
+
+const TAIL_BYTES = 64 * 1024;
+const METADATA_DEADLINE_MS = 60_000;
+const MAX_METADATA_BYTES = 8 << 20;
+
+/** Pages and files of the upstream indexes, in their order: the first index that has a name serves it, whole. */
+export class Mirror implements AsyncDisposable {
+  readonly files: FileStore;
+  readonly #directory: string;
+  readonly #indexes: readonly { readonly client: UpstreamClient; readonly pages: PageStore }[];
+  readonly #idleMs: number;
+  readonly #metadata = new Map<string, Promise<Buffer | null>>();
+  /** Made from ranges: not yet compared with a verified wheel. */
+  readonly #unverified = new Map<string, string>();
+  readonly #life = new AbortController();
+
+  private constructor(options: MirrorOptions, files: FileStore) {
+    this.files = files;
+    this.#directory = options.directory;
+    this.#idleMs = options.idleMs ?? IDLE_MS;
+    this.#indexes = options.upstreams.indexes.map((upstream) => {
+      const client = new UpstreamClient(upstream, options.upstreams.transport, options.allow);
+      return {
+        client,
+        pages: new PageStore(client, join(options.directory, "pages"), options.now),
+      };
+    });
+  }
+
+  static async open(options: MirrorOptions): Promise<Mirror> {
+    const { maxFileBytes, idleMs, deadlineMs } = options;
+    const files = await FileStore.open({
+      directory: join(options.directory, "files"),
+      ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
+      ...(idleMs === undefined ? {} : { idleMs }),
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    });
+    await mkdir(join(options.directory, "metadata"), { recursive: true });
+    return new Mirror(options, files);
+  }
+
+  /** In order, without credentials. */
+  get addresses(): readonly string[] {
+    return this.#indexes.map(({ client }) => shownUrl(client.upstream.url));
+  }
+
+  /**
+   * @param name normalised.
+   * @returns null when no index has it.
+   * @throws CreameryError when an index can't be asked: a later one must not serve the name in its stead.
+   */
+  async page(name: string, signal: AbortSignal): Promise<ProjectPage | null> {
+    for (const { pages } of this.#indexes) {
+      const page = await pages.page(name, signal);
+      if (page !== null) return page;
+    }
+    return null;
+  }
+
+  clientOf(page: ProjectPage): UpstreamClient {
+    const index = this.#indexes.find(
+      ({ client }) => shownUrl(client.upstream.url) === page.upstream,
+    );
+    if (index === undefined)
+      throw new CreameryError("internal", "a page of no index of ours", { input: page.name });
+    return index.client;
+  }
+
+  /** The file, whole, verified, on disk. */
+  whole(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<StoredFile> {
+    return this.files.whole(file, this.clientOf(page), signal);
+  }
+
+  follow(page: ProjectPage, file: IndexFile): FileReader {
+    return this.files.follow(file, this.clientOf(page));
+  }
+
+  /**
+   * A wheel's core metadata (PEP 658): out of the wheel if it is here, from upstream if it serves it, else
+   * by ranges of the wheel, else out of the whole wheel.
+   * @returns null when the wheel has none that can be read.
+   */
+  metadata(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<Buffer | null> {
+    let running = this.#metadata.get(file.key);
+    if (running === undefined) {
+      if (this.#metadata.size > 2000) this.#metadata.clear();
+      // Shared by all who ask at once: it ends with the mirror, not with the first of them.
+      running = this.#makeMetadata(page, file, this.#life.signal);
+      this.#metadata.set(file.key, running);
+      running.catch(() => this.#metadata.delete(file.key));
+    }
+    return abortable(running, signal);
+  }
+
+  /**
+   * To be called when a wheel has come whole: what was said of it before must be in it.
+   * @throws CreameryError `upstream-hash` when its metadata is another than was served.
+   */
+  async confirmMetadata(file: IndexFile, stored: StoredFile): Promise<void> {
+    const kept = await readFile(this.#metadataPath(file)).catch(() => null);
+    const said = this.#unverified.get(file.key) ?? (kept === null ? undefined : sha256(kept));
+    if (said === undefined) return;
+    this.#unverified.delete(file.key);
+    const real = await metadataOfWheelFile(stored.path);
+    if (real !== null && sha256(real) === said) return;
+    this.#metadata.delete(file.key);
+    if (real !== null) await this.#keepMetadata(file, real);
+    throw new CreameryError(
+      "upstream-hash",
+      "the index sent other metadata by ranges than the verified wheel holds",
+      { input: file.filename },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#life.abort();
+    await this.files.close();
+    for (const { client } of this.#indexes) client.close();
+  }
+
+  #metadataPath(file: IndexFile): string {
+    return join(this.#directory, "metadata", file.key);
+  }
+
+  async #keepMetadata(file: IndexFile, content: Buffer): Promise<void> {
+    await replaceFile(this.#metadataPath(file), content).catch(() => undefined);
+  }
+
+  async #makeMetadata(
+    page: ProjectPage,
+    file: IndexFile,
+    signal: AbortSignal,
+  ): Promise<Buffer | null> {
+    const said = file.upstreamMetadata?.sha256 ?? null;
+    const kept = await readFile(this.#metadataPath(file)).catch(() => null);
+    // A kept one that upstream's page contradicts is made anew.
+    if (kept !== null && (said === null || sha256(kept) === said)) return kept;
+    const stored = await this.files.kept(file);
+    let made = stored === null ? null : await metadataOfWheelFile(stored.path);
+    if (made === null && stored === null) {
+      made =
+        (await this.#fromUpstream(page, file, signal)) ??
+        (await this.#fromRanges(page, file, signal));
+      if (made === null && file.filename.endsWith(".whl"))
+        made = await metadataOfWheelFile((await this.whole(page, file, signal)).path);
+    }
+    if (made !== null) await this.#keepMetadata(file, made);
+    return made;
+  }
+
+  async #fromUpstream(
+    page: ProjectPage,
+    file: IndexFile,
+    signal: AbortSignal,
+  ): Promise<Buffer | null> {
+    if (file.upstreamMetadata === null) return null;
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(METADATA_DEADLINE_MS)]);
+    using response = await this.clientOf(page).request({
+      url: `${file.url}.metadata`,
+      signal: bounded,
+      idleMs: this.#idleMs,
+    });
+    if (response.status !== 200) return null;
+    const content = await readBody(response, MAX_METADATA_BYTES);
+    const said = file.upstreamMetadata.sha256;
+    if (said !== null && sha256(content) !== said) {
+      throw new CreameryError(
+        "upstream-hash",
+        "the index sent metadata with another sha256 than its page says",
+        { input: `${file.filename}.metadata` },
+      );
+    }
+    if (said === null) this.#unverified.set(file.key, sha256(content));
+    return content;
+  }
+
+  async #fromRanges(
+    page: ProjectPage,
+    file: IndexFile,
+    signal: AbortSignal,
+  ): Promise<Buffer | null> {
+    if (!file.filename.endsWith(".whl")) return null;
+    const client = this.clientOf(page);
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(METADATA_DEADLINE_MS)]);
+    const ask = async (
+      range: string,
+      maxBytes: number,
+    ): Promise<{ readonly bytes: Buffer; readonly total: number } | null> => {
+      using response = await client.request({
+        url: file.url,
+        signal: bounded,
+        idleMs: this.#idleMs,
+        headers: { range: `bytes=${range}`, "accept-encoding": "identity" },
+      });
+      const total = /^bytes \d+-\d+\/(\d+)$/u.exec(response.headers["content-range"] ?? "")?.[1];
+      if (response.status !== 206 || total === undefined) return null;
+      return { bytes: await readBody(response, maxBytes), total: Number(total) };
+    };
+    try {
+      const tail = await ask(`-${TAIL_BYTES}`, TAIL_BYTES);
+      if (tail === null) return null;
+      const made = await metadataOfWheel(
+        tail.total,
+        async (start, end) => {
+          const from = tail.total - tail.bytes.length;
+          if (start >= from) return tail.bytes.subarray(start - from, end - from);
+          return (await ask(`${start}-${end - 1}`, end - start))?.bytes ?? Buffer.alloc(0);
+        },
+        tail.bytes,
+      );
+      if (made !== null) this.#unverified.set(file.key, sha256(made));
+      return made;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      // The whole wheel is still to be had, perhaps: its own download says what is wrong.
+      if (thrown instanceof CreameryError || thrown instanceof RangeError) return null;
+      throw thrown;
+    }
+  }
+}
+
+function sha256(content: Buffer): string {
+  return createHash("sha256").update(content).digest("hex");
+}

@@ -1,0 +1,248 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { gunzip, gzip } from "node:zlib";
+import { promisify } from "node:util";
+
+import { z } from "zod";
+
+import { CreameryError } from "../base/errors.ts";
+import { parseProjectPage, type ProjectPage } from "./project-page.ts";
+import { shownUrl } from "./secret.ts";
+import { readBody, type UpstreamClient } from "./upstream-client.ts";
+
+const MAX_PAGE_BYTES = 64 << 20;
+const PAGE_DEADLINE_MS = 60_000;
+/** For upstreams that say nothing of freshness; what they say is bounded by the other. */
+const DEFAULT_FRESH_MS = 5 * 60_000;
+const MAX_FRESH_MS = 60 * 60_000;
+const NOT_FOUND_FRESH_MS = 60_000;
+/** After a failure, upstream is left in peace for so long where an old page can be served. */
+const STALE_FRESH_MS = 30_000;
+const ACCEPT =
+  "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
+
+const Kept = z.object({
+  url: z.string(),
+  contentType: z.string(),
+  etag: z.string().nullable(),
+  lastModified: z.string().nullable(),
+  fetchedAtMs: z.number(),
+  freshMs: z.number(),
+});
+type Kept = z.infer<typeof Kept>;
+
+interface Entry {
+  readonly kept: Kept;
+  /** Null: upstream has no such project. */
+  readonly page: ProjectPage | null;
+  readonly checkedAtMs: number;
+  readonly freshMs: number;
+}
+
+/** Pages of one upstream index: kept compressed on disk as upstream sent them, parsed once, revalidated. */
+export class PageStore {
+  readonly #client: UpstreamClient;
+  readonly #directory: string;
+  readonly #now: () => number;
+  readonly #entries = new Map<string, Entry>();
+  readonly #running = new Map<string, Promise<Entry>>();
+
+  constructor(client: UpstreamClient, directory: string, now: () => number = Date.now) {
+    this.#client = client;
+    this.#directory = join(
+      directory,
+      createHash("sha256").update(client.upstream.url).digest("hex").slice(0, 16),
+    );
+    this.#now = now;
+  }
+
+  /**
+   * A project's page, at most as old as upstream allows; one that is older when upstream can't be asked (`stale`).
+   * @param name normalised.
+   * @returns null when upstream has no such project.
+   * @throws CreameryError `no-network`, `upstream` when nothing older is kept either.
+   */
+  async page(name: string, signal: AbortSignal): Promise<ProjectPage | null> {
+    const known = this.#entries.get(name);
+    if (known !== undefined && this.#now() - known.checkedAtMs < known.freshMs) return known.page;
+    // One question for all who ask at once: its life is not that of the first who asked.
+    let running = this.#running.get(name);
+    if (running === undefined) {
+      running = this.#refresh(name, known).finally(() => this.#running.delete(name));
+      this.#running.set(name, running);
+    }
+    const entry = await abortable(running, signal);
+    return entry.page;
+  }
+
+  async #refresh(name: string, known: Entry | undefined): Promise<Entry> {
+    const old = known ?? (await this.#load(name));
+    if (old !== undefined && this.#now() - old.checkedAtMs < old.freshMs)
+      return this.#remember(name, old);
+    try {
+      return this.#remember(name, await this.#ask(name, old));
+    } catch (thrown) {
+      if (old?.page === undefined || old.page === null || !(thrown instanceof CreameryError))
+        throw thrown;
+      return this.#remember(name, {
+        ...old,
+        page: { ...old.page, stale: true },
+        checkedAtMs: this.#now(),
+        freshMs: STALE_FRESH_MS,
+      });
+    }
+  }
+
+  #remember(name: string, entry: Entry): Entry {
+    // Parsed pages are large: a few hundred are enough for one command.
+    if (this.#entries.size > 500) {
+      const oldest = this.#entries.keys().next().value;
+      if (oldest !== undefined) this.#entries.delete(oldest);
+    }
+    this.#entries.delete(name);
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  async #ask(name: string, old: Entry | undefined): Promise<Entry> {
+    const url = `${this.#client.upstream.url}${name}/`;
+    const conditional = old?.page === undefined || old.page === null ? null : old.kept;
+    using response = await this.#client.request({
+      url,
+      signal: AbortSignal.timeout(PAGE_DEADLINE_MS),
+      headers: {
+        accept: ACCEPT,
+        "accept-encoding": "gzip",
+        ...(conditional?.etag == null ? {} : { "if-none-match": conditional.etag }),
+        ...(conditional?.lastModified == null
+          ? {}
+          : { "if-modified-since": conditional.lastModified }),
+      },
+    });
+    const now = this.#now();
+    const header = (key: string): string | null => {
+      const value = response.headers[key];
+      return typeof value === "string" ? value : null;
+    };
+    const freshMs = freshness(header("cache-control"));
+    if (response.status === 304 && old?.page != null) {
+      const kept = { ...old.kept, fetchedAtMs: now, freshMs };
+      await this.#save(name, kept, null);
+      return { kept, page: { ...old.page, stale: false }, checkedAtMs: now, freshMs };
+    }
+    const kept: Kept = {
+      url: shownUrl(response.url),
+      contentType: header("content-type") ?? "text/html",
+      etag: header("etag"),
+      lastModified: header("last-modified"),
+      fetchedAtMs: now,
+      freshMs,
+    };
+    if (response.status === 404 || response.status === 410)
+      return { kept, page: null, checkedAtMs: now, freshMs: NOT_FOUND_FRESH_MS };
+    const input = shownUrl(url);
+    if (response.status === 401 || response.status === 403) {
+      throw new CreameryError("upstream", `refuses with ${response.status}`, {
+        input,
+        nextStep: "check the credentials in pip's configuration or in ~/.netrc",
+      });
+    }
+    if (response.status !== 200)
+      throw new CreameryError("upstream", `answers ${response.status}`, {
+        input,
+        nextStep: "try again later; the index is at fault",
+      });
+    const body = await readBody(response, MAX_PAGE_BYTES);
+    // Unchanged in substance where upstream knows no ETag: what was parsed stays.
+    if (
+      old?.page != null &&
+      createHash("sha256").update(body).digest("hex") === old.page.contentSha256
+    ) {
+      await this.#save(name, kept, null);
+      return { kept, page: { ...old.page, stale: false }, checkedAtMs: now, freshMs };
+    }
+    const page = parseProjectPage(
+      body,
+      kept.contentType,
+      response.url,
+      name,
+      shownUrl(this.#client.upstream.url),
+    );
+    if (page === null)
+      throw new CreameryError("upstream", "answers with what is no project's page", {
+        input,
+        nextStep: "check that the index's address is right, and try again",
+      });
+    await this.#save(name, kept, body);
+    return { kept, page, checkedAtMs: now, freshMs };
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, name.slice(0, 2), name);
+  }
+
+  async #load(name: string): Promise<Entry | undefined> {
+    const path = this.#path(name);
+    try {
+      const kept = Kept.parse(JSON.parse(await readFile(`${path}.json`, "utf8")));
+      const body = await promisify(gunzip)(await readFile(`${path}.page.gz`), {
+        maxOutputLength: MAX_PAGE_BYTES,
+      });
+      const page = parseProjectPage(
+        body,
+        kept.contentType,
+        kept.url,
+        name,
+        shownUrl(this.#client.upstream.url),
+      );
+      return page === null
+        ? undefined
+        : { kept, page, checkedAtMs: kept.fetchedAtMs, freshMs: kept.freshMs };
+    } catch {
+      // Never kept, or half written by a run that was ended: asked again.
+      return undefined;
+    }
+  }
+
+  /** @param body null when what is kept is still right. A full disk is no reason not to answer. */
+  async #save(name: string, kept: Kept, body: Buffer | null): Promise<void> {
+    const path = this.#path(name);
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      if (body !== null)
+        await replaceFile(`${path}.page.gz`, await promisify(gzip)(body, { level: 4 }));
+      await replaceFile(`${path}.json`, Buffer.from(JSON.stringify(kept)));
+    } catch {
+      return;
+    }
+  }
+}
+
+/** Writes beside and renames: a reader sees the old or the new, never a half. */
+export async function replaceFile(path: string, content: Buffer): Promise<void> {
+  const beside = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
+  await writeFile(beside, content);
+  await rename(beside, path);
+}
+
+/** Milliseconds for which an answer may be used unasked, by its Cache-Control. */
+export function freshness(cacheControl: string | null): number {
+  if (cacheControl === null) return DEFAULT_FRESH_MS;
+  if (/no-cache|no-store/iu.test(cacheControl)) return 0;
+  const seconds = /max-age=(\d{1,9})/iu.exec(cacheControl)?.[1];
+  return seconds === undefined ? DEFAULT_FRESH_MS : Math.min(Number(seconds) * 1000, MAX_FRESH_MS);
+}
+
+/** Waits, but no longer than the signal lets: what is waited for goes on. */
+export async function abortable<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
