@@ -338,6 +338,25 @@ describe("what the tree holds", () => {
     ).toEqual(["pkg"]);
   });
 
+  it("replaces a package below src only where its tests lie in it", () => {
+    const files = {
+      "src/pkg/__init__.py": {},
+      "src/pkg/core.py": {},
+      "src/pkg/tests/test_a.py": TEST,
+    };
+    const installed = { "pkg/__init__.py": {}, "pkg/core.py": {} };
+    expect(first({ files, installed }).replaceByInstalled).toEqual([
+      "src/pkg/__init__.py",
+      "src/pkg/core.py",
+    ]);
+    expect(
+      first({
+        files: { ...tests, "src/pkg/__init__.py": {}, "src/pkg/tests.py": { testFunctions: 2 } },
+        installed,
+      }).replaceByInstalled,
+    ).toEqual([]);
+  });
+
   it("runs tests that are only in the installed package", () => {
     const plans = plansOf(
       made({
@@ -398,6 +417,17 @@ describe("overrides", () => {
         context: { override: { command: ["python", "-m", "pytest", "-v"] } },
       }),
     ).toBe("-m pytest -v");
+  });
+
+  it("adds requirements and variables to the ladder's plans where it names no command", () => {
+    const texts = {
+      "pyproject.toml": '[tool.creamery]\nrequirements = ["pytest<9"]\nenv = {A = "b"}\n',
+    };
+    expect(first({ files: tests, texts })).toMatchObject({
+      rung: "B-override+C6",
+      env: { A: "b" },
+    });
+    expect(needs({ files: tests, texts })).toEqual(["pytest<9"]);
   });
 
   it("refuses a project's own that leaves the tree or names the farm's variables", () => {

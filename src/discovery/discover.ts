@@ -45,13 +45,17 @@ export function discover(
   const tox = toxRung(project);
   const declared = declaredRequirements(project);
   const override = readOverride(project);
-  const rungs = [...(override === null ? [] : [override]), ...commandLadder(project, config, tox)];
+  const rungs = [
+    ...(override.rung === null ? [] : [override.rung]),
+    ...commandLadder(project, config, tox),
+  ];
   const rejected: RejectedRung[] = [
+    ...override.rejected,
     ...project.unreadable.map((why) => ({ rung: "files", why })),
     ...declared.rejected,
     ...rungs.filter((rung) => rung.candidates.length === 0).map(({ rung, why }) => ({ rung, why })),
   ];
-  const replaceByInstalled = pathsToReplace(tree, installed, project.units);
+  const replaceByInstalled = pathsToReplace(project);
   const plans: Plan[] = [];
   for (const rung of rungs) {
     for (const candidate of bestFirst(rung, project, config)) {
@@ -67,7 +71,15 @@ export function discover(
         });
         continue;
       }
-      const source = chooseDeclared(declared.sources, candidate);
+      const source =
+        override.requirements === null
+          ? chooseDeclared(declared.sources, candidate)
+          : {
+              from: "override",
+              rung: "B-override",
+              requirements: override.requirements,
+              mixed: false,
+            };
       const command = adapt(candidate.command, tox, config, project);
       const environmentKnown =
         rung.rung === "C1" || rung.rung === "C2" || rung.rung === "C4" || rung.rung === "C5";
@@ -84,7 +96,7 @@ export function discover(
         runner: command.runner,
         argv: command.argv,
         cwd: command.cwd,
-        env: command.env,
+        env: { ...command.env, ...override.env },
         dependencies: steps,
         replaceByInstalled,
         pythonPath: [],
@@ -109,8 +121,12 @@ function commandLadder(
     ? [plainPytestRung(project), unittestRung(project)]
     : [unittestRung(project), plainPytestRung(project)];
   const shipped = installedTestsRung(project);
-  // Where the tree's tests are the package's own, they are run where they are installed.
-  const tail = testsAreInstalled(project) ? [shipped, ...plain] : [...plain, shipped];
+  // A flat tree holds a copy of the installed package, and the data that its tests may look for beside it. Tests below
+  // src are run where they are installed.
+  const tail =
+    project.tests.length === 0 || testsAreBelowSource(project)
+      ? [shipped, ...plain]
+      : [...plain, shipped];
   return [
     cibuildwheelRung(project),
     tox,
@@ -146,8 +162,6 @@ function chooseDeclared(
     candidate.declared !== undefined && candidate.declared.requirements.length > 0
       ? candidate.declared
       : null;
-  // What is said outright stands alone.
-  if (own?.rung === "B-override") return own;
   const first = sources[0] ?? null;
   if (first !== null && !first.mixed) {
     return own === null
@@ -223,11 +237,11 @@ function namesPytest(project: ProjectView): boolean {
   );
 }
 
-function testsAreInstalled(project: ProjectView): boolean {
-  if (project.installedTests.length === 0) return false;
+function testsAreBelowSource(project: ProjectView): boolean {
   const present = new Set(project.installedTests.map((file) => file.path));
   return project.tests.every(
-    (file) => present.has(file.path) || present.has(file.path.replace(/^(?:src|lib|python)\//, "")),
+    (file) =>
+      /^(?:src|lib|python)\//.test(file.path) && present.has(file.path.replace(/^[^/]+\//, "")),
   );
 }
 

@@ -1,9 +1,10 @@
 import { posix } from "node:path";
 import type { TreeFile } from "./plan.ts";
 import type { ProjectView } from "./project-view.ts";
+import { placesAmong } from "./pytest-arguments.ts";
 import type { PytestConfig } from "./pytest-config.ts";
 import type { TestCommand } from "./test-command.ts";
-import { baseName, functionsIn, isWithin, matchesGlob } from "./test-files.ts";
+import { functionsIn, isWithin, matchesGlob } from "./test-files.ts";
 
 /** How many test functions were seen where a command looks. */
 export function expectedFunctions(
@@ -23,10 +24,9 @@ export function expectedFunctions(
 
 function inPytest(command: TestCommand, project: ProjectView, config: PytestConfig | null): number {
   const globs = config?.pythonFiles ?? ["test_*.py", "*_test.py"];
-  const collected = (file: TreeFile): boolean =>
-    globs.some((glob) => matchesGlob(baseName(file.path), glob));
-  const args = command.argv.slice(command.argv.indexOf("pytest") + 1);
-  const modules = args.includes("--pyargs")
+  const collected = (file: TreeFile): boolean => globs.some((glob) => matchesGlob(file.path, glob));
+  const args = placesAmong(command.argv.slice(command.argv.indexOf("pytest") + 1));
+  const modules = command.argv.includes("--pyargs")
     ? args.filter((word) => /^[\w.]+$/.test(word)).map((word) => word.replaceAll(".", "/"))
     : [];
   const site = [
@@ -94,7 +94,7 @@ function inUnittest(command: TestCommand, project: ProjectView): number {
   const start = option("-s", "--start-directory") ?? positional ?? ".";
   const pattern = (option("-p", "--pattern") ?? "test*.py").replaceAll(/["']/g, "");
   const matching = (files: readonly TreeFile[]): readonly TreeFile[] =>
-    files.filter((file) => matchesGlob(baseName(file.path), pattern));
+    files.filter((file) => matchesGlob(file.path, pattern));
   if (start.startsWith("{site}")) {
     const place = start.slice("{site}".length).replace(/^\//, "");
     return functionsIn(

@@ -1,4 +1,5 @@
-import type { InstalledListing, TreeFile, TreeListing } from "./plan.ts";
+import type { InstalledListing, TreeFile } from "./plan.ts";
+import type { ProjectView } from "./project-view.ts";
 import { isTestFile } from "./test-files.ts";
 
 /** What the release installs, and what of it lies in the tree where an import would find it first. */
@@ -41,28 +42,31 @@ export function installedUnits(installed: InstalledListing): readonly string[] {
 }
 
 /**
- * Paths, the same in the tree and in site-packages, whose tree form is to give way to the installed form. Where the
- * tree's package holds tests that were not installed, only its other parts do.
+ * Paths of the tree whose form there is to give way to the installed form. Where the tree's package holds tests that were
+ * not installed, only its other parts do. Below `src` a package is not found by an import and stays as it is (suites read
+ * their sources there), unless its tests lie in it: pytest would put `src` on the path for them.
  */
 export function pathsToReplace(
-  tree: TreeListing,
-  installed: InstalledListing,
-  units: readonly string[],
+  project: Pick<ProjectView, "tree" | "installed" | "units" | "tests">,
 ): readonly string[] {
-  return units.flatMap((unit) => {
-    const below = tree.files.filter(
-      (file) => file.path === unit || file.path.startsWith(`${unit}/`),
-    );
-    if (below.length === 0) return [];
-    const present = new Set(installed.files.map((file) => file.path));
-    const left = below.filter((file) => keptForTests(file) && !present.has(file.path));
-    if (left.length === 0) return [unit];
-    return partsWithout(
-      unit,
-      left.map((file) => file.path),
-      [...present],
-    );
-  });
+  const { tree, installed, units } = project;
+  const present = installed.files.map((file) => file.path);
+  return ["", "src/", "lib/", "python/"].flatMap((prefix) =>
+    units.flatMap((unit) => {
+      const below = tree.files.filter(
+        (file) => file.path === prefix + unit || file.path.startsWith(`${prefix}${unit}/`),
+      );
+      const tests = below.filter(keptForTests).map((file) => file.path.slice(prefix.length));
+      if (
+        below.length === 0 ||
+        (prefix !== "" && !below.some((file) => project.tests.includes(file)))
+      )
+        return [];
+      const kept = tests.filter((path) => !present.includes(path));
+      const parts = kept.length === 0 ? [unit] : partsWithout(unit, kept, present);
+      return parts.map((part) => prefix + part);
+    }),
+  );
 }
 
 function keptForTests(file: TreeFile): boolean {

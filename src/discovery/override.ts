@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { PlanOverride } from "./plan.ts";
+import type { PlanOverride, RejectedRung } from "./plan.ts";
 import type { ProjectView } from "./project-view.ts";
 import type { CommandRung } from "./rung.ts";
 import { understandWords, type TestCommand } from "./test-command.ts";
@@ -18,23 +18,39 @@ const toolCreamery = z.object({
     .optional(),
 });
 
-/** An operator's override, else the project's own `[tool.creamery]`; null where there is neither. */
-export function readOverride(project: ProjectView): CommandRung | null {
+export interface OverrideReading {
+  /** Its command as a rung that wins over every other; null where it names none. */
+  readonly rung: CommandRung | null;
+  /** For plans of the ladder, where no command is named. */
+  readonly requirements: readonly string[] | null;
+  readonly env: Readonly<Record<string, string>>;
+  readonly rejected: readonly RejectedRung[];
+}
+
+const NONE: OverrideReading = { rung: null, requirements: null, env: {}, rejected: [] };
+
+/** An operator's override, else the project's own `[tool.creamery]`. */
+export function readOverride(project: ProjectView): OverrideReading {
   if (project.context.override !== undefined)
-    return rungOf(project.context.override, "operator's override", project);
+    return readingOf(project.context.override, "operator's override", project);
   const table = at(project.pyproject, "tool", "creamery");
-  if (table === undefined) return null;
+  if (table === undefined) return NONE;
   const parsed = toolCreamery.safeParse(table);
   const from = "pyproject.toml [tool.creamery]";
-  if (!parsed.success)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
     return {
-      rung: "override",
-      from,
-      candidates: [],
-      why: `${from}: ${parsed.error.issues[0]?.path.join(".") ?? ""} ${parsed.error.issues[0]?.message ?? "is wrong"}`,
+      ...NONE,
+      rejected: [
+        {
+          rung: "override",
+          why: `${from} ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "is wrong"}`,
+        },
+      ],
     };
+  }
   const { command, requirements, env, cwd } = parsed.data;
-  return rungOf(
+  return readingOf(
     {
       ...(command && { command }),
       ...(requirements && { requirements }),
@@ -46,9 +62,10 @@ export function readOverride(project: ProjectView): CommandRung | null {
   );
 }
 
-function rungOf(override: PlanOverride, from: string, project: ProjectView): CommandRung {
-  if (override.command === undefined)
-    return { rung: "override", from, candidates: [], why: `${from} names no command` };
+function readingOf(override: PlanOverride, from: string, project: ProjectView): OverrideReading {
+  const requirements = override.requirements ?? null;
+  const env = override.env ?? {};
+  if (override.command === undefined) return { rung: null, requirements, env, rejected: [] };
   const understood = understandWords(override.command, project, override.cwd ?? ".");
   // What is said outright is run as it is said, even where it is not understood.
   const command: TestCommand =
@@ -62,23 +79,10 @@ function rungOf(override: PlanOverride, from: string, project: ProjectView): Com
           needs: [],
           usesTree: true,
         };
-  const declared =
-    override.requirements === undefined
-      ? {}
-      : {
-          declared: {
-            from: "override",
-            rung: "B-override",
-            requirements: override.requirements,
-            mixed: false,
-          },
-        };
   return {
-    rung: "override",
-    from,
-    candidates: [
-      { command: { ...command, env: { ...command.env, ...override.env } }, ...declared },
-    ],
-    why: "",
+    rung: { rung: "override", from, candidates: [{ command }], why: "" },
+    requirements,
+    env,
+    rejected: [],
   };
 }

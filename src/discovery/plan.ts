@@ -71,7 +71,8 @@ export interface Plan {
   readonly rung: string;
   readonly runner: "pytest" | "unittest" | "custom";
   /**
-   * argv with `{python}` for the environment's interpreter, `{site}` for its site-packages. For pytest and unittest the
+   * argv with `{python}` for the environment's interpreter, `{site}` for its site-packages (in `env` also `{tree}` for
+   * the tree's root). For pytest and unittest the
    * worker adds its recording plugin or class; for `custom` it injects a recording result class.
    */
   readonly argv: readonly string[];
@@ -80,7 +81,11 @@ export interface Plan {
   readonly env: Readonly<Record<string, string>>;
   /** Requirements that must be in place, in order. */
   readonly dependencies: readonly DependencyStep[];
-  /** Tree paths of the release's own importable packages or modules, to be replaced by the installed copies. */
+  /**
+   * Tree paths of the release's own importable packages or modules, to be replaced by the installed copies. They are the
+   * same in site-packages, but for a first part `src/`, `lib/` or `python/` where no such path is installed. Some may
+   * not be in the tree (compiled modules): they are copied there too.
+   */
   readonly replaceByInstalled: readonly string[];
   /** Directories (relative to the tree) that tests want on sys.path. */
   readonly pythonPath: readonly string[];

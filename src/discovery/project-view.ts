@@ -2,7 +2,7 @@ import { parseCoreMetadata, type CoreMetadata } from "../python/core-metadata.ts
 import { parseIni, type IniFile } from "../python/ini.ts";
 import { installedUnits } from "./installed-units.ts";
 import type { DiscoveryContext, InstalledListing, TreeFile, TreeListing } from "./plan.ts";
-import { isTestFile, primaryTests } from "./test-files.ts";
+import { isTestFile, primaryTests, withoutSupportModules } from "./test-files.ts";
 import { parseToml, type Table } from "./toml-values.ts";
 
 /** Everything the rungs read: the tree, what is installed, and the configuration files, each parsed once. */
@@ -35,6 +35,7 @@ export function viewProject(
 ): ProjectView {
   const paths = new Set(tree.files.map((file) => file.path));
   const directories = new Set(tree.files.flatMap((file) => parentsOf(file.path)));
+  const units = installedUnits(installed);
   const unreadable: string[] = [];
   const text = (path: string): string | undefined =>
     Object.hasOwn(tree.texts, path) ? tree.texts[path] : undefined;
@@ -64,9 +65,9 @@ export function viewProject(
     context,
     metadata: parseCoreMetadata(installed.metadata),
     pyproject: toml("pyproject.toml"),
-    tests: primaryTests(tree.files.filter(isTestFile)),
+    tests: withoutSupportModules(primaryTests(tree.files.filter(isTestFile)), units),
     installedTests: installed.files.filter(isTestFile),
-    units: installedUnits(installed),
+    units,
     unreadable,
     has: (path) => paths.has(path),
     hasDirectory: (path) => path === "" || path === "." || directories.has(path),

@@ -134,3 +134,10 @@ function pathArgument(
     return { kind: "missing" };
   return { kind: "tree", argv: [[path, ...node].join("::")] };
 }
+
+/** The arguments that name places: neither options nor their values. */
+export function placesAmong(argv: readonly string[]): readonly string[] {
+  return argv.filter(
+    (word, index) => !word.startsWith("-") && !WITH_VALUE.test(argv[index - 1] ?? ""),
+  );
+}

@@ -225,6 +225,12 @@ function understandModule(
   const known = Object.hasOwn(RUNNER_MODULES, module) ? RUNNER_MODULES[module] : undefined;
   if (known !== undefined) {
     if (known[0] === "django" && rest[0] !== "test") return other(given, "runs no tests");
+    // These find nothing by themselves.
+    if (
+      /^(?:virtue|twisted\.trial|green)$/.test(known[0]) &&
+      rest.every((word) => word.startsWith("-"))
+    )
+      return other(given, "names nothing to run");
     return custom(
       [...flags, "-m", known[0], ...rest.map((word) => siteForm(word, project) ?? word)],
       base,
@@ -247,7 +253,11 @@ function understandUnittest(
   project: ProjectView,
   base: Base,
 ): Understood {
-  const words = rest.filter((word) => !/^(?:-f|--failfast|-b|--buffer)$/.test(word));
+  const kept = rest.filter((word) => !/^(?:-f|--failfast|-b|--buffer)$/.test(word));
+  // Without a name it discovers.
+  const words = kept.every((word) => /^-[vqc]|^--(?:verbose|quiet|catch|locals)/.test(word))
+    ? ["discover", ...kept]
+    : kept;
   const site = words.map((word) => siteForm(word, project));
   const start = site.find((word) => word !== null) ?? null;
   const argv = words.map((word, index) => site[index] ?? word);

@@ -41,6 +41,30 @@ export function primaryTests(tests: readonly TreeFile[]): readonly TreeFile[] {
 }
 
 /**
+ * Modules of the release itself that look like tests (`pkg/tests.py` of predicates, `pkg/testing/` for others' suites)
+ * count only where there are no tests outside of it or in a directory of tests.
+ */
+export function withoutSupportModules(
+  tests: readonly TreeFile[],
+  units: readonly string[],
+): readonly TreeFile[] {
+  const supports = (file: TreeFile): boolean => {
+    const inner = file.path.replace(/^(?:src|lib|python)\//, "");
+    const unit = units.find((one) => inner.startsWith(`${one}/`));
+    return (
+      unit !== undefined &&
+      !inner
+        .slice(unit.length + 1)
+        .split("/")
+        .slice(0, -1)
+        .some((part) => /^_?(?:tests?|unittests?)$/i.test(part))
+    );
+  };
+  const main = tests.filter((file) => !supports(file));
+  return functionsIn(main) * 2 > functionsIn(tests) ? main : tests;
+}
+
+/**
  * The few places to give to a runner: directories named for tests, or the directory of a test file beside the code; a
  * file at the root stands for itself.
  */
@@ -59,15 +83,16 @@ function rootOf(path: string): string {
   return parts.length === 0 ? path : parts.join("/");
 }
 
-/** Does pytest's or unittest's glob match this file name? */
-export function matchesGlob(name: string, glob: string): boolean {
+/** Does pytest's or unittest's glob match this file? One with a slash in it is about the path's end, as pytest has it. */
+export function matchesGlob(path: string, glob: string): boolean {
+  const name = glob.includes("/") ? path : baseName(path);
   // Many stars make a pattern that a hostile name could keep busy.
   if (glob.length > 200 || glob.split("*").length > 6) return false;
   const pattern = glob
     .replaceAll(/[.+^${}()|\\]/g, "\\$&")
     .replaceAll("*", ".*")
     .replaceAll("?", ".");
-  return new RegExp(`^${pattern}$`).test(name);
+  return new RegExp(glob.includes("/") ? `(?:^|/)${pattern}$` : `^${pattern}$`).test(name);
 }
 
 /** Is the path the place itself, or below it? */

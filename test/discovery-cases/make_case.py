@@ -17,6 +17,13 @@ REQUIREMENTS = re.compile(r"(^|/)[\w.-]*(req|test|dev|deps)[\w.-]*\.(txt|in|pip)
 TESTS = re.compile(r"(^|/)_?(tests?|testing)/|(^|/)(test[^/]*|[^/]*_tests?|conftest)\.py$")
 # A case is kept small: what no rung reads is left out, and the texts are cut.
 MAX_TEXT = 24 * 1024
+ADDRESS = re.compile(r"(https?://)[^\s\"'/)>\]#]+")
+METADATA = re.compile(r"(?m)^(?:Name|Version|Requires-Python|Requires-Dist|Provides-Extra):.*$")
+
+
+def neutral(data):
+    """Text without anybody's addresses: no rung reads them."""
+    return ADDRESS.sub(r"\1host.example", data.decode("utf-8", "replace"))
 
 
 def facts(path, data):
@@ -53,7 +60,7 @@ def case(sdist, wheel):
             data = archive.extractfile(member).read()
             files.append(facts(path, data))
             if path.count("/") <= 1 and (CONFIG.search(path) or REQUIREMENTS.search(path)):
-                texts[path] = data.decode("utf-8", "replace")[:MAX_TEXT]
+                texts[path] = neutral(data)[:MAX_TEXT]
     installed, metadata, entry_points, top = [], "", "", set()
     with zipfile.ZipFile(wheel) as archive:
         for info in archive.infolist():
@@ -62,7 +69,7 @@ def case(sdist, wheel):
                 continue
             data = archive.read(info)
             if path.endswith(".dist-info/METADATA"):
-                metadata = data.decode("utf-8", "replace").split("\n\n")[0]
+                metadata = "\n".join(METADATA.findall(neutral(data).split("\n\n")[0])) + "\n"
             elif path.endswith(".dist-info/entry_points.txt"):
                 entry_points = data.decode("utf-8", "replace")
             if ".dist-info/" not in path and ".data/" not in path:

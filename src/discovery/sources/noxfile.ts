@@ -68,7 +68,25 @@ function rank(name: string): number {
   return /test/.test(name) && !/lint|doc|type|mypy|bench|integration|random/.test(name) ? 50 : 100;
 }
 
-function readSessions(text: string): readonly Session[] {
+/** Constants of the module that are texts, or paths below its own directory, put where they are used. */
+function withConstants(text: string): string {
+  const constants = [
+    ...text.matchAll(
+      /^([A-Z][A-Z0-9_]*)\s*=\s*(?:[A-Z][A-Z0-9_]*\s*\/\s*)?("[^"\n{}]*"|'[^'\n{}]*')\s*$/gm,
+    ),
+  ].slice(0, 30);
+  let filled = text;
+  for (const [, name = "", literal = ""] of constants) {
+    filled = filled.replaceAll(
+      new RegExp(`(?<=[(,\\s]\\s*)${name}(?=\\s*[,)])`, "g"),
+      () => literal,
+    );
+  }
+  return filled;
+}
+
+function readSessions(source: string): readonly Session[] {
+  const text = withConstants(source);
   const blocks = text
     .split(/^(?=@(?:nox\.)?session\b)/m)
     .filter((block) => block.startsWith("@"))
@@ -119,10 +137,9 @@ function installed(words: readonly string[], project: ProjectView): readonly str
       return readRequirementsFile(word, (path) => unpinned(project, path)).requirements.map(
         (one) => one.text,
       );
-    if (before === "--group") {
-      const expanded = expandGroup(tableAt(project.pyproject, "dependency-groups"), word);
-      return expanded.kind === "ok" ? expanded.requirements : [];
-    }
+    if (before === "--group") return groupRequirements(word, project);
+    const group = /^--group=(.+)$/.exec(word)?.[1];
+    if (group !== undefined) return groupRequirements(group, project);
     const own = /^\.\[([^\]]+)\]$/.exec(word);
     if (own !== null)
       return (own[1] ?? "").split(",").flatMap((extra) => extraRequirements(project, extra.trim()));
@@ -135,4 +152,9 @@ function installed(words: readonly string[], project: ProjectView): readonly str
       ? []
       : [word];
   });
+}
+
+function groupRequirements(name: string, project: ProjectView): readonly string[] {
+  const expanded = expandGroup(tableAt(project.pyproject, "dependency-groups"), name);
+  return expanded.kind === "ok" ? expanded.requirements : [];
 }

@@ -163,7 +163,7 @@ function discoverCommand(
 /** The file pattern under which most test functions are found. */
 function patternFor(files: readonly TreeFile[]): string {
   const found = (pattern: string): number =>
-    functionsIn(files.filter((file) => matchesGlob(baseName(file.path), pattern)));
+    functionsIn(files.filter((file) => matchesGlob(file.path, pattern)));
   return (
     ["test*.py", "*_test.py", "*_tests.py", "*tests.py", "*test*.py", "*.py"].toSorted(
       (left, right) => found(right) - found(left),
