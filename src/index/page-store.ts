@@ -107,17 +107,17 @@ export class PageStore {
 
   async #ask(name: string, old: Entry | undefined): Promise<Entry> {
     const url = `${this.#client.upstream.url}${name}/`;
-    const conditional = old?.page === undefined || old.page === null ? null : old.kept;
+    // What we hold no page of is asked for whole.
+    const { etag, lastModified } =
+      old === undefined || old.page === null ? { etag: null, lastModified: null } : old.kept;
     using response = await this.#client.request({
       url,
       signal: AbortSignal.timeout(PAGE_DEADLINE_MS),
       headers: {
         accept: ACCEPT,
         "accept-encoding": "gzip",
-        ...(conditional?.etag == null ? {} : { "if-none-match": conditional.etag }),
-        ...(conditional?.lastModified == null
-          ? {}
-          : { "if-modified-since": conditional.lastModified }),
+        ...(etag === null ? {} : { "if-none-match": etag }),
+        ...(lastModified === null ? {} : { "if-modified-since": lastModified }),
       },
     });
     const now = this.#now();
@@ -126,7 +126,7 @@ export class PageStore {
       return typeof value === "string" ? value : null;
     };
     const freshMs = freshness(header("cache-control"));
-    if (response.status === 304 && old?.page != null) {
+    if (response.status === 304 && old !== undefined && old.page !== null) {
       const kept = { ...old.kept, fetchedAtMs: now, freshMs };
       await this.#save(name, kept, null);
       return { kept, page: { ...old.page, stale: false }, checkedAtMs: now, freshMs };
@@ -156,7 +156,8 @@ export class PageStore {
     const body = await readBody(response, MAX_PAGE_BYTES);
     // Unchanged in substance where upstream knows no ETag: what was parsed stays.
     if (
-      old?.page != null &&
+      old !== undefined &&
+      old.page !== null &&
       createHash("sha256").update(body).digest("hex") === old.page.contentSha256
     ) {
       await this.#save(name, kept, null);

@@ -92,8 +92,8 @@ export function renderPage(page: ProjectPage, format: PageFormat): Buffer {
 function renderJson(page: ProjectPage): string {
   const meta = typeof page.raw["meta"] === "object" ? page.raw["meta"] : { "api-version": "1.0" };
   const files = page.files.map((file) => {
-    const metadata =
-      file.upstreamMetadata?.sha256 == null ? true : { sha256: file.upstreamMetadata.sha256 };
+    const sha256 = file.upstreamMetadata?.sha256 ?? null;
+    const metadata = sha256 === null ? true : { sha256 };
     return {
       ...file.raw,
       url: relativeUrl(page, file),
@@ -112,8 +112,8 @@ function renderHtml(page: ProjectPage): string {
       : `<meta name="pypi:project-status" content="${escapeHtml(page.status)}">`;
   const rows = page.files.map((file) => {
     const hash = file.sha256 === null ? "" : `#sha256=${file.sha256}`;
-    const metadata =
-      file.upstreamMetadata?.sha256 == null ? "true" : `sha256=${file.upstreamMetadata.sha256}`;
+    const sha256 = file.upstreamMetadata?.sha256 ?? null;
+    const metadata = sha256 === null ? "true" : `sha256=${sha256}`;
     const attributes = [
       `href="${escapeHtml(relativeUrl(page, file))}${hash}"`,
       file.requiresPython === null

@@ -1,0 +1,115 @@
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { afterEach, expect, test } from "vitest";
+
+import { DirectoryBucket } from "./directory-bucket.ts";
+
+const signal = new AbortController().signal;
+const roots: string[] = [];
+afterEach(async () => {
+  for (const root of roots.splice(0)) await rm(root, { recursive: true, force: true });
+});
+
+async function bucket(): Promise<{ root: string; blobs: DirectoryBucket }> {
+  const root = mkdtempSync(join(tmpdir(), "creamery-bucket-"));
+  roots.push(root);
+  return { root, blobs: await DirectoryBucket.open(root) };
+}
+
+async function contentOf(blobs: DirectoryBucket, key: string): Promise<Buffer> {
+  const blob = await blobs.open(key);
+  if (blob === null) throw new Error(`${key} is not there`);
+  return buffer(blob.content(signal));
+}
+
+const log = Buffer.from("one line of a log\n".repeat(5000));
+
+test.each(["none", "gzip", "zstd"] as const)(
+  "what is stored with compression %s is read as it was given",
+  async (compression) => {
+    const { blobs } = await bucket();
+    const stored = await blobs.create("attempts/a1/log.txt", log, { signal, compression });
+    expect(stored.sizeBytes).toBe(log.length);
+    expect(stored.storedBytes).toBeLessThan(
+      compression === "none" ? log.length + 1 : log.length / 10,
+    );
+    const blob = await blobs.open("attempts/a1/log.txt");
+    expect(blob).toMatchObject({ ...stored, compression });
+    expect((await contentOf(blobs, "attempts/a1/log.txt")).equals(log)).toBe(true);
+    expect(await blobs.list("attempts/a1/")).toEqual(["attempts/a1/log.txt"]);
+    expect(await blobs.list("")).toEqual(["attempts/a1/log.txt"]);
+    await blobs.remove("attempts/a1/log.txt");
+    expect(await blobs.open("attempts/a1/log.txt")).toBeNull();
+  },
+);
+
+test("a key is made once: the same again is no fault, something else is", async () => {
+  const { root, blobs } = await bucket();
+  const first = await blobs.create("k", log, { signal, compression: "gzip" });
+  expect(await blobs.create("k", log, { signal, compression: "gzip" })).toEqual(first);
+  for (const compression of ["gzip", "none"] as const) {
+    await expect(
+      blobs.create("k", Buffer.from("else"), { signal, compression }),
+    ).rejects.toMatchObject({ code: "bucket" });
+  }
+  expect((await contentOf(blobs, "k")).equals(log)).toBe(true);
+  expect(readdirSync(root).toSorted()).toEqual([".new", "k.blob.json", "k.gz"]);
+  expect(readdirSync(join(root, ".new"))).toEqual([]);
+});
+
+test("a stream that fails or has another hash leaves nothing", async () => {
+  const { root, blobs } = await bucket();
+  async function* broken(): AsyncGenerator<Buffer> {
+    yield log;
+    throw new Error("the guest is gone");
+  }
+  await expect(blobs.create("k", broken(), { signal, compression: "none" })).rejects.toThrow(
+    /the guest is gone/u,
+  );
+  await expect(
+    blobs.create("k", log, { signal, compression: "none", expectedSha256: "0".repeat(64) }),
+  ).rejects.toMatchObject({ code: "bucket" });
+  expect(await blobs.open("k")).toBeNull();
+  expect(readdirSync(root)).toEqual([".new"]);
+});
+
+test("damage is seen while reading", async () => {
+  const { root, blobs } = await bucket();
+  await blobs.create("flipped", log, { signal, compression: "none" });
+  const bytes = readFileSync(join(root, "flipped"));
+  bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
+  writeFileSync(join(root, "flipped"), bytes);
+  await blobs.create("cut", log, { signal, compression: "zstd" });
+  truncateSync(join(root, "cut.zst"), statSync(join(root, "cut.zst")).size - 5);
+  for (const key of ["flipped", "cut"]) {
+    await expect(contentOf(blobs, key)).rejects.toThrow();
+  }
+});
+
+test("what a process that was ended left is replaced", async () => {
+  const { root, blobs } = await bucket();
+  writeFileSync(join(root, "k"), "half");
+  expect(await blobs.open("k")).toBeNull();
+  await blobs.create("k", log, { signal, compression: "none" });
+  expect((await contentOf(blobs, "k")).equals(log)).toBe(true);
+});
+
+test.each(["", "/etc/passwd", "../up", "a/../b", "a//b", ".hidden", "a\u0000", "x.blob.json"])(
+  "%j is no key",
+  async (key) => {
+    const { blobs } = await bucket();
+    await expect(blobs.create(key, log, { signal, compression: "none" })).rejects.toMatchObject({
+      code: "bucket",
+    });
+  },
+);
