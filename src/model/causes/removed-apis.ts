@@ -25,7 +25,11 @@ export const REMOVED_APIS: readonly RemovedApi[] = [
      urlparse xmlrpclib`,
   ),
   ...without(3, 8, "cgi.escape macpath platform.dist platform.linux_distribution time.clock"),
-  ...without(3, 9, "_dummy_thread base64.decodestring base64.encodestring dummy_threading fractions.gcd plistlib.readPlist"),
+  ...without(
+    3,
+    9,
+    "_dummy_thread base64.decodestring base64.encodestring dummy_threading fractions.gcd plistlib.readPlist",
+  ),
   ...without(
     3,
     10,
@@ -34,7 +38,11 @@ export const REMOVED_APIS: readonly RemovedApi[] = [
      collections.Mapping collections.MutableMapping collections.MutableSequence collections.MutableSet
      collections.Sequence collections.Set collections.Sized collections.ValuesView formatter parser symbol`,
   ),
-  ...without(3, 11, "asyncio.coroutine binhex gettext.lgettext inspect.formatargspec inspect.getargspec"),
+  ...without(
+    3,
+    11,
+    "asyncio.coroutine binhex gettext.lgettext inspect.formatargspec inspect.getargspec",
+  ),
   ...without(
     3,
     12,
@@ -78,12 +86,20 @@ export function removedModule(module: string, pythonVersion: string): string | n
 }
 
 /** The table's name for an attribute that an interpreter of this version no longer has. */
-export function removedAttribute(owner: string, attribute: string, pythonVersion: string): string | null {
+export function removedAttribute(
+  owner: string,
+  attribute: string,
+  pythonVersion: string,
+): string | null {
   return removedName(`${owner}.${attribute}`, pythonVersion);
 }
 
 /** For messages that name the class alone: `'Path' object has no attribute '__enter__'`. */
-export function removedMember(className: string, attribute: string, pythonVersion: string): string | null {
+export function removedMember(
+  className: string,
+  attribute: string,
+  pythonVersion: string,
+): string | null {
   const end = `.${className}.${attribute}`;
   const found = REMOVED_APIS.find((api) => api.name.endsWith(end));
   return found === undefined ? null : removedName(found.name, pythonVersion);

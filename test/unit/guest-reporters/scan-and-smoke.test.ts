@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,9 @@ import { z } from "zod";
 import { GUEST } from "./event-pipe.ts";
 
 const run = promisify(execFile);
+// The guest's Python has it; that of the oldest Debian the tests run on does not.
+const hasDataFilter =
+  spawnSync("python3", ["-c", "import tarfile; tarfile.data_filter"]).status === 0;
 let directory: string;
 let out: string;
 
@@ -145,23 +148,26 @@ describe("an archive", () => {
     await expect(readFile(join(directory, "zip", "out.py"))).rejects.toThrow("ENOENT");
   });
 
-  it("that is a tar and leads out of its directory loses those members only", async () => {
-    const path = await archive(
-      "evil.tar.gz",
-      [
-        "with tarfile.open(path, 'w:gz') as t:",
-        "  def add(name, kind=tarfile.REGTYPE, link=''):",
-        "    m = tarfile.TarInfo(name); m.type = kind; m.linkname = link; m.size = 4 if kind == tarfile.REGTYPE else 0",
-        "    t.addfile(m, io.BytesIO(b'pass') if m.size else None)",
-        "  add('x-1/setup.py'); add('../out.py'); add('x-1/link', tarfile.SYMTYPE, '/etc'); add('x-1/link/creamery-out'); add('x-1/dev', tarfile.CHRTYPE)",
-      ].join("\n"),
-    );
-    const unpacked = await scan(unpackedSchema, "unpack", path, join(directory, "tar", "src"));
-    expect(unpacked.listing.files.map((entry) => entry.path)).toContain("setup.py");
-    expect(unpacked.refused.length).toBeGreaterThanOrEqual(3);
-    await expect(readFile(join(directory, "tar", "out.py"))).rejects.toThrow("ENOENT");
-    await expect(readFile("/etc/creamery-out")).rejects.toThrow("ENOENT");
-  });
+  it.runIf(hasDataFilter)(
+    "that is a tar and leads out of its directory loses those members only",
+    async () => {
+      const path = await archive(
+        "evil.tar.gz",
+        [
+          "with tarfile.open(path, 'w:gz') as t:",
+          "  def add(name, kind=tarfile.REGTYPE, link=''):",
+          "    m = tarfile.TarInfo(name); m.type = kind; m.linkname = link; m.size = 4 if kind == tarfile.REGTYPE else 0",
+          "    t.addfile(m, io.BytesIO(b'pass') if m.size else None)",
+          "  add('x-1/setup.py'); add('../out.py'); add('x-1/link', tarfile.SYMTYPE, '/etc'); add('x-1/link/creamery-out'); add('x-1/dev', tarfile.CHRTYPE)",
+        ].join("\n"),
+      );
+      const unpacked = await scan(unpackedSchema, "unpack", path, join(directory, "tar", "src"));
+      expect(unpacked.listing.files.map((entry) => entry.path)).toContain("setup.py");
+      expect(unpacked.refused.length).toBeGreaterThanOrEqual(3);
+      await expect(readFile(join(directory, "tar", "out.py"))).rejects.toThrow("ENOENT");
+      await expect(readFile("/etc/creamery-out")).rejects.toThrow("ENOENT");
+    },
+  );
 
   it.each([
     [
