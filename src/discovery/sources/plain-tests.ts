@@ -128,6 +128,19 @@ function packageTop(
     length > 0 && project.has(`${parts.slice(0, length).join("/")}/__init__.py`);
   let top = parts.length;
   while (isPackage(top)) top--;
+  // A namespace has no file of its own that says so: the installed package does.
+  const namespace = project.units.find(
+    (unit) => unit.includes("/") && `${path}/`.includes(`${unit}/`),
+  );
+  const above = namespace === undefined ? -1 : `/${path}`.indexOf(`/${namespace}/`);
+  if (above >= 0)
+    top = Math.min(
+      top,
+      path
+        .slice(0, above)
+        .split("/")
+        .filter((part) => part !== "").length,
+    );
   // A package's tests are found from the package that holds them all.
   const named = parts.findIndex(
     (part, index) => index >= top && /^_?tests?$|^testing$|^unittests?$/i.test(part),
