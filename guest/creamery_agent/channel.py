@@ -1,6 +1,6 @@
 """Length-prefixed, bounded frames over the one socket to the host, without ever blocking on it."""
 
-import json
+from .jsontext import dumps
 
 MAX_PAYLOAD = 1 << 20
 HEADER = 9
@@ -28,7 +28,7 @@ class Channel:
         self.unsent += HEADER + len(payload)
 
     def message(self, ident, **fields):
-        payload = json.dumps(fields, separators=(",", ":")).encode("ascii")
+        payload = dumps(fields).encode("ascii")
         if len(payload) > MAX_PAYLOAD:
             payload = b'{"op":"failed","reason":"reply too long"}'
         self.frame(MESSAGE, ident, payload)

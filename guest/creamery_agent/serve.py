@@ -1,6 +1,5 @@
 """The agent's loop: one poll over the host's socket, the pipes of what runs, and the ends of children."""
 
-import json
 import os
 import select
 import time
@@ -10,6 +9,7 @@ import _signal as signal
 from . import names
 from .channel import CONTENT, END, MESSAGE, Channel
 from .execution import Execution
+from .jsontext import loads
 
 
 class Loop:
@@ -102,7 +102,7 @@ class Agent:
     def frame(self, kind, ident, payload):
         if kind == MESSAGE:
             try:
-                self.request(ident, json.loads(payload))
+                self.request(ident, loads(payload))
             except Exception as error:
                 self.channel.message(ident, op="failed", reason=f"{type(error).__name__}: {error}"[:500])
         elif kind in (CONTENT, END) and ident in self.receivers:

@@ -4,11 +4,11 @@ Package code runs as one user who may write in few places: those are walked whol
 root and can change only if that wall was broken: there one level of the directories that matter is looked at.
 """
 
-import json
 import os
 import stat
 
 from . import settings
+from .jsontext import quoted
 
 WATCHED = ("/", "/etc", "/root", "/opt", "/srv", "/usr/bin", "/usr/local/bin", "/usr/lib/python3", "/var/spool/cron")
 # A walk costs about 10 microseconds an entry natively, several times that under gVisor.
@@ -66,7 +66,7 @@ def difference(before, after):
         for name, paths in lists.items():
             for path in sorted(path for path in paths if path.startswith("/job/") == inside):
                 text = os.fsencode(path).decode("utf-8", "backslashreplace")
-                room -= len(json.dumps(text)) + 1
+                room -= len(quoted(text)) + 1
                 if room < 0:
                     truncated = True
                     break
