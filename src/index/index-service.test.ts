@@ -26,6 +26,7 @@ import {
   type OpenEndpointOptions,
 } from "./index-service.ts";
 import type { MirrorOptions } from "./mirror.ts";
+import { parseProjectPage } from "./project-page.ts";
 import { findUpstreams, type UpstreamSettings } from "./upstreams.ts";
 
 const Page = z.looseObject({ files: z.array(z.record(z.string(), z.unknown())) });
@@ -521,3 +522,33 @@ test(
     });
   },
 );
+
+test("what a proxy writes otherwise than the index does not cost the page: a serial as text, no versions, one file that can't be read", () => {
+  const body = {
+    meta: { "api-version": "1.1", "_last-serial": "41" },
+    name: "Spam",
+    files: [
+      { filename: "../spam-1.tar.gz", url: "x" },
+      { filename: 3 },
+      { filename: "spam-1.tar.gz", url: "../p/spam-1.tar.gz", hashes: {} },
+    ],
+  };
+  const page = parseProjectPage(
+    Buffer.from(JSON.stringify(body)),
+    JSON_TYPE,
+    "https://index.example/simple/spam/",
+    "spam",
+    "https://index.example/simple/",
+  );
+  expect(page).toMatchObject({
+    lastSerial: 41,
+    versions: [],
+    files: [
+      {
+        filename: "spam-1.tar.gz",
+        url: "https://index.example/simple/p/spam-1.tar.gz",
+        sha256: null,
+      },
+    ],
+  });
+});

@@ -21,8 +21,9 @@ const UpstreamFile = z.looseObject({
 type UpstreamFile = z.infer<typeof UpstreamFile>;
 
 const UpstreamPage = z.looseObject({
+  // Some proxies write the serial as a string.
   meta: z
-    .looseObject({ "api-version": z.string().optional(), "_last-serial": z.number().optional() })
+    .looseObject({ "_last-serial": z.coerce.number().int().optional().catch(undefined) })
     .default({}),
   name: z.string(),
   versions: z.array(z.string()).optional(),

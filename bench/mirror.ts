@@ -1,0 +1,116 @@
+import { execFileSync, spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { openIndexService } from "../src/index/index-service.ts";
+import { findUpstreams } from "../src/index/upstreams.ts";
+import { startUpstream } from "../test/upstream/upstream.ts";
+import { bar, median, printBars } from "./bars.ts";
+
+/** A warm file of 30 MB from the mirror's endpoint and from nginx, both on Unix sockets, by turns in one run. */
+
+const SIZE_BYTES = 30 * 1024 * 1024;
+const ROUNDS = 15;
+
+const nginx = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"].find((path) =>
+  existsSync(path),
+);
+if (nginx === undefined) {
+  process.stderr.write("nginx is not installed: apt-get install nginx-light\n");
+  process.exit(3);
+}
+
+const root = mkdtempSync(join(tmpdir(), "creamery-bench-"));
+try {
+  await bench(nginx);
+} finally {
+  rmSync(root, { recursive: true, force: true });
+}
+
+async function bench(program: string): Promise<void> {
+  const content = randomBytes(SIZE_BYTES);
+  mkdirSync(join(root, "www"));
+  writeFileSync(join(root, "www", "big.tar.gz"), content);
+  execFileSync("chmod", ["755", root, join(root, "www")]);
+  const configuration = `daemon off; worker_processes 1; pid ${root}/pid; error_log ${root}/error;
+events {} http { access_log off; sendfile on; client_body_temp_path ${root}/b; proxy_temp_path ${root}/p; fastcgi_temp_path ${root}/f; uwsgi_temp_path ${root}/u; scgi_temp_path ${root}/s;
+server { listen unix:${root}/nginx.sock; root ${root}/www; } }`;
+  writeFileSync(join(root, "nginx.conf"), configuration);
+  const child = spawn(program, ["-p", root, "-c", join(root, "nginx.conf")], { stdio: "inherit" });
+  try {
+    await waitForSocket(join(root, "nginx.sock"));
+    await using upstream = await startUpstream({
+      files: [{ project: "big", filename: "big-1.0.tar.gz", content }],
+    });
+    const signal = AbortSignal.timeout(300_000);
+    const upstreams = await findUpstreams({
+      settings: { index: upstream.url },
+      signal,
+      cratesIndex: null,
+    });
+    await using service = await openIndexService({ directory: join(root, "index"), upstreams });
+    const mirrorSocket = join(root, "index.sock");
+    await using endpoint = await service.openEndpoint({
+      socketPath: mirrorSocket,
+      attemptId: "bench",
+      limits: { bytes: 1e12 },
+    });
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const path = `${endpoint.indexPath.replace("/simple/", "/files/")}big/${sha256}/big-1.0.tar.gz`;
+    // Both warm: the first of each is not counted.
+    const speeds: { mirror: number[]; nginx: number[] } = { mirror: [], nginx: [] };
+    for (let round = 0; round <= ROUNDS; round++) {
+      const mirror = await fetchSpeed(mirrorSocket, path);
+      const plain = await fetchSpeed(join(root, "nginx.sock"), "/big.tar.gz");
+      if (round === 0) continue;
+      speeds.mirror.push(mirror);
+      speeds.nginx.push(plain);
+    }
+    const [ours, theirs] = [median(speeds.mirror), median(speeds.nginx)];
+    printBars(
+      [
+        bar("mirror, warm 30 MB file", ours, "MB/s"),
+        bar("nginx, the same file", theirs, "MB/s"),
+        bar("mirror / nginx", ours / theirs, "", { op: ">=", than: 0.4 }),
+      ],
+      process.argv,
+    );
+  } finally {
+    child.kill("SIGTERM");
+    await once(child, "exit");
+  }
+}
+
+/** MB (10^6 bytes) a second, from the request to the last byte. @throws when it is not the whole file. */
+function fetchSpeed(socketPath: string, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    let bytes = 0;
+    const outgoing = request(
+      { socketPath, path, agent: false, headers: { host: "localhost" } },
+      (incoming) => {
+        incoming.on("data", (chunk: Buffer) => (bytes += chunk.length));
+        incoming.on("error", reject);
+        incoming.on("end", () => {
+          if (incoming.statusCode !== 200 || bytes !== SIZE_BYTES)
+            reject(new Error(`${incoming.statusCode} and ${bytes} bytes of ${path}`));
+          else resolve(bytes / 1000 / (performance.now() - started));
+        });
+      },
+    );
+    outgoing.on("error", reject);
+    outgoing.end();
+  });
+}
+
+async function waitForSocket(path: string): Promise<void> {
+  const until = Date.now() + 10_000;
+  while (!existsSync(path)) {
+    if (Date.now() > until) throw new Error("nginx did not start");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
