@@ -110,7 +110,8 @@ export class FileStore {
   /** Reads along with the download of a file, which starts if there is none; it ends when its last reader goes. */
   follow(wanted: WantedFile, client: UpstreamClient): FileReader {
     let download = this.#downloads.get(wanted.key);
-    if (download === undefined) {
+    // One that has failed is nobody's to join, even while it still clears up after itself.
+    if (download === undefined || download.failed) {
       download = new Download(wanted, client, {
         ...this.#options,
         partialPath: join(
@@ -210,6 +211,10 @@ class Download {
     this.#progress.setMaxListeners(0);
     this.done = this.#run();
     this.done.catch(() => undefined);
+  }
+
+  get failed(): boolean {
+    return this.#failure !== null;
   }
 
   abort(): void {
