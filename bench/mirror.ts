@@ -16,9 +16,10 @@ import { bar, median, printBars } from "./bars.ts";
 const SIZE_BYTES = 30 * 1024 * 1024;
 const ROUNDS = 15;
 
-const nginx = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"].find((path) =>
-  existsSync(path),
-);
+const directories = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/usr/local/sbin"];
+const nginx = directories
+  .map((directory) => join(directory, "nginx"))
+  .find((path) => existsSync(path));
 if (nginx === undefined) {
   process.stderr.write("nginx is not installed: apt-get install nginx-light\n");
   process.exit(3);
