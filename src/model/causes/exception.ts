@@ -1,0 +1,82 @@
+import type { Cause } from "../attempt.ts";
+import { missingSharedLibrary } from "./environment.ts";
+import { causeOf } from "./find.ts";
+import { removedAttribute, removedMember, removedModule } from "./removed-apis.ts";
+import { innermostOwner } from "./traceback.ts";
+
+export interface ExceptionContext {
+  /** Top-level modules of the release under test. */
+  readonly topLevel: readonly string[];
+  readonly pythonVersion: string;
+}
+
+const NO_MODULE = /(?:ModuleNotFoundError|ImportError): No module named ['"]?([\w.]+)['"]?/g;
+const NO_NAME =
+  /ImportError: cannot import name ['"]?(\w+)['"]?(?: from (?:partially initialized module )?['"]([\w.]+)['"])?/g;
+const NO_ATTRIBUTE =
+  /AttributeError: (?:partially initialized )?(?:module|'module' object) ?(?:'([\w.]+)' )?has no attribute '(\w+)'/g;
+const NO_MEMBER = /AttributeError: (?:type object )?'(\w+)'(?: object)? has no attribute '(\w+)'/g;
+const NO_SYNTAX = /\b(?:SyntaxError|IndentationError|TabError): /;
+const IMPORT_FAILED = /\b(?:ImportError|ModuleNotFoundError)\b/;
+
+/** Modules that tests call their own, wherever they lie: never a distribution's name. */
+const OF_THE_TREE =
+  /^(?:tests?|testing|conftest|examples?|docs?|tools|benchmarks?|setup|noxfile|tasks)$/;
+
+/**
+ * What made an import fail, from its traceback; null when the exception is of no kind that an import
+ * alone explains. A dependency's own failure is blamed on it, once, at the root.
+ */
+export function importCause(text: string, context: ExceptionContext): Cause | null {
+  const last = lastException(text);
+  const owner = innermostOwner(text, context.topLevel);
+  const known =
+    NO_SYNTAX.test(last) ||
+    IMPORT_FAILED.test(last) ||
+    removedApi(last, context.pythonVersion) !== null;
+  if (owner.kind === "dependency" && known) return causeOf("dependency-import", owner.name);
+  if (NO_SYNTAX.test(last)) return causeOf("syntax");
+  const removed = removedApi(last, context.pythonVersion);
+  if (removed !== null) return removed;
+  const library = missingSharedLibrary(last);
+  if (library !== null) return library;
+  const module = lastMatch(NO_MODULE, last)?.[1];
+  if (module !== undefined) {
+    const top = module.split(".")[0] ?? module;
+    const own = context.topLevel.includes(top) || OF_THE_TREE.test(top);
+    return own ? causeOf("import-error") : causeOf("missing-dependency-declaration", top);
+  }
+  return IMPORT_FAILED.test(last) ? causeOf("import-error") : null;
+}
+
+/** A removed part of the standard library that an exception names. */
+export function removedApi(text: string, pythonVersion: string): Cause | null {
+  const module = lastMatch(NO_MODULE, text)?.[1];
+  const name = lastMatch(NO_NAME, text);
+  const attribute = lastMatch(NO_ATTRIBUTE, text);
+  const member = lastMatch(NO_MEMBER, text);
+  const removed =
+    (module === undefined ? null : removedModule(module, pythonVersion)) ??
+    (name?.[1] === undefined || name[2] === undefined
+      ? null
+      : removedAttribute(name[2], name[1], pythonVersion)) ??
+    (attribute?.[1] === undefined || attribute[2] === undefined
+      ? null
+      : removedAttribute(attribute[1], attribute[2], pythonVersion)) ??
+    (member?.[1] === undefined || member[2] === undefined
+      ? null
+      : removedMember(member[1], member[2], pythonVersion));
+  return removed === null ? null : causeOf("removed-api", removed);
+}
+
+/** The last exception of a chain: what stands after the last "During handling" or "direct cause". */
+function lastException(text: string): string {
+  const chained =
+    /(?:During handling of the above exception, another exception occurred|The above exception was the direct cause of the following exception):?/g;
+  const last = lastMatch(chained, text);
+  return last === null ? text : text.slice(last.index);
+}
+
+function lastMatch(pattern: RegExp, text: string): RegExpExecArray | null {
+  return [...text.matchAll(pattern)].at(-1) ?? null;
+}

@@ -1,0 +1,120 @@
+import { environmentCause } from "./causes/environment.ts";
+import { counterEnd, limitEnd, signalEnd, toldCrash } from "./causes/ends.ts";
+import { importCause, removedApi } from "./causes/exception.ts";
+import { causeOf } from "./causes/find.ts";
+import type { Cause, CauseKind, Confidence, Outcome, TestResult } from "./attempt.ts";
+import type { AttemptEvidence, TestRunEvidence } from "./evidence.ts";
+
+/** What a run of the tests comes to, before smoke and other phases have their say. */
+export interface RunVerdict {
+  readonly outcome: Outcome;
+  readonly cause: Cause | null;
+  readonly confidence: Confidence;
+}
+
+const UNCONFIRMED: Confidence = { kind: "unconfirmed" };
+const INFERRED: Confidence = { kind: "inferred" };
+
+/** pytest's interrupted, internal error and usage error: the harness failed, whatever the tests would have said. */
+const PYTEST_HARNESS_EXITS: ReadonlySet<number> = new Set([2, 3, 4]);
+
+/**
+ * Limits first, then crashes, then what the report recorded. A pass needs all of: exit 0, a recorded
+ * report that is complete and contradicts nothing, at least one test that ran, and no failure.
+ */
+export function classifyRun(run: TestRunEvidence, evidence: AttemptEvidence): RunVerdict {
+  const { report, result } = run;
+  const nonPasses = report.results.filter(
+    (test) => test.outcome === "failed" || test.outcome === "error",
+  );
+  const clean = result.code === 0 && result.signal === null && result.limit === null;
+
+  const limited = limitEnd(result);
+  if (limited !== null) return { ...limited, confidence: UNCONFIRMED };
+  if (!clean) {
+    const text = [result.text, ...nonPasses.map((test) => test.message ?? "")].join("\n");
+    const ended =
+      counterEnd(evidence.counters, text, false) ?? signalEnd(result) ?? toldCrash(result.text);
+    if (ended !== null) return { ...ended, confidence: UNCONFIRMED };
+  }
+
+  const harnessFailed =
+    run.runner === "pytest" && result.code !== null && PYTEST_HARNESS_EXITS.has(result.code);
+  const failures = report.counts.failed + report.counts.errors;
+  if (failures > 0 && !harnessFailed) {
+    const confidence = report.origin === "parsed" ? INFERRED : UNCONFIRMED;
+    return {
+      outcome: "fail",
+      cause: failureCause(nonPasses, report.counts.failed, evidence),
+      confidence,
+    };
+  }
+  if (report.collectionErrors.length > 0) {
+    return { outcome: "error", cause: collectionCause(run, evidence), confidence: UNCONFIRMED };
+  }
+  if (harnessFailed)
+    return { outcome: "error", cause: harnessCause(run, evidence), confidence: UNCONFIRMED };
+  return noFailure(run, evidence);
+}
+
+/** Nothing failed: a pass only if everything else agrees that it is one. */
+function noFailure(run: TestRunEvidence, evidence: AttemptEvidence): RunVerdict {
+  const { report, result } = run;
+  const broken = !report.complete || report.contradictions.length > 0;
+  const ran = report.counts.collected - report.counts.skipped;
+  // pytest's 5 and, since Python 3.12, unittest's: nothing was collected.
+  const saysNothingRan = result.code === 5 && report.counts.collected === 0;
+  if (saysNothingRan || (!broken && ran <= 0 && result.code === 0)) {
+    return { outcome: "skip", cause: causeOf("no-tests"), confidence: UNCONFIRMED };
+  }
+  if (report.counts.collected === 0 && result.code !== 0) {
+    return { outcome: "error", cause: harnessCause(run, evidence), confidence: UNCONFIRMED };
+  }
+  if (report.origin === "parsed")
+    return { outcome: "error", cause: causeOf("test-error"), confidence: INFERRED };
+  if (broken || result.code !== 0)
+    return { outcome: "error", cause: causeOf("test-error"), confidence: UNCONFIRMED };
+  return { outcome: "pass", cause: null, confidence: UNCONFIRMED };
+}
+
+/** What all failures have in common, where it is more than that tests failed. */
+function failureCause(
+  nonPasses: readonly TestResult[],
+  failed: number,
+  evidence: AttemptEvidence,
+): Cause {
+  const plain = causeOf(failed > 0 ? "test-failure" : "test-error");
+  const causes = nonPasses.map((test) => {
+    const message = test.message ?? "";
+    return (
+      environmentCause(message, evidence.refused) ?? removedApi(message, evidence.pythonVersion)
+    );
+  });
+  return common(causes) ?? plain;
+}
+
+function collectionCause(run: TestRunEvidence, evidence: AttemptEvidence): Cause {
+  const causes = run.report.collectionErrors.map(
+    ({ message }) => environmentCause(message, evidence.refused) ?? importCause(message, evidence),
+  );
+  return common(causes) ?? causeOf("collection-error");
+}
+
+/** The runner itself failed: an import of its own, a conftest, an option it does not know. */
+function harnessCause(run: TestRunEvidence, evidence: AttemptEvidence): Cause {
+  const { text } = run.result;
+  const cause = /Traceback \(most recent call last\)|ImportError while loading conftest|^E\s/m.test(
+    text,
+  )
+    ? importCause(text, evidence)
+    : null;
+  return cause ?? causeOf("test-error");
+}
+
+/** The cause that every one of them has; for a detail that differs, the one named first. */
+function common(causes: readonly (Cause | null)[]): Cause | null {
+  const first = causes[0] ?? null;
+  if (first === null) return null;
+  const kinds = new Set<CauseKind | null>(causes.map((cause) => cause?.kind ?? null));
+  return kinds.size === 1 ? first : null;
+}

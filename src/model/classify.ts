@@ -1,0 +1,232 @@
+import type { ErrorCode } from "../base/errors.ts";
+import { normaliseName } from "../python/names.ts";
+import { parseSpecifierSet, satisfiesText } from "../python/specifiers.ts";
+import type { Cause, CauseKind, Confidence, Outcome, Phase } from "./attempt.ts";
+import { counterEnd, cpuEnd, limitEnd, signalEnd } from "./causes/ends.ts";
+import { importCause } from "./causes/exception.ts";
+import { causeOf } from "./causes/find.ts";
+import { installCause } from "./causes/installing.ts";
+import { classifyRun } from "./classify-run.ts";
+import type { AttemptEvidence, FarmFaultEvidence, SmokeFailure, StepEvidence } from "./evidence.ts";
+
+/** The first four fields of a result; smoke stands beside them, the comparison needs a baseline. */
+export interface Verdict {
+  /** The phase that decided. */
+  readonly phase: Phase;
+  readonly outcome: Outcome;
+  /** Null on `pass`, and only there. */
+  readonly cause: Cause | null;
+  readonly confidence: Confidence;
+}
+
+const UNCONFIRMED: Confidence = { kind: "unconfirmed" };
+/** Concluded from what is written, without having been run. */
+const INFERRED: Confidence = { kind: "inferred" };
+
+/**
+ * What an attempt's evidence means (docs/results.md). Pure: the same evidence gives the same verdict,
+ * and whatever the package wrote, a pass needs a whole, uncontradicted report of tests that ran.
+ */
+export function classify(evidence: AttemptEvidence): Verdict {
+  if (evidence.farmFault !== null) return farmVerdict(evidence, evidence.farmFault);
+  if (isExcluded(evidence.requiresPython, evidence.pythonVersion)) {
+    return {
+      phase: "resolve",
+      outcome: "skip",
+      cause: causeOf("requires-python"),
+      confidence: INFERRED,
+    };
+  }
+  if (evidence.failedStep !== null) return installVerdict(evidence, evidence.failedStep);
+  if (evidence.discovery?.kind === "smoke-only") {
+    return {
+      phase: "discover",
+      outcome: "skip",
+      cause: causeOf(evidence.discovery.cause),
+      confidence: UNCONFIRMED,
+    };
+  }
+  return testsVerdict(evidence);
+}
+
+/** Whether `Requires-Python` leaves the interpreter out; what can't be read excludes nothing, as with pip. */
+export function isExcluded(requiresPython: string | null, pythonVersion: string): boolean {
+  if (requiresPython === null || requiresPython.trim() === "") return false;
+  const set = parseSpecifierSet(requiresPython);
+  // A prerelease interpreter counts as the version it will be, as pip and uv count it.
+  return set !== null && !satisfiesText(pythonVersion.replace(/(?:a|b|rc)\d+\+?$|\+$/, ""), set);
+}
+
+function farmVerdict(evidence: AttemptEvidence, fault: FarmFaultEvidence): Verdict {
+  const { phase } = evidence;
+  if (fault.code === "agent-lost" || fault.code === "channel") {
+    // A package that eats what the guest has takes the agent with it: its doing, not the farm's.
+    const ended = counterEnd(evidence.counters, "", true) ?? cpuEnd(evidence);
+    if (ended !== null) return { phase, ...ended, confidence: UNCONFIRMED };
+  }
+  return {
+    phase,
+    outcome: "error",
+    cause: causeOf(farmCause(fault.code)),
+    confidence: UNCONFIRMED,
+  };
+}
+
+function farmCause(code: ErrorCode): CauseKind {
+  switch (code) {
+    case "agent-lost":
+    case "channel":
+      return "agent-lost";
+    case "upstream":
+    case "upstream-hash":
+    case "no-network":
+      return "index-mirror";
+    case "image-bad":
+    case "image-build":
+    case "unknown-image":
+      return "image-bad";
+    case "usage":
+    case "configuration-file":
+    case "unknown-configuration":
+    case "unknown-project":
+    case "unknown-version":
+    case "no-distribution":
+    case "not-a-project":
+    case "bad-archive":
+    case "bad-requirement":
+    case "address-refused":
+    case "unknown-attempt":
+    case "output-file":
+    case "needs-root":
+    case "host-lacks":
+    case "disk-full":
+    case "machine-start":
+    case "launcher":
+    case "store":
+    case "bucket":
+    case "isolation":
+    case "deadline":
+    case "interrupted":
+    case "internal":
+      return "host";
+  }
+}
+
+const INDEX_FAILED =
+  /Failed to fetch: \S+|HTTP status server error \(5\d\d|error sending request for url|Request failed after \d+ retries|HTTPError: 5\d\d|Connection broken|ReadTimeoutError|NewConnectionError/;
+
+/** Building or installing the release failed. */
+function installVerdict(evidence: AttemptEvidence, step: StepEvidence): Verdict {
+  const ended =
+    limitEnd(step) ?? counterEnd(evidence.counters, step.text, false) ?? signalEnd(step);
+  if (ended !== null) return { phase: step.phase, ...ended, confidence: UNCONFIRMED };
+  if (saysExcluded(step.text, evidence.project)) {
+    return {
+      phase: "resolve",
+      outcome: "skip",
+      cause: causeOf("requires-python"),
+      confidence: UNCONFIRMED,
+    };
+  }
+  return settingUp(evidence, step);
+}
+
+/** The farm's own index failed, or a cause from the tools' words. */
+function settingUp(evidence: AttemptEvidence, step: StepEvidence): Verdict {
+  // Once a backend ran, what failed was its; before that, whatever had to be fetched.
+  const built = /build backend returned an error|Failed building wheel/.test(step.text);
+  if (!built && (evidence.indexFaults.length > 0 || INDEX_FAILED.test(step.text))) {
+    return {
+      phase: step.phase,
+      outcome: "error",
+      cause: causeOf("index-mirror"),
+      confidence: UNCONFIRMED,
+    };
+  }
+  const cause = installCause(step, evidence);
+  return { phase: phaseOf(cause, step.phase), outcome: "fail", cause, confidence: UNCONFIRMED };
+}
+
+/** One command resolves, builds and installs: the cause says which of them it was. */
+const PHASE_OF_CAUSE: Partial<Record<CauseKind, Phase>> = {
+  unresolvable: "resolve",
+  "no-distribution": "resolve",
+  yanked: "resolve",
+  "dependency-build": "install",
+  "build-backend": "build",
+  compiler: "build",
+  "missing-system-library": "build",
+  syntax: "build",
+  "removed-api": "build",
+  "missing-dependency-declaration": "build",
+};
+
+function phaseOf(cause: Cause, phase: Phase): Phase {
+  return phase === "build" ? phase : (PHASE_OF_CAUSE[cause.kind] ?? phase);
+}
+
+/** uv's and pip's words for a release whose own `Requires-Python` leaves the interpreter out. */
+function saysExcluded(text: string, project: string): boolean {
+  const match =
+    /Because ([\w.-]+)==\S+ requires Python |Package '([\w.-]+)' requires a different Python/.exec(
+      text,
+    );
+  const named = match?.[1] ?? match?.[2];
+  return named !== undefined && normaliseName(named) === normaliseName(project);
+}
+
+function testsVerdict(evidence: AttemptEvidence): Verdict {
+  const { tests } = evidence;
+  const best = tests?.best ?? null;
+  const broken =
+    evidence.smoke?.failures.find((failure) => failure.what === "import" && failure.top) ?? null;
+  if (best === null) {
+    if (broken !== null) return importVerdict(broken, evidence);
+    const step = tests?.failedStep ?? null;
+    if (step !== null) return dependenciesVerdict(evidence, step);
+    // No tests were run and nothing says why: that is the farm's to explain, never a pass.
+    return {
+      phase: evidence.phase,
+      outcome: "error",
+      cause: causeOf("host"),
+      confidence: UNCONFIRMED,
+    };
+  }
+  const run = classifyRun(best, evidence);
+  const nothingPassed = best.report.counts.passed === 0;
+  if (broken !== null && nothingPassed && (run.outcome === "fail" || run.outcome === "error")) {
+    return importVerdict(broken, evidence);
+  }
+  const phase: Phase = run.cause?.kind === "no-tests" ? "discover" : "test";
+  return { phase, ...run };
+}
+
+/** What the tests need could not be installed. */
+function dependenciesVerdict(evidence: AttemptEvidence, step: StepEvidence): Verdict {
+  const ended =
+    limitEnd(step) ?? counterEnd(evidence.counters, step.text, false) ?? signalEnd(step);
+  if (ended !== null) return { phase: "install", ...ended, confidence: UNCONFIRMED };
+  return { ...settingUp(evidence, step), phase: "install" };
+}
+
+/** The release's own top-level module can't be imported: the tests could say nothing else. */
+function importVerdict(broken: SmokeFailure, evidence: AttemptEvidence): Verdict {
+  const phase = "import";
+  const signal = /ended by signal (\d+)/.exec(broken.text)?.[1];
+  if (signal !== undefined) {
+    const step: StepEvidence = {
+      phase,
+      code: 128 + Number(signal),
+      signal: null,
+      limit: null,
+      text: broken.text,
+    };
+    const ended = counterEnd(evidence.counters, broken.text, false) ?? signalEnd(step);
+    if (ended !== null) return { phase, ...ended, confidence: UNCONFIRMED };
+  }
+  if (/\btook too long\b/.test(broken.text)) {
+    return { phase, outcome: "killed", cause: causeOf("timeout"), confidence: UNCONFIRMED };
+  }
+  const cause = importCause(broken.text, evidence) ?? causeOf("import-error");
+  return { phase, outcome: "fail", cause, confidence: UNCONFIRMED };
+}

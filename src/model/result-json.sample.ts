@@ -1,0 +1,61 @@
+import type { AttemptJson } from "./result-json.ts";
+
+/** A whole result for tests, to be changed at one place. */
+export function sampleAttempt(change: Partial<AttemptJson> = {}): AttemptJson {
+  return {
+    id: "01h",
+    project: "mine",
+    version: "1.0",
+    source: { kind: "release", sha256: "a".repeat(64) },
+    configuration: "cpython-3.13",
+    image: "2026.11.1+0f3a9c21",
+    machine: "gvisor",
+    installed: "wheel",
+    plan: {
+      rung: "B1+C3",
+      command: "python -m pytest tests",
+      rejected: [{ rung: "C1", why: "no cibuildwheel" }],
+    },
+    phase: "test",
+    outcome: "fail",
+    cause: "test-failure",
+    confidence: "confirmed(2/2)",
+    comparison: "new",
+    smoke: "pass",
+    tests: { collected: 3, passed: 1, failed: 1, errors: 0, skipped: 1, deselected: 0 },
+    seconds: { install: 0.5, test: 1.25, farm: 0.3, total: 2.05 },
+    axes: {
+      source: "a".repeat(64),
+      interpreter: "cpython-3.13.5",
+      image: "2026.11.1+0f3a9c21",
+      machine: "gvisor",
+      indexDate: "2026-11-24T10:00:00Z",
+      lock: "b".repeat(64),
+      plan: "c".repeat(64),
+      agent: "1",
+    },
+    evidence: {
+      firstLines: ["E   AssertionError"],
+      failing: [{ id: "tests/test_a.py::test_b", outcome: "failed", message: "AssertionError" }],
+      differing: [],
+      contradictions: [],
+      repairs: [],
+      refused: [{ target: "files.example:443", kind: "connect", count: 1 }],
+      attempts: [],
+      limits: {
+        memoryPeakBytes: 1,
+        oomKills: 0,
+        pidsRefused: 0,
+        cpuSeconds: 1.5,
+        diskBytes: 2,
+        diskFull: false,
+      },
+      installedPath: null,
+      smoke: [],
+      lock: null,
+    },
+    log: "attempts/01h/log",
+    report: "attempts/01h/report.json.gz",
+    ...change,
+  };
+}
