@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
 import { once } from "node:events";
@@ -13,6 +12,7 @@ import { RecordBuilder, type AttemptRecord } from "./attempt-record.ts";
 import { cargoConfig } from "./crates.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
 import type { Catalogue } from "./catalogue.ts";
+import { abortable } from "./page-store.ts";
 import { projectSegment, type IndexFile, type ProjectPage } from "./project-page.ts";
 import { CONTENT_TYPES, negotiate, renderPage, uploadedBefore } from "./render-page.ts";
 import { shownUrl } from "./secret.ts";
@@ -58,7 +58,7 @@ export async function openEndpoint(setup: EndpointSetup): Promise<Endpoint> {
   return served;
 }
 
-const CHUNK_BYTES = 1 << 20;
+const CHUNK_BYTES = 512 * 1024;
 
 class AttemptServer implements Endpoint {
   readonly indexPath: string;
@@ -447,13 +447,28 @@ class AttemptServer implements Endpoint {
       response.end();
       return;
     }
-    const source = createReadStream(stored.path, {
-      start,
-      end: end - 1,
-      highWaterMark: CHUNK_BYTES,
-    });
-    for await (const chunk of source)
-      if (Buffer.isBuffer(chunk)) await this.#write(response, chunk, signal);
+    const file = await open(stored.path, "r");
+    try {
+      // Two buffers, by turns: one is filled while the other is sent.
+      const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)];
+      let sent: Promise<void> = Promise.resolve();
+      for (let at = start, turn = 0; at < end; turn = 1 - turn) {
+        const buffer = buffers[turn] ?? Buffer.alloc(0);
+        const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - at), at);
+        if (bytesRead === 0)
+          throw new CreameryError("internal", "a kept file is shorter than it was", {
+            input: stored.path,
+          });
+        await sent;
+        sent = this.#write(response, buffer.subarray(0, bytesRead), signal);
+        // Its failure is met at the next turn: until then it must not count as nobody's.
+        sent.catch(() => undefined);
+        at += bytesRead;
+      }
+      await sent;
+    } finally {
+      await file.close();
+    }
     response.end();
   }
 
@@ -463,7 +478,15 @@ class AttemptServer implements Endpoint {
       this.#record.limit("bytes");
       throw new CreameryError("usage", "this attempt has fetched too many bytes");
     }
-    if (!response.write(chunk)) await once(response, "drain", { signal });
+    // Until the kernel has the bytes: the buffer is used again.
+    await abortable(
+      new Promise<void>((resolve, reject) =>
+        response.write(chunk, (error) =>
+          error === null || error === undefined ? resolve() : reject(error),
+        ),
+      ),
+      signal,
+    );
   }
 }
 
