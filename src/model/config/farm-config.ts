@@ -1,0 +1,154 @@
+import { z } from "zod";
+
+import { CreameryError } from "../../base/errors.ts";
+import { normaliseName } from "../../python/names.ts";
+import { isConfigurationName } from "../configuration-name.ts";
+import { DEFAULT_LIMITS, LimitsTable, withLimits, type Limits } from "./limits.ts";
+import { overrideOf, ProjectName, ProjectTable, type ProjectOverride } from "./project-table.ts";
+import { formatProblem, readTable } from "./read-table.ts";
+
+const path = z.string().min(1).max(4096);
+const absolute = path.refine((text) => text.startsWith("/"), "is no absolute path");
+const address = z.string().min(1).max(2048);
+const configurationName = z
+  .string()
+  .refine(isConfigurationName, "is no configuration's name, as cpython-3.13 or pypy-3.11");
+
+const ISOLATION = ["vm", "gvisor", "container"] as const;
+/** The weakest isolation that tests may run in. */
+export type IsolationLevel = (typeof ISOLATION)[number];
+
+/** `creamery.toml`. */
+export const FarmTable = z.strictObject({
+  limits: LimitsTable.optional(),
+  directories: z
+    .strictObject({
+      cache: absolute.optional(),
+      data: absolute.optional(),
+      run: absolute.optional(),
+    })
+    .optional(),
+  upstreams: z
+    .strictObject({
+      index: address.optional(),
+      extra: z.array(address).max(32).optional(),
+      crates: address.optional(),
+      cert: path.optional(),
+      client_cert: path.optional(),
+      proxy: address.optional(),
+    })
+    .optional(),
+  configurations: z
+    .strictObject({ priority: z.array(configurationName).min(1).max(64).optional() })
+    .optional(),
+  isolation: z
+    .strictObject({
+      minimum: z.enum(ISOLATION).optional(),
+      /** Whether a failure on gvisor may be run again on `container` before it is believed. */
+      confirm: z.boolean().optional(),
+    })
+    .optional(),
+  addresses: z
+    .strictObject({ allow: z.array(z.string().min(1).max(255)).max(256).optional() })
+    .optional(),
+  /** A directory of `NAME.toml` files, each what `[project.NAME]` would hold; relative to this file. */
+  overrides: z.strictObject({ directory: path.optional() }).optional(),
+  project: z.record(ProjectName, ProjectTable).optional(),
+});
+export type FarmTable = z.infer<typeof FarmTable>;
+
+export interface FarmConfig {
+  readonly limits: Limits;
+  /** Only what the file says; the environment and the defaults are the launcher's. */
+  readonly directories: {
+    readonly cache?: string | undefined;
+    readonly data?: string | undefined;
+    readonly run?: string | undefined;
+  };
+  /** Wins over what the host's own tools are configured for. */
+  readonly upstreams: NonNullable<FarmTable["upstreams"]>;
+  readonly priority: readonly string[];
+  readonly isolation: { readonly minimum: IsolationLevel; readonly confirm: boolean };
+  /** Hosts and networks that may be reached although they are private. */
+  readonly allowedAddresses: readonly string[];
+  readonly overridesDirectory: string | null;
+  /** By normalised name. */
+  readonly projects: ReadonlyMap<string, OperatorOverride>;
+}
+
+/** What an operator says of one project: unlike the project itself, it may raise limits. */
+export interface OperatorOverride {
+  readonly plan: ProjectOverride | null;
+  readonly limits: LimitsTable;
+}
+
+/**
+ * Reads `creamery.toml`.
+ * @param file its path, for messages. @param priority from configurations.toml, used where the file says nothing.
+ * @throws CreameryError `configuration-file` that names file, line, key and the nearest valid key.
+ */
+export function parseFarmConfig(
+  text: string,
+  file: string,
+  priority: readonly string[],
+): FarmConfig {
+  const table = asTable(text, file, FarmTable);
+  return {
+    limits: withLimits(DEFAULT_LIMITS, table.limits ?? {}),
+    directories: table.directories ?? {},
+    upstreams: table.upstreams ?? {},
+    priority: table.configurations?.priority ?? priority,
+    isolation: {
+      minimum: table.isolation?.minimum ?? "container",
+      confirm: table.isolation?.confirm ?? true,
+    },
+    allowedAddresses: table.addresses?.allow ?? [],
+    overridesDirectory: table.overrides?.directory ?? null,
+    projects: new Map(
+      Object.entries(table.project ?? {}).map(([name, project]) => [
+        normaliseName(name),
+        operatorOverride(project),
+      ]),
+    ),
+  };
+}
+
+/**
+ * Reads `NAME.toml` of the overrides' directory.
+ * @throws CreameryError `configuration-file`.
+ */
+export function parseOverrideFile(text: string, file: string): OperatorOverride {
+  return operatorOverride(asTable(text, file, ProjectTable));
+}
+
+/** Limits of one project: the farm's, with the operator's own for it in place. */
+export function limitsFor(config: FarmConfig, override: OperatorOverride | undefined): Limits {
+  return override === undefined ? config.limits : withLimits(config.limits, override.limits);
+}
+
+const ConfigurationsTable = z.strictObject({ priority: z.array(configurationName).min(1).max(64) });
+
+/**
+ * Reads `configurations.toml`: which configurations have priority is data.
+ * @throws CreameryError `configuration-file`.
+ */
+export function parseConfigurationsFile(text: string, file: string): readonly string[] {
+  return asTable(text, file, ConfigurationsTable).priority;
+}
+
+function operatorOverride(table: ProjectTable): OperatorOverride {
+  return { plan: overrideOf(table), limits: table.limits ?? {} };
+}
+
+function asTable<Table>(text: string, file: string, schema: z.ZodType<Table>): Table {
+  const reading = readTable(text, schema);
+  if (reading.kind === "ok") return reading.table;
+  const { problem } = reading;
+  throw new CreameryError("configuration-file", formatProblem(problem), {
+    input: file,
+    nextStep:
+      problem.nearest === undefined
+        ? "see docs/configuration.md"
+        : `did you mean ${problem.nearest}? see docs/configuration.md`,
+  });
+}
