@@ -1,0 +1,5 @@
+import { results } from "./0001-results.ts";
+import type { Migration } from "./migration.ts";
+
+/** All of them, in order. */
+export const MIGRATIONS: readonly Migration[] = [results];

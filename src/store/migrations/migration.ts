@@ -1,0 +1,9 @@
+import type { Kysely } from "kysely";
+
+/** One step of the schema. Append-only: a step that was released is never changed; the next one mends it. */
+export interface Migration {
+  /** From 1, without a gap. */
+  readonly number: number;
+  readonly what: string;
+  up(db: Kysely<unknown>): Promise<void>;
+}
