@@ -4,7 +4,7 @@
 import os
 
 import pytest
-from creamery_record import Owner, canonical, clipped, register_dump, sink, text_of, wanted_ids
+from creamery_record import Owner, canonical, clipped, register_dump, sink, tell_imported, text_of, wanted_ids
 
 RANK = {"skipped": 1, "passed": 2, "xfailed": 3, "xpassed": 4, "failed": 5, "error": 6}
 
@@ -113,6 +113,7 @@ class Recorder(object):
     def pytest_sessionfinish(self, session, exitstatus):
         for nodeid in list(self.tests):
             self.finish(nodeid)
+        tell_imported()
         stopped = getattr(session, "shouldstop", False) or getattr(session, "shouldfail", False)
         sink.send(
             {
@@ -158,6 +159,7 @@ class Worker(object):
         self.deselected += len(items)
 
     def pytest_sessionfinish(self, session):
+        tell_imported()
         self.config.workeroutput["creamery_deselected"] = self.deselected
 
 

@@ -148,6 +148,24 @@ class Sink(object):
 sink = Sink()
 
 
+def tell_imported():
+    """Where the release's own modules came from in this process, once: what is tested must be what was installed."""
+    names = os.environ.get("CREAMERY_TOP_LEVEL", "")
+    if not names or getattr(tell_imported, "pid", None) == os.getpid():
+        return
+    tell_imported.pid = os.getpid()
+    for name in names.split(","):
+        module = sys.modules.get(name)
+        if module is None:
+            continue
+        path = getattr(module, "__file__", None)
+        if not path:
+            # A namespace package: its first portion.
+            path = next(iter(getattr(module, "__path__", ())), None)
+        if path:
+            sink.send({"e": "imported", "id": canonical(name), "path": clipped(text_of(path))[-1000:]})
+
+
 class Owner(object):
     """The first process, and the first runner in it, that records owns the stream: what it starts in turn (a test of a
     test runner) is its own affair."""

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from creamery_record import Owner, canonical, clipped, register_dump, sink, wanted_ids
+from creamery_record import Owner, canonical, clipped, register_dump, sink, tell_imported, wanted_ids
 
 RANK = {"skipped": 1, "passed": 2, "xfailed": 3, "xpassed": 4, "failed": 5, "error": 6}
 LOADING = ("_FailedTest", "ModuleImportFailure", "LoadTestsFailure", "ModuleSkipped")
@@ -90,6 +90,7 @@ class Recorder(object):
         if pid != os.getpid() or self.pid != pid:
             return
         self.pid = None
+        tell_imported()
         stopped = u"" if self.active is None and self.runs_open == 0 else u"ended in the middle of a run"
         sink.send({"e": "finish", "results": self.count, "stopped": stopped})
         Owner.pid = -1

@@ -20,6 +20,8 @@ export interface Bucket {
   /** The keys below a prefix (`attempts/a1/`), sorted. */
   list(prefix: string): Promise<readonly string[]>;
   remove(key: string): Promise<void>;
+  /** Where a person finds it, as it is kept (compressed or not): a path here; null when there is none. */
+  locate(key: string): Promise<string | null>;
 }
 
 export interface CreateOptions {

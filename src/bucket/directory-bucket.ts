@@ -166,6 +166,11 @@ export class DirectoryBucket implements Bucket {
     for (const suffix of Object.values(SUFFIX)) await rm(`${path}${suffix}`, { force: true });
   }
 
+  async locate(key: string): Promise<string | null> {
+    const note = await this.#note(key);
+    return note === null ? null : `${this.#path(key)}${SUFFIX[note.compression]}`;
+  }
+
   async #note(key: string): Promise<z.infer<typeof Note> | null> {
     const text = await readFile(`${this.#path(key)}.blob.json`, "utf8").catch(() => null);
     if (text === null) return null;

@@ -174,10 +174,10 @@ export const ASK_CARGO = {
   env: { CARGO_HTTP_PROXY: "http://127.0.0.1:1", CARGO_NET_RETRY: "0", CARGO_TERM_COLOR: "never" },
 } as const;
 
-/** As the host's cargo says; null without cargo: the image's own can be asked instead. */
-async function hostCratesIndex(
+/** The index of crates as the host's cargo says it; null without cargo: the image's own can be asked instead. */
+export async function hostCratesIndex(
   env: NodeJS.ProcessEnv,
-  options: FindUpstreamsOptions,
+  options: Pick<FindUpstreamsOptions, "cacheDir" | "signal">,
 ): Promise<string | null> {
   const kept = options.cacheDir === undefined ? null : join(options.cacheDir, "crates-index");
   const configuration = join(

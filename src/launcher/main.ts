@@ -75,6 +75,8 @@ function childEnvironment(session: Session): NodeJS.ProcessEnv {
     CREAMERY_DATA_DIR: directories.data,
     CREAMERY_RUN_DIR: directories.run,
     CREAMERY_SESSION_DIR: session.directory,
+    // Where the person's relative paths begin; the child's own directory is the root.
+    CREAMERY_ASKER_CWD: process.cwd(),
   };
   const compiled = env["NODE_COMPILE_CACHE"];
   // Compiled code is executed: the farm's user must not be able to write what root runs.

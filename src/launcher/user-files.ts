@@ -41,6 +41,16 @@ const LEFT_OUT = [
 ];
 /** Left out at the top only: deeper down they are ordinary names. */
 const LEFT_OUT_AT_TOP = ["./build", "./dist"];
+/** Who owns a file and when it was read is nobody's concern; when it was written is a build's. */
+const TAR_FORM = [
+  "--format=pax",
+  "--pax-option=delete=atime,delete=ctime",
+  "--sort=name",
+  "--hard-dereference",
+  "--owner=0",
+  "--group=0",
+  "--numeric-owner",
+];
 
 export interface FileRequest {
   readonly session: Session;
@@ -53,16 +63,17 @@ export interface FileRequest {
 export async function packTree(
   request: FileRequest & { result: string; maxBytes: number },
 ): Promise<{ file: string; sizeBytes: number }> {
-  const excludes = [
+  const options = [
+    ...TAR_FORM,
     ...LEFT_OUT.map((name) => `--exclude=${name}`),
     "--anchored",
     ...LEFT_OUT_AT_TOP.map((name) => `--exclude=${name}`),
   ];
   const script =
-    'test -d "$1" || { echo "is no directory, or can not be read" >&2; exit 1; }; dir=$1; shift; exec tar --create --format=pax --sort=name "$@" --directory "$dir" .';
+    'test -d "$1" || { echo "is no directory, or can not be read" >&2; exit 1; }; dir=$1; shift; exec tar --create "$@" --directory "$dir" .';
   return await fetchAs(
     request,
-    ["sh", "-c", script, "sh", request.path, ...excludes],
+    ["sh", "-c", script, "sh", request.path, ...options],
     "not-a-project",
   );
 }

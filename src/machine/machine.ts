@@ -14,6 +14,8 @@ export interface Machine {
    * @throws CreameryError `machine-start` or `agent-lost`.
    */
   start(spec: GuestSpec, signal: AbortSignal): Promise<Guest>;
+  /** Starts so many guests of this spec now; the next calls of `start` with it are given them, each once. */
+  startAhead(spec: GuestSpec, count: number): void;
   /** Keeps up to `count` guests of this spec ready; a pooled guest is handed out once by `start`. */
   keepReady(spec: GuestSpec, count: number): void;
   [Symbol.asyncDispose](): Promise<void>;

@@ -108,6 +108,10 @@ export interface TestReport {
   readonly complete: boolean;
   /** Why `complete` is false or the report can't be believed; empty when it can. */
   readonly contradictions: readonly string[];
+  /** Ids of tests that began and never ended: where a crash or a hang was. */
+  readonly unfinished: readonly string[];
+  /** Where the release's own top-level names were imported from; by name, the paths that were seen. */
+  readonly imported: Readonly<Record<string, readonly string[]>>;
   /** Errors outside of tests: modules that could not be collected. */
   readonly collectionErrors: readonly { readonly id: string; readonly message: string }[];
 }

@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 
 import type { TestOutcome } from "./attempt.ts";
 import type { Verdict } from "./classify.ts";
-import { confirm, failingIds, wantsConfirmation, type Confirmation } from "./confirm.ts";
+import {
+  confirm,
+  failingIds,
+  idsToConfirm,
+  wantsConfirmation,
+  type Confirmation,
+} from "./confirm.ts";
 import { sampleReport } from "./evidence.sample.ts";
 
 const first: Verdict = {
@@ -23,11 +29,23 @@ const second = (
   ...change,
 });
 
-test("only what did not pass is run again", () => expect(failingIds(report)).toEqual(["t0", "t1"]));
+test("only what did not pass, and what was running at the end, is run again", () => {
+  expect(failingIds(report)).toEqual(["t0", "t1"]);
+  expect(idsToConfirm({ ...report, unfinished: ["t7", "t1"] })).toEqual(["t0", "t1", "t7"]);
+});
+
+test("a suite that took too long is not cleared by its last test, which ends alone", () => {
+  const late: Verdict = { ...first, outcome: "killed", cause: { kind: "timeout" } };
+  const alone = { ...sampleReport(["passed"]), unfinished: ["t9"] };
+  expect(confirm(late, "gvisor", alone, second(["passed"], "pass")).verdict).toEqual(late);
+  const hung: Confirmation = { machine: "container", verdict: late, report: null };
+  expect(confirm(late, "gvisor", alone, hung).verdict.confidence).toMatchObject({ agreed: 2 });
+});
 
 test("a failure of the tests wants confirmation, a limit and a build do not", () => {
   expect(wantsConfirmation(first)).toBe(true);
-  expect(wantsConfirmation({ ...first, outcome: "killed" })).toBe(false);
+  expect(wantsConfirmation({ ...first, outcome: "killed", cause: { kind: "oom" } })).toBe(false);
+  expect(wantsConfirmation({ ...first, outcome: "killed", cause: { kind: "silent" } })).toBe(true);
   expect(wantsConfirmation({ ...first, phase: "build" })).toBe(false);
 });
 

@@ -18,9 +18,19 @@ export interface Confirmed {
   readonly differing: readonly string[];
 }
 
+/** Limits that a second, longer run of what hung can confirm or take back. */
+const HANGS: ReadonlySet<string> = new Set(["timeout", "silent", "deadlock"]);
+
 /** Outcomes that a second run can confirm or take back. */
-export function wantsConfirmation(verdict: Verdict): boolean {
-  return (verdict.outcome === "fail" || verdict.outcome === "crash") && verdict.phase === "test";
+export function wantsConfirmation({ phase, outcome, cause }: Verdict): boolean {
+  if (phase !== "test") return false;
+  if (outcome === "killed") return cause !== null && HANGS.has(cause.kind);
+  return outcome === "fail" || outcome === "crash";
+}
+
+/** What a second run is to run: what failed, and what was running when it all ended; empty for everything. */
+export function idsToConfirm(report: TestReport): string[] {
+  return [...new Set([...failingIds(report), ...report.unfinished])];
 }
 
 /** Ids of the tests that did not pass: what a confirmation runs. Empty means all. */
@@ -51,6 +61,8 @@ export function confirm(
 
   const whole = second.report?.complete === true && second.report.contradictions.length === 0;
   const takenBack = whole && second.verdict.outcome === "pass" && differing.length === ids.length;
+  // A test that ends by itself when it runs alone says nothing of a suite that takes too long.
+  if (takenBack && first.cause?.kind === "timeout") return { verdict: first, failing, differing };
   if (takenBack) {
     if (second.machine === machine)
       return { verdict: { ...first, confidence: { kind: "flaky" } }, failing, differing };

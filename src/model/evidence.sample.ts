@@ -33,6 +33,8 @@ export function sampleReport(
     origin: "recorded",
     complete: true,
     contradictions: [],
+    unfinished: [],
+    imported: {},
     collectionErrors: [],
     ...change,
   };

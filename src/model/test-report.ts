@@ -14,6 +14,8 @@ const MAX_ID_CHARS = 480;
 const MAX_MESSAGE_CHARS = 4000;
 const MAX_CONTRADICTIONS = 20;
 const MAX_COLLECTION_ERRORS = 500;
+const MAX_UNFINISHED = 200;
+const MAX_IMPORTED = 50;
 
 const OUTCOMES = [
   "passed",
@@ -52,6 +54,7 @@ const eventSchema = z.discriminatedUnion("e", [
     results: count,
     stopped: z.string(),
   }),
+  z.object({ e: z.literal("imported"), pid, id, path: z.string() }),
   // Evidence of the audit hook: not the report's.
   z.object({ e: z.literal("attempt") }),
 ]);
@@ -85,6 +88,8 @@ class EventReader {
   readonly #seenIds = new Map<string, number>();
   readonly #collectionErrors: { id: string; message: string }[] = [];
   readonly #contradictions = new Set<string>();
+  readonly #unfinished = new Set<string>();
+  readonly #imported = new Map<string, Set<string>>();
   #deselected = 0;
   #unreadable = 0;
   #incomplete = false;
@@ -96,6 +101,10 @@ class EventReader {
       return;
     }
     if (event.e === "attempt") return;
+    if (event.e === "imported") {
+      this.#import(event.id, event.path);
+      return;
+    }
     if (event.e === "start") {
       if (this.#recordings.has(event.pid))
         this.#contradict("a recording was begun twice by one process");
@@ -118,7 +127,19 @@ class EventReader {
     this.#apply(event, recording);
   }
 
-  #apply(event: Exclude<ReportEvent, { e: "start" | "attempt" }>, recording: Recording): void {
+  /** Any process may say it: workers import what the runner itself doesn't. */
+  #import(name: string, path: string): void {
+    const seen = this.#imported.get(name) ?? new Set();
+    if (this.#imported.size < MAX_IMPORTED && seen.size < MAX_IMPORTED) {
+      seen.add(shownId(path));
+      this.#imported.set(shownId(name), seen);
+    }
+  }
+
+  #apply(
+    event: Exclude<ReportEvent, { e: "start" | "attempt" | "imported" }>,
+    recording: Recording,
+  ): void {
     switch (event.e) {
       case "collected":
         recording.collected += event.count;
@@ -192,6 +213,10 @@ class EventReader {
       origin: "recorded",
       complete,
       contradictions: [...this.#contradictions],
+      unfinished: [...this.#unfinished],
+      imported: Object.fromEntries(
+        [...this.#imported].map(([name, paths]) => [name, [...paths].toSorted()]),
+      ),
       collectionErrors: this.#collectionErrors,
     };
   }
@@ -204,6 +229,8 @@ class EventReader {
     }
     if (finish !== null && finish.stopped !== "")
       this.#lack(`the run was stopped: ${clip(printableLine(finish.stopped), 200)}`);
+    for (const open of [...recording.open.keys()].slice(0, MAX_UNFINISHED))
+      this.#unfinished.add(shownId(open));
     for (const open of [...recording.open.keys()].slice(0, 3))
       this.#lack(`${shownId(open)} began and never ended`);
     if (finish !== null && recording.results < recording.collected && recording.fixtures === 0) {

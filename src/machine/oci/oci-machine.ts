@@ -71,11 +71,14 @@ export class OciMachine implements Machine {
     return this.#handOut(await this.#startFresh(spec, signal), undefined);
   }
 
+  startAhead(spec: GuestSpec, count: number): void {
+    const pool = this.#pool(spec);
+    for (let started = 0; started < count; started++) this.#startInto(pool);
+  }
+
   keepReady(spec: GuestSpec, count: number): void {
-    const key = keyOf(spec);
-    const pool = this.#pools.get(key) ?? { spec, count, starting: [] };
+    const pool = this.#pool(spec);
     pool.count = count;
-    this.#pools.set(key, pool);
     this.#fill(pool);
     for (const surplus of pool.starting.splice(count)) this.#drop(surplus);
   }
@@ -90,15 +93,25 @@ export class OciMachine implements Machine {
     await Promise.allSettled(this.#stopping);
   }
 
+  #pool(spec: GuestSpec): Pool {
+    const key = keyOf(spec);
+    const pool = this.#pools.get(key) ?? { spec, count: 0, starting: [] };
+    this.#pools.set(key, pool);
+    return pool;
+  }
+
   #fill(pool: Pool): void {
-    while (pool.starting.length < pool.count && !this.#disposed.signal.aborted) {
-      const starting = this.#startFresh(pool.spec, this.#disposed.signal);
-      starting.catch(() => {
-        // A pool that can't be filled is no fault yet: `start` tries itself, and says why.
-        pool.count = 0;
-      });
-      pool.starting.push(starting);
-    }
+    while (pool.starting.length < pool.count && !this.#disposed.signal.aborted)
+      this.#startInto(pool);
+  }
+
+  #startInto(pool: Pool): void {
+    const starting = this.#startFresh(pool.spec, this.#disposed.signal);
+    starting.catch(() => {
+      // A pool that can't be filled is no fault yet: `start` tries itself, and says why.
+      pool.count = 0;
+    });
+    pool.starting.push(starting);
   }
 
   #drop(starting: Promise<OciGuest>): void {
