@@ -1,21 +1,15 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
 import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
-import { definitionHash } from "../image/definition-hash.ts";
-import { currentImage, listImages, loadImage } from "../image/image-store.ts";
+import { listImages, loadImage } from "../image/image-store.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
-
-/** The one definition so far: what guests of this host's kind run. */
-const DEFINITION = "linux-x86_64";
-const DEFINITIONS = fileURLToPath(new URL("../../images", import.meta.url));
+import { ensureImage } from "./farm/ensure-image.ts";
 
 const Options = z.object({ json: z.boolean().default(false), force: z.boolean().default(false) });
-const BuildEvent = z.object({ step: z.string(), detail: z.string(), seconds: z.number() });
 
 /**
  * `creamery image build|list|show|verify|rm`.
@@ -50,32 +44,14 @@ export async function imageCommand(
 export type ImageAction = "build" | "list" | "show" | "verify" | "rm";
 
 async function build(imagesDir: string, force: boolean, signal: AbortSignal): Promise<number> {
-  const definition = await definitionHash(join(DEFINITIONS, DEFINITION));
-  const present = force ? null : await currentImage(imagesDir, definition);
-  if (present !== null) {
-    say(`${present.id} is there (built ${present.built.at})`);
-    return 0;
-  }
-  tell("building the image: all interpreters side by side, about two minutes and 4 GB of disk");
-  let lastStep = "";
-  let toldAtMs = 0;
-  const built = await launcher().request(
-    { kind: "build-image", definition: DEFINITION, force },
-    {
-      signal,
-      onProgress: (event) => {
-        const parsed = BuildEvent.safeParse(event);
-        if (!parsed.success) return;
-        const { step, detail, seconds } = parsed.data;
-        // A line for each step, and one every five seconds inside a long one.
-        if (step === lastStep && Date.now() - toldAtMs < 5_000) return;
-        lastStep = step;
-        toldAtMs = Date.now();
-        tell(`${seconds.toFixed(0).padStart(4)} s  ${step}: ${detail}`);
-      },
-    },
-  );
-  say(`built ${built.imageId}`);
+  const { image, built } = await ensureImage({
+    imagesDir,
+    launcher: launcher(),
+    force,
+    signal,
+    tell,
+  });
+  say(built ? `built ${image.id}` : `${image.id} is there (built ${image.built.at})`);
   return 0;
 }
 

@@ -10,7 +10,8 @@ import { interruption } from "./interruption.ts";
  */
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 what was checked is not sound, 2 bad usage or input, 3 the farm's own fault.`;
+Exit codes: 0 done, or all passed or skipped; 1 something failed, or what was checked is not sound;
+2 bad usage or input; 3 the farm's own fault.`;
 
 function program(finish: (code: number) => void): Command {
   const root = new Command("creamery")
@@ -23,6 +24,26 @@ function program(finish: (code: number) => void): Command {
     })
     .showSuggestionAfterError(true)
     .addHelpText("after", EXIT_CODES);
+
+  root
+    .command("test")
+    .description("test releases, trees, archives or repositories on many interpreters")
+    .argument(
+      "<target...>",
+      "lmdb, 'attrs==25.3.0', ./my-project, an sdist or wheel, git+https://…@ref",
+    )
+    .option("--on <list>", "configurations, comma-separated; `all` or `priority`", "priority")
+    .option("--from <kind>", "`sdist` builds even where a published wheel fits", "auto")
+    .option("--machine <kind>", "auto, gvisor or container", "auto")
+    .option("--jobs <n>", "attempts that run side by side; one for each core by default")
+    .option("--config <file>", "in place of the clone's creamery.toml")
+    .option("--json", "print one JSON object (docs/json.md)")
+    .option("--junit <file>", "write a JUnit report too")
+    .option("--log", "show the whole log while it grows")
+    .action(async (targets: string[], options: unknown) => {
+      const { testCommand } = await import("./test-command.ts");
+      finish(await testCommand(targets, options, interruption()));
+    });
 
   root
     .command("doctor")

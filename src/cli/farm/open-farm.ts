@@ -1,0 +1,159 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { CreameryError } from "../../base/errors.ts";
+import type { Bucket } from "../../bucket/bucket.ts";
+import { DirectoryBucket } from "../../bucket/directory-bucket.ts";
+import type { ImageManifest } from "../../image/manifest.ts";
+import type { IndexService } from "../../index/index-service.ts";
+import { launcher as processLauncher, type LauncherClient } from "../../launcher/client.ts";
+import { directoriesFrom } from "../../launcher/directories.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { autoMachine, isolates, openMachine } from "../../machine/open-machine.ts";
+import type { FarmConfig } from "../../model/config/farm-config.ts";
+import { openStore } from "../../store/open-store.ts";
+import type { Store } from "../../store/store.ts";
+import { guestSpec } from "../../worker/run-attempt.ts";
+import { openIndex } from "./open-index.ts";
+import { readConfig, type ReadConfig } from "./read-config.ts";
+
+export type MachineChoice = "auto" | "gvisor" | "container";
+
+export interface OpenFarmOptions {
+  /** As typed after `--config`. */
+  readonly config: string | undefined;
+  readonly machine: MachineChoice;
+  /** The image to run, found or built while the rest is opened. */
+  readonly image: (imagesDir: string, launcher: LauncherClient) => Promise<ImageManifest>;
+  /** Guests to start at once, before it is known what will run in them. */
+  readonly startAhead: number;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+/** This host's farm, opened for one command. */
+export interface Farm extends AsyncDisposable {
+  readonly config: FarmConfig;
+  readonly overrideOf: ReadConfig["overrideOf"];
+  readonly launcher: LauncherClient;
+  readonly image: ImageManifest;
+  readonly machine: Machine;
+  /** Why this machine kind was taken. */
+  readonly why: string;
+  /** Where a failure may be run again; null where policy or host have nothing to confirm with. */
+  readonly confirming: Machine | null;
+  /** Is on its way from the first: asking the host's tools takes time. */
+  readonly index: Promise<IndexService>;
+  readonly bucket: Bucket;
+  readonly store: Store;
+  /** For logs that are being written. */
+  readonly workDirectory: string;
+  /** Of the person who asked. */
+  readonly cwd: string;
+}
+
+/**
+ * @throws CreameryError `configuration-file`, `isolation`, `host-lacks`, `image-build`, `store`, `disk-full`.
+ */
+export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
+  const { env, signal } = options;
+  const launcher = processLauncher();
+  const directories = directoriesFrom(env);
+  const cwd = env["CREAMERY_ASKER_CWD"] ?? "/";
+  await using opened = new AsyncDisposableStack();
+
+  const image = options.image(join(directories.cache, "images"), launcher);
+  image.catch(() => undefined);
+  const { config, overrideOf } = await readConfig(options.config, cwd, launcher);
+  const choosing = chooseMachine(options.machine, config, launcher);
+  choosing.catch(() => undefined);
+  const place = async () => {
+    const [{ machine }, { id }] = await Promise.all([choosing, image]);
+    return { machine, spec: guestSpec(id, config.limits) };
+  };
+  const index = openIndex({
+    config,
+    directory: join(directories.cache, "index"),
+    env,
+    signal,
+    asked: place,
+  });
+  index.catch(() => undefined);
+  opened.defer(async () => (await index.catch(() => null))?.[Symbol.asyncDispose]());
+
+  const { machine, why } = await choosing;
+  opened.use(machine);
+  const { spec } = await place();
+  machine.startAhead(spec, options.startAhead);
+  const confirming = await confirmingMachine(machine, config, launcher);
+  if (confirming !== null && confirming !== machine) opened.use(confirming);
+
+  const workDirectory = join(directories.data, "partial");
+  await mkdir(workDirectory, { recursive: true });
+  await removeStale(workDirectory);
+  const store = opened.use(await openStore(join(directories.data, "store.sqlite")));
+  const bucket = await DirectoryBucket.open(join(directories.data, "bucket"));
+  const parts = opened.move();
+  return {
+    config,
+    overrideOf,
+    launcher,
+    image: await image,
+    machine,
+    why,
+    confirming,
+    index,
+    bucket,
+    store,
+    workDirectory,
+    cwd,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+/** @throws CreameryError `isolation` for a kind that policy forbids, `host-lacks`. */
+async function chooseMachine(
+  choice: MachineChoice,
+  config: FarmConfig,
+  launcher: LauncherClient,
+): Promise<{ machine: Machine; why: string }> {
+  const { minimum } = config.isolation;
+  if (choice === "auto") return autoMachine(minimum, { launcher });
+  if (!isolates(choice, minimum))
+    throw new CreameryError("isolation", `is below isolation.minimum "${minimum}"`, {
+      input: `--machine ${choice}`,
+      nextStep: "leave --machine out, or change isolation.minimum in creamery.toml",
+    });
+  return { machine: await openMachine(choice, { launcher }), why: "it was asked for" };
+}
+
+/** Failures are run again on the kind that is nearest to an ordinary host: a container, where that is allowed. */
+async function confirmingMachine(
+  machine: Machine,
+  config: FarmConfig,
+  launcher: LauncherClient,
+): Promise<Machine | null> {
+  const { minimum, confirm } = config.isolation;
+  if (!confirm || !isolates("container", minimum)) return null;
+  if (machine.kind === "container") return machine;
+  // A host without the second runtime leaves failures unconfirmed, and the result says so.
+  return openMachine("container", { launcher }).catch(() => null);
+}
+
+/** Logs of commands that were killed: whole results have theirs in the bucket. */
+async function removeStale(workDirectory: string): Promise<void> {
+  for (const name of await readdir(workDirectory)) {
+    const pid = Number(/^(\d+)-/u.exec(name)?.[1]);
+    if (Number.isInteger(pid) && !isAlive(pid))
+      await rm(join(workDirectory, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return thrown instanceof Error && "code" in thrown && thrown.code === "EPERM";
+  }
+}

@@ -1,0 +1,89 @@
+import type { TestCounts } from "../../model/attempt.ts";
+import type { AttemptJson } from "../../model/result-json.ts";
+import { standingOf } from "./exit-code.ts";
+import type { MatrixCell } from "./matrix.ts";
+import type { Tone } from "./tone.ts";
+
+/** One word for an attempt, that says the verdict without its colour. */
+export interface VerdictWord {
+  readonly word: "pass" | "FAIL" | "CRASH" | "KILLED" | "skip" | "error" | "flaky" | "farm";
+  readonly tone: Tone;
+}
+
+/** Red is what makes the exit code 1, and nothing else is. */
+export function wordOf(attempt: AttemptJson): VerdictWord {
+  const standing = standingOf(attempt);
+  if (standing === "no-verdict") return { word: "farm", tone: "neutral" };
+  if (standing === "unsound" && attempt.confidence === "flaky")
+    return { word: "flaky", tone: "bad" };
+  switch (attempt.outcome) {
+    case "pass":
+      return { word: "pass", tone: "good" };
+    case "skip":
+      return { word: "skip", tone: "neutral" };
+    case "fail":
+    case "crash":
+    case "killed":
+    case "error":
+      // A difference between machine kinds: sound as far as the package goes, the farm's to explain.
+      return standing === "sound"
+        ? { word: "farm", tone: "neutral" }
+        : { word: UNSOUND[attempt.outcome], tone: "bad" };
+  }
+}
+
+const UNSOUND = { fail: "FAIL", crash: "CRASH", killed: "KILLED", error: "error" } as const;
+
+/** `lmdb 3.0.0`; the name alone where a tree could not be built. */
+export function releaseOf(attempt: AttemptJson): string {
+  return attempt.version === "" ? attempt.project : `${attempt.project} ${attempt.version}`;
+}
+
+/** `487 passed, 19 skipped`: what there is any of. */
+export function countsOf(tests: TestCounts): string {
+  const counts = [
+    [tests.passed, "passed"],
+    [tests.failed, "failed"],
+    [tests.errors, tests.errors === 1 ? "error" : "errors"],
+    [tests.skipped, "skipped"],
+  ] as const;
+  return counts
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `${count} ${what}`)
+    .join(", ");
+}
+
+/** Below the word: counts of a pass; else the cause, of a skip with the smoke result beside. */
+export function detailOf(attempt: AttemptJson): string {
+  const cause = attempt.cause ?? "no cause is known";
+  switch (attempt.outcome) {
+    case "pass":
+      return attempt.tests === null ? "" : countsOf(attempt.tests);
+    case "skip":
+      return attempt.smoke === null ? cause : `${cause}, smoke ${attempt.smoke}`;
+    case "fail":
+    case "crash":
+    case "killed":
+    case "error":
+      return cause;
+  }
+}
+
+/** A cell for each attempt. Releases that only their source tells apart have it in their row's name. */
+export function cellsOf(attempts: readonly AttemptJson[]): MatrixCell[] {
+  const sources = new Map<string, Set<string>>();
+  for (const attempt of attempts) {
+    const release = releaseOf(attempt);
+    sources.set(release, (sources.get(release) ?? new Set()).add(attempt.source.kind));
+  }
+  return attempts.map((attempt) => {
+    const release = releaseOf(attempt);
+    const ambiguous = (sources.get(release)?.size ?? 0) > 1;
+    return {
+      row: ambiguous ? `${release} (${attempt.source.kind})` : release,
+      column: attempt.configuration,
+      ...wordOf(attempt),
+      detail: detailOf(attempt),
+    };
+  });
+}

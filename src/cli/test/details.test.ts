@@ -1,0 +1,173 @@
+import { expect, test } from "vitest";
+
+import type { AttemptJson } from "../../model/result-json.ts";
+import { sampleAttempt } from "../../model/result-json.sample.ts";
+import { renderDetails } from "./details.ts";
+import { controlsOf, hostileAttempt } from "./hostile.sample.ts";
+
+const { evidence } = sampleAttempt();
+const QUIET = { ...evidence, refused: [], failing: [], firstLines: [] };
+
+test("of a pass one line: counts, what was installed, the rung, the seconds", () => {
+  const attempt = sampleAttempt({
+    project: "lmdb",
+    version: "3.0.0",
+    outcome: "pass",
+    cause: null,
+    tests: { collected: 506, passed: 487, failed: 0, errors: 0, skipped: 19, deselected: 0 },
+    plan: { rung: "B0+C3", command: "python -m pytest", rejected: [] },
+    seconds: {
+      start: 0.2,
+      venv: 0.31,
+      scan: 0.04,
+      install: 0.6,
+      farm: 0.5,
+      test: 25.9,
+      total: 27.31,
+    },
+    evidence: QUIET,
+  });
+  expect(renderDetails([attempt], false)).toBe(
+    "lmdb 3.0.0 cpython-3.13 gvisor: pass, 506 collected: 487 passed, 19 skipped; wheel; rung B0+C3; 27.3 s (start 0.2, venv 0.3, install 0.6, test 25.9, farm 0.5)\n",
+  );
+});
+
+test("of a failure all that is needed next", () => {
+  const failing = ["a", "b", "c", "d", "e", "f"].map((name) => ({
+    id: `tests/test_a.py::test_${name}`,
+    outcome: "failed" as const,
+    message: "AssertionError",
+  }));
+  const attempt = sampleAttempt({
+    tests: { collected: 20, passed: 3, failed: 9, errors: 1, skipped: 4, deselected: 2 },
+    evidence: {
+      ...evidence,
+      failing,
+      differing: ["tests/test_a.py::test_z"],
+      firstLines: Array.from({ length: 20 }, (_, index) => `line ${index + 1}`),
+      contradictions: ["the runner finished twice"],
+      refused: [
+        { target: "files.example:443", kind: "connect", count: 1 },
+        { target: "b.example", kind: "dns", count: 3 },
+      ],
+      attempts: ["open /etc/passwd", "mkdir /x"],
+    },
+  });
+  expect(renderDetails([attempt], false)).toBe(
+    [
+      "mine 1.0 cpython-3.13 gvisor: FAIL, 20 collected: 3 passed, 9 failed, 1 error, 4 skipped, 3 xfailed or xpassed, 2 deselected; wheel; rung B1+C3; 2.0 s (install 0.5, test 1.3, farm 0.3)",
+      "  cause: test-failure, confirmed(2/2), decided in test",
+      "  failing:",
+      "    tests/test_a.py::test_a",
+      "    tests/test_a.py::test_b",
+      "    tests/test_a.py::test_c",
+      "    tests/test_a.py::test_d",
+      "    tests/test_a.py::test_e",
+      "    and 5 more",
+      "  passed where it was confirmed:",
+      "    tests/test_a.py::test_z",
+      "  first lines:",
+      ...Array.from({ length: 12 }, (_, index) => `    line ${index + 1}`),
+      "  contradiction: the runner finished twice",
+      "  refused connections: files.example:443 (connect, once), b.example (dns, 3 times)",
+      "  attempted writes: open /etc/passwd, mkdir /x",
+      "  full log: attempts/01h/log",
+      "  report: attempts/01h/report.json.gz",
+      "  again: ./creamery reproduce 01h",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("of what never came as far as tests, what there is", () => {
+  const attempt = sampleAttempt({
+    version: "",
+    phase: "build",
+    cause: "missing-system-library(lzo/lzo1x.h)",
+    confidence: "unconfirmed",
+    installed: null,
+    plan: { rung: null, command: null, rejected: [] },
+    tests: null,
+    smoke: null,
+    seconds: {},
+    log: null,
+    report: null,
+    evidence: QUIET,
+  });
+  expect(renderDetails([attempt], false)).toBe(
+    [
+      "mine cpython-3.13 gvisor: FAIL, no test ran; nothing installed; no time taken",
+      "  cause: missing-system-library(lzo/lzo1x.h), unconfirmed, decided in build",
+      "  again: ./creamery reproduce 01h",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("of a skip one line with its reason and the smoke result, which is no count of tests", () => {
+  const skip = (change: Partial<AttemptJson>) =>
+    sampleAttempt({
+      outcome: "skip",
+      cause: "no-tests",
+      tests: null,
+      plan: { rung: null, command: null, rejected: [] },
+      seconds: { total: 2.04 },
+      evidence: QUIET,
+      ...change,
+    });
+  const failed = [{ what: "script" as const, name: "mine", text: "exit 1" }];
+  expect(
+    renderDetails(
+      [
+        skip({}),
+        skip({ smoke: "fail", evidence: { ...QUIET, smoke: failed } }),
+        skip({ cause: "requires-python", smoke: null, installed: null }),
+      ],
+      false,
+    ),
+  ).toBe(
+    [
+      "mine 1.0 cpython-3.13 gvisor: skip, no-tests, smoke pass; wheel; 2.0 s",
+      "mine 1.0 cpython-3.13 gvisor: skip, no-tests, smoke fail (script mine); wheel; 2.0 s",
+      "mine 1.0 cpython-3.13 gvisor: skip, requires-python; nothing installed; 2.0 s",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("a pass says too what it tried to reach", () => {
+  const attempt = sampleAttempt({ outcome: "pass", cause: null, seconds: { total: 1 } });
+  expect(renderDetails([attempt], false)).toMatch(
+    /: pass, .*\n {2}refused connections: files\.example:443 \(connect, once\)\n$/,
+  );
+});
+
+test("the word alone is coloured", () => {
+  expect(renderDetails([sampleAttempt()], true)).toMatch(
+    /^mine 1\.0 cpython-3\.13 gvisor: \u001b\[31mFAIL\u001b\[39m, 3 collected/,
+  );
+});
+
+test("no control character of a package's gets through, and no line that it made up", () => {
+  const text = renderDetails([hostileAttempt()], false);
+  expect(controlsOf(text)).toEqual([]);
+  expect(text).not.toMatch(/^next/m);
+  expect(text.match(/\\x1b\[2J/g)?.length).toBeGreaterThan(10);
+  const coloured = renderDetails([hostileAttempt()], true);
+  expect(controlsOf(coloured.replaceAll(/\u001b\[3[19]m/g, ""))).toEqual([]);
+});
+
+test("nothing grows without a bound", () => {
+  const long = "x".repeat(100_000);
+  const attempt = sampleAttempt({
+    evidence: {
+      ...evidence,
+      firstLines: Array<string>(100).fill(long),
+      failing: Array.from({ length: 100 }, () => ({ id: long, outcome: "failed", message: "" })),
+      contradictions: Array<string>(100).fill(long),
+      refused: Array.from({ length: 100 }, () => ({ target: long, kind: "dns", count: 1 })),
+      attempts: Array<string>(100).fill(long),
+    },
+  });
+  expect(renderDetails([attempt], false).length).toBeLessThan(20_000);
+});

@@ -1,0 +1,177 @@
+import { clip, printable, printableLine } from "../../base/bounded-text.ts";
+import type { TestOutcome, TestResult } from "../../model/attempt.ts";
+import type { AttemptJson } from "../../model/result-json.ts";
+import { parseCause } from "../../model/result-words.ts";
+import { detailOf, releaseOf } from "./cells.ts";
+import { standingOf } from "./exit-code.ts";
+
+export interface JunitAttempt {
+  readonly attempt: AttemptJson;
+  readonly results: readonly TestResult[];
+}
+
+const MAX_MESSAGE_CHARS = 300;
+
+/** What a reader counts; a case that passed has no element of its own. */
+type CaseKind = "passed" | "failure" | "error" | "skipped";
+
+interface Case {
+  readonly classname: string;
+  readonly name: string;
+  readonly seconds: number;
+  readonly kind: CaseKind;
+  readonly message: string;
+}
+
+/**
+ * JUnit XML as its readers take it (the Ant task's form, which pytest writes too): a testsuite for each
+ * attempt, a testcase for each result. Wherever the exit code is not 0 some case is a failure or an error,
+ * so a reader is never green on what failed. Valid XML 1.0 whatever ids and messages hold.
+ */
+export function renderJunit(attempts: readonly JunitAttempt[]): string {
+  const suites = attempts.map((one) => ({ ...one, cases: casesOf(one) }));
+  const all = suites.flatMap(({ cases }) => cases);
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites ${attributes({ name: "creamery", ...countsOf(all) })}>`,
+    ...suites.flatMap(({ attempt, cases }) => suiteLines(attempt, cases)),
+    "</testsuites>",
+    "",
+  ].join("\n");
+}
+
+function suiteLines(attempt: AttemptJson, cases: readonly Case[]): string[] {
+  const properties = {
+    id: attempt.id,
+    image: attempt.image,
+    machine: attempt.machine,
+    rung: attempt.plan.rung ?? "",
+    outcome: attempt.outcome,
+    cause: attempt.cause ?? "",
+    confidence: attempt.confidence,
+  };
+  const name = `${releaseOf(attempt)} / ${attempt.configuration}`;
+  const time = seconds(attempt.seconds["total"] ?? 0);
+  return [
+    `<testsuite ${attributes({ name, ...countsOf(cases), time })}>`,
+    "<properties>",
+    ...Object.entries(properties).map(
+      ([property, value]) => `<property ${attributes({ name: property, value })}/>`,
+    ),
+    "</properties>",
+    ...cases.map(caseLine),
+    "</testsuite>",
+  ];
+}
+
+function casesOf({ attempt, results }: JunitAttempt): Case[] {
+  // What passed where it was confirmed is not the package's failure (nor the exit code's): it is shown as skipped.
+  const excused =
+    attempt.cause !== null && parseCause(attempt.cause)?.kind === "machine-difference";
+  const cases = results.map((result): Case => {
+    const { classname, name } = splitId(result.id);
+    const kind = kindOf(result.outcome);
+    const isExcused = excused && (kind === "failure" || kind === "error");
+    return {
+      classname,
+      name,
+      seconds: result.seconds,
+      kind: isExcused ? "skipped" : kind,
+      message: `${isExcused ? "machine-difference: " : ""}${result.message ?? result.outcome}`,
+    };
+  });
+  const shown = cases.some(({ kind }) => kind === "failure" || kind === "error");
+  return standingOf(attempt) === "sound" || shown ? cases : [...cases, verdictCase(attempt)];
+}
+
+/** Stands for a verdict that no test's result carries: a build that failed, a limit, a fault of the farm. */
+function verdictCase(attempt: AttemptJson): Case {
+  return {
+    classname: `${releaseOf(attempt)} / ${attempt.configuration}`,
+    name: "creamery",
+    seconds: 0,
+    kind: "error",
+    message: [
+      `${attempt.outcome} in ${attempt.phase}: ${detailOf(attempt)} (${attempt.confidence})`,
+      ...attempt.evidence.firstLines,
+    ].join("\n"),
+  };
+}
+
+function kindOf(outcome: TestOutcome): CaseKind {
+  switch (outcome) {
+    case "passed":
+    case "xpassed":
+      return "passed";
+    case "failed":
+      return "failure";
+    case "error":
+      return "error";
+    case "skipped":
+    case "xfailed":
+      return "skipped";
+  }
+}
+
+/**
+ * `tests/test_x.py::TestY` and `test_z[a::b]`: at the last `::`, else the last dot, that stands before the
+ * parameters. An id with neither is both, because readers drop cases without a class.
+ */
+export function splitId(id: string): { classname: string; name: string } {
+  const bracket = id.indexOf("[");
+  const head = bracket < 0 ? id : id.slice(0, bracket);
+  const colons = head.lastIndexOf("::");
+  // The dot of `tests/test_x.py` is no separator.
+  const dot = head.includes("/") ? -1 : head.lastIndexOf(".");
+  const at = colons >= 0 ? colons : dot;
+  const name = id.slice(at + (colons >= 0 ? 2 : 1));
+  return at > 0 && name !== "" ? { classname: id.slice(0, at), name } : { classname: id, name: id };
+}
+
+function countsOf(cases: readonly Case[]): Record<string, string> {
+  const count = (kind: CaseKind) => String(cases.filter((one) => one.kind === kind).length);
+  return {
+    tests: String(cases.length),
+    failures: count("failure"),
+    errors: count("error"),
+    skipped: count("skipped"),
+  };
+}
+
+function caseLine({ classname, name, seconds: spent, kind, message }: Case): string {
+  const open = `<testcase ${attributes({ classname, name, time: seconds(spent) })}`;
+  if (kind === "passed") return `${open}/>`;
+  const short = attributes({ message: clip(printableLine(firstLine(message)), MAX_MESSAGE_CHARS) });
+  return `${open}><${kind} ${short}>${xmlText(printable(message))}</${kind}></testcase>`;
+}
+
+function firstLine(text: string): string {
+  return text.trimStart().split("\n", 1)[0] ?? "";
+}
+
+function seconds(value: number): string {
+  return value.toFixed(3);
+}
+
+function attributes(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}="${xmlText(printableLine(value))}"`)
+    .join(" ");
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+};
+
+/** Of printable text: what is left that XML 1.0 (section 2.2) forbids is made visible, what it reads is escaped. */
+function xmlText(text: string): string {
+  return text
+    .replaceAll(
+      /[\p{Surrogate}\ufffe\uffff]/gu,
+      (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16)}`,
+    )
+    .replaceAll(/[&<>"]/g, (character) => ENTITIES[character] ?? "");
+}

@@ -1,0 +1,58 @@
+import type { Plan, PlanOverride } from "../discovery/plan.ts";
+import type { AttemptRecord } from "../index/index-service.ts";
+import type { Limits } from "../model/config/limits.ts";
+import type { Interpreter, SourceKind } from "../model/source.ts";
+
+/** A file that waits on the host to be given to a guest; its bytes were hash-checked when it was fetched. */
+export interface HostFile {
+  readonly path: string;
+  readonly filename: string;
+  readonly sha256: string;
+}
+
+/** What a target became: known well enough to run attempts of it. */
+export interface ResolvedSource {
+  readonly kind: SourceKind;
+  /** Normalised; for a tree or repository a guess from its directory until its metadata has been built. */
+  readonly project: string;
+  /** Empty while unknown: a tree says its version when it is built. */
+  readonly version: string;
+  readonly extras: readonly string[];
+  /** The sdist, or the packed tree; null for a release that has wheels alone. */
+  readonly sourceFile: HostFile | null;
+  /** A wheel file that a person gave. */
+  readonly wheelFile: HostFile | null;
+  /** Wheel filenames of the release on the index, to say whether one fits. */
+  readonly wheelNames: readonly string[];
+  /** Of the release's files, as the index or the archive's metadata says; null when it is not said. */
+  readonly requiresPython: string | null;
+  readonly yanked: string | null;
+  /** Of the sdist, the archive or the tree's content, else of the release's first wheel; hexadecimal. */
+  readonly sha256: string;
+  /** What a person recognises: `attrs 25.3.0`, `./my-project`, `repo@v1.2`. */
+  readonly label: string;
+}
+
+/** A run whose plan is settled: a confirmation of failures elsewhere, or a reproduction. */
+export interface SettledPlan {
+  readonly plan: Plan;
+  /** Only these test ids; empty for all. */
+  readonly only: readonly string[];
+  /** The wheel that the first run built, so that it is not built again. */
+  readonly wheel: { readonly filename: string; readonly content: Buffer } | null;
+}
+
+export interface AttemptJob {
+  readonly attemptId: string;
+  readonly configuration: string;
+  readonly interpreter: Interpreter;
+  readonly imageId: string;
+  readonly source: ResolvedSource;
+  /** `sdist` builds even where a published wheel fits. */
+  readonly buildFrom: "auto" | "sdist";
+  readonly limits: Limits;
+  readonly override?: PlanOverride;
+  readonly settled?: SettledPlan;
+  /** The index serves exactly what it served then. */
+  readonly replay?: AttemptRecord;
+}

@@ -1,0 +1,147 @@
+import { clip, printable, printableLine } from "../base/bounded-text.ts";
+import type { Comparison, TestReport } from "../model/attempt.ts";
+import { canonicalHash, type Axes } from "../model/axes.ts";
+import type { Verdict } from "../model/classify.ts";
+import type { SmokeEvidence } from "../model/evidence.ts";
+import { firstLinesThatMatter } from "../model/first-lines.ts";
+import type { AttemptJson } from "../model/result-json.ts";
+import { formatCause, formatConfidence } from "../model/result-words.ts";
+import { auditEvidence } from "./audit-events.ts";
+import type { AttemptJob } from "./attempt-job.ts";
+import { lockedSet } from "./locked-set.ts";
+import type { AttemptFacts } from "./run-attempt.ts";
+import { smokeEvidence } from "./evidence-of.ts";
+
+const MAX_FAILING = 20;
+const MAX_SMOKE_FAILURES = 20;
+const MAX_TEXT_CHARS = 1200;
+const MAX_LINES = 100;
+
+export interface JudgedAttempt {
+  readonly job: AttemptJob;
+  readonly facts: AttemptFacts;
+  readonly verdict: Verdict;
+  readonly comparison: Comparison | null;
+  /** Tests that failed here and passed on the machine kind that confirmed. */
+  readonly differing: readonly string[];
+  readonly axes: Axes;
+  readonly paths: {
+    readonly log: string | null;
+    readonly report: string | null;
+    readonly lock: string | null;
+  };
+}
+
+/** The published form of one attempt (docs/json.md): everything in it is bounded and printable. */
+export function attemptJson(judged: JudgedAttempt): AttemptJson {
+  const { job, facts, verdict, axes, paths } = judged;
+  const { source } = job;
+  const best = facts.tests?.best ?? null;
+  const smoke = facts.smoke === null ? null : smokeEvidence(facts.smoke);
+  return {
+    id: job.attemptId,
+    project: facts.installation?.project ?? source.project,
+    version: facts.installation?.version ?? source.version,
+    source: { kind: source.kind, sha256: source.sha256 },
+    configuration: job.configuration,
+    image: job.imageId,
+    machine: axes.machine,
+    installed: facts.installation === null ? null : facts.installation.installed,
+    plan: {
+      rung: best?.plan.rung ?? null,
+      command: best === null ? null : clip(printableLine(best.argv.join(" ")), 2000),
+      rejected: facts.rejected
+        .slice(0, MAX_LINES)
+        .map(({ rung, why }) => ({ rung: shown(rung), why: shown(why) })),
+    },
+    phase: verdict.phase,
+    outcome: verdict.outcome,
+    cause: verdict.cause === null ? null : formatCause(verdict.cause),
+    confidence: formatConfidence(verdict.confidence),
+    comparison: judged.comparison,
+    smoke: smoke === null ? null : smoke.ok ? "pass" : "fail",
+    tests: best === null ? null : best.report.counts,
+    seconds: facts.seconds,
+    axes,
+    evidence: {
+      firstLines: firstLinesThatMatter(tellingText(judged), verdict.cause),
+      failing: best === null ? [] : failingTests(best.report),
+      differing: judged.differing.slice(0, MAX_LINES),
+      contradictions: best?.report.contradictions.slice(0, MAX_LINES) ?? [],
+      repairs: best?.repairs.map(shown) ?? [],
+      refused: facts.refused
+        .slice(0, MAX_LINES)
+        .map(({ target, kind, count }) => ({ target: shown(target), kind, count })),
+      attempts: auditEvidence(facts.attempts, facts.differences).slice(0, MAX_LINES),
+      limits: facts.counters,
+      installedPath: facts.installed?.sitePackages ?? null,
+      smoke: smoke === null ? [] : smokeFailures(smoke),
+      lock: paths.lock,
+    },
+    log: paths.log,
+    report: paths.report,
+  };
+}
+
+/** All that the attempt's outcome may depend on. */
+export function axesOf(job: AttemptJob, facts: AttemptFacts, machine: Axes["machine"]): Axes {
+  const { record, tests, agentVersion } = facts;
+  const project = facts.installation?.project ?? job.source.project;
+  const set = record === null ? null : lockedSet(record, project);
+  const plan = tests?.best?.plan ?? null;
+  return {
+    source: job.source.sha256,
+    interpreter: `${job.interpreter.implementation}-${job.interpreter.fullVersion}`,
+    image: job.imageId,
+    machine,
+    indexDate: record?.before ?? record?.openedAt ?? new Date().toISOString(),
+    lock: set === null || set.length === 0 ? null : canonicalHash(set),
+    plan: plan === null ? null : canonicalHash({ ...plan, rejected: [], expectedAtLeast: 0 }),
+    agent: agentVersion ?? "none",
+  };
+}
+
+/** Where the lines that matter are looked for: what failed, as it told it. */
+function tellingText({ facts, verdict }: JudgedAttempt): string {
+  if (verdict.outcome === "pass" || verdict.outcome === "skip") return "";
+  if (facts.farmFault !== null) return facts.farmFault.line;
+  if (facts.unpackFailed !== null) return facts.unpackFailed.text;
+  const failed = facts.installation?.failed ?? null;
+  if (failed !== null) return failed.text;
+  if (verdict.phase === "import") {
+    const broken = facts.smoke?.modules.failed.find(({ top }) => top);
+    if (broken !== undefined) return broken.error;
+  }
+  const { best = null, failedStep = null } = facts.tests ?? {};
+  if (best === null) return failedStep?.text ?? "";
+  const { report, result } = best;
+  const messages = [
+    ...report.collectionErrors.map(({ id, message }) => `${id}\n${message}`),
+    ...failingTests(report).map(({ id, message }) => `${id}\n${message}`),
+  ];
+  return verdict.outcome === "fail" && messages.length > 0
+    ? messages.join("\n")
+    : `${result.text}\n${messages.join("\n")}`;
+}
+
+function failingTests(report: TestReport): AttemptJson["evidence"]["failing"] {
+  return report.results
+    .flatMap(({ id, outcome, message }) =>
+      outcome === "failed" || outcome === "error"
+        ? [{ id, outcome, message: clip(printable(message ?? ""), MAX_TEXT_CHARS) }]
+        : [],
+    )
+    .slice(0, MAX_FAILING);
+}
+
+function smokeFailures(smoke: SmokeEvidence): AttemptJson["evidence"]["smoke"] {
+  return smoke.failures.slice(0, MAX_SMOKE_FAILURES).map(({ what, name, text }) => ({
+    what,
+    name: shown(name),
+    text: clip(printable(text), MAX_TEXT_CHARS),
+  }));
+}
+
+function shown(text: string): string {
+  return clip(printableLine(text), 400);
+}

@@ -1,0 +1,144 @@
+import type { ExecResult, Guest } from "../machine/machine.ts";
+import type { Phase } from "../model/attempt.ts";
+import { TextEnds, type AttemptLog } from "./attempt-log.ts";
+import { readTogether, togetherScript, type TogetherResult } from "./together.ts";
+
+/** One command run in the guest, and what it said. */
+export interface StepResult extends ExecResult {
+  readonly step: string;
+  readonly phase: Phase;
+  readonly argv: readonly string[];
+  /** The beginning and the end of both output streams, in the order in which they came. */
+  readonly text: string;
+  readonly ok: boolean;
+}
+
+export interface StepRequest {
+  readonly step: string;
+  readonly phase: Phase;
+  readonly argv: readonly string[];
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly user?: "root" | "job";
+  readonly wallMs: number;
+  readonly silenceMs?: number;
+  readonly dumpStacks?: boolean;
+  /** Lines of the reporters' event stream. */
+  readonly onEvent?: (line: string) => void;
+  /** Not a step of the package's: its output is kept out of the log unless it fails. */
+  readonly quiet?: boolean;
+}
+
+export interface SessionLimits {
+  readonly outputBytes: number;
+  /** The machine kind's measured slowness multiplies every wall and silence limit. */
+  readonly slowness: number;
+}
+
+/** Runs the steps of one attempt in its guest: one environment, one log, one set of limits, seconds by step. */
+export class GuestSession {
+  readonly guest: Guest;
+  readonly log: AttemptLog;
+  readonly steps: StepResult[] = [];
+  readonly signal: AbortSignal;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #limits: SessionLimits;
+
+  constructor(
+    guest: Guest,
+    log: AttemptLog,
+    env: Readonly<Record<string, string>>,
+    limits: SessionLimits,
+    signal: AbortSignal,
+  ) {
+    this.guest = guest;
+    this.log = log;
+    this.signal = signal;
+    this.#env = env;
+    this.#limits = limits;
+  }
+
+  /** @throws CreameryError `agent-lost`, `channel`; a command that fails is a result, not an error. */
+  async run(request: StepRequest): Promise<StepResult> {
+    const ends = new TextEnds();
+    const held: Buffer[] = [];
+    const title = request.argv.join(" ");
+    if (request.quiet !== true) this.log.section(request.step, title);
+    const result = await this.guest.exec(
+      {
+        argv: request.argv,
+        cwd: request.cwd ?? "/job",
+        env: { ...this.#env, ...request.env },
+        user: request.user ?? "job",
+        wallMs: Math.ceil(request.wallMs * this.#limits.slowness),
+        silenceMs: Math.ceil((request.silenceMs ?? 0) * this.#limits.slowness),
+        outputBytes: this.#limits.outputBytes,
+        events: request.onEvent !== undefined,
+        dumpStacks: request.dumpStacks ?? false,
+      },
+      {
+        output: (_stream, chunk) => {
+          ends.add(chunk.toString("utf8"));
+          if (request.quiet === true) held.push(chunk);
+          else this.log.write(chunk);
+        },
+        ...(request.onEvent === undefined ? {} : { event: request.onEvent }),
+      },
+      this.signal,
+    );
+    const ok = result.code === 0 && result.limit === null;
+    if (request.quiet === true && !ok) {
+      this.log.section(request.step, title);
+      for (const chunk of held) this.log.write(chunk);
+    }
+    if (request.quiet !== true || !ok) this.log.note(`-- ${request.step}: ${describeEnd(result)}`);
+    const step = {
+      ...result,
+      step: request.step,
+      phase: request.phase,
+      argv: request.argv,
+      text: ends.text,
+      ok,
+    };
+    this.steps.push(step);
+    return step;
+  }
+
+  /**
+   * Several quiet commands side by side in one exec, as each exec has its price; answers with how each ended.
+   * A limit ends them all.
+   */
+  async together<Name extends string>(
+    request: Omit<StepRequest, "argv" | "quiet" | "onEvent">,
+    commands: Readonly<Record<Name, readonly string[]>>,
+  ): Promise<TogetherResult<Name>> {
+    const step = await this.run({
+      ...request,
+      argv: ["sh", "-c", togetherScript(commands)],
+      quiet: true,
+    });
+    return readTogether(step);
+  }
+
+  /** Wall seconds spent in steps of this name. */
+  secondsOf(step: string): number {
+    return this.steps
+      .filter((done) => done.step === step)
+      .reduce((sum, done) => sum + done.seconds, 0);
+  }
+}
+
+/** `exit 1 after 2.31 s`, `SIGSEGV after 0.10 s`, `ended at its time limit after 600.00 s`. */
+export function describeEnd(result: ExecResult): string {
+  const after = ` after ${result.seconds.toFixed(2)} s`;
+  switch (result.limit) {
+    case "timeout":
+      return `ended at its time limit${after}`;
+    case "silent":
+      return `ended at its limit of silence${after}`;
+    case "log-size":
+      return `ended at its limit of output${after}`;
+    case null:
+      return `${result.signal ?? `exit ${result.code}`}${after}`;
+  }
+}

@@ -1,0 +1,145 @@
+import { createReadStream } from "node:fs";
+import { rm } from "node:fs/promises";
+
+import type { Bucket } from "../bucket/bucket.ts";
+import { installedFromFreeze, lockFrom } from "../index/pylock.ts";
+import type { MachineKind } from "../model/attempt.ts";
+import type { Verdict } from "../model/classify.ts";
+import { compare } from "../model/compare.ts";
+import type { Axes } from "../model/axes.ts";
+import type { AttemptJson } from "../model/result-json.ts";
+import { parseCause } from "../model/result-words.ts";
+import type { JobReason, Store, Visibility } from "../store/store.ts";
+import { againJson } from "./again.ts";
+import { attemptJson, axesOf } from "./attempt-json.ts";
+import type { AttemptJob, ResolvedSource } from "./attempt-job.ts";
+import type { AttemptFacts } from "./run-attempt.ts";
+
+export interface FinishedAttempt {
+  readonly job: AttemptJob;
+  readonly facts: AttemptFacts;
+  readonly verdict: Verdict;
+  readonly differing: readonly string[];
+  readonly machine: MachineKind;
+  readonly reason: JobReason;
+  readonly of?: string;
+  readonly visibility: Visibility;
+  /** RFC 3339. */
+  readonly startedAt: string;
+  /** The log as it was written while the attempt ran: moved into the bucket. */
+  readonly logFile: string;
+}
+
+export interface KeepDeps {
+  readonly bucket: Bucket;
+  readonly store: Store;
+  readonly signal: AbortSignal;
+}
+
+/** Where in the bucket a source that is a person's own is kept. */
+export const sourceKey = (sha256: string): string => `sources/${sha256}`;
+export const attemptKey = (id: string, name: string): string => `attempts/${id}/${name}`;
+
+/** The axes that a new release may change and still be compared with the one before. */
+const NEW_RELEASE: readonly (keyof Axes)[] = ["source", "plan"];
+
+/**
+ * Keeps everything of an attempt: log, report, lock, record and what reproduces it in the bucket, the result in the
+ * store, last: what the store names is there.
+ * @throws CreameryError `bucket`, `store`, `disk-full`, `interrupted`.
+ */
+export async function keepAttempt(
+  finished: FinishedAttempt,
+  { bucket, store, signal }: KeepDeps,
+): Promise<AttemptJson> {
+  const { job, facts, verdict, machine } = finished;
+  const id = job.attemptId;
+  const key = (name: string) => attemptKey(id, name);
+  const put = async (name: string, content: Buffer | AsyncIterable<Buffer>, plain = false) => {
+    await bucket.create(key(name), content, { signal, compression: plain ? "none" : "gzip" });
+    return bucket.locate(key(name));
+  };
+  const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+  const log = await put("log.txt", createReadStream(finished.logFile), true);
+  const report = facts.tests?.best?.report ?? null;
+  const reportPath =
+    report === null ? null : await put("report.json", json({ schema: 1, ...report }));
+  const { record } = facts;
+  let lock: string | null = null;
+  if (record !== null) {
+    await put("record.json", json(record));
+    const pylock = lockFrom(record, installedFromFreeze(facts.frozen));
+    lock = await put("pylock.toml", Buffer.from(pylock), true);
+  }
+  const keyOf = (sha256: string) => (job.source.kind === "release" ? null : sourceKey(sha256));
+  await put("again.json", json(againJson(job, facts, machine, keyOf)));
+
+  const axes = axesOf(job, facts, machine);
+  const attempt = attemptJson({
+    job,
+    facts,
+    verdict,
+    comparison: null,
+    differing: finished.differing,
+    axes,
+    paths: { log, report: reportPath, lock },
+  });
+  const compared = { ...attempt, comparison: await comparisonOf(attempt, verdict, store) };
+  await store.recordAttempt({
+    attempt: compared,
+    visibility: finished.visibility,
+    reason: finished.reason,
+    ...(finished.of === undefined ? {} : { of: finished.of }),
+    startedAt: finished.startedAt,
+    results: report?.results ?? [],
+  });
+  await rm(finished.logFile, { force: true });
+  return compared;
+}
+
+/**
+ * Puts a person's own archives into the bucket, before anything is run of them: no index has them.
+ * @throws CreameryError `bucket`, `disk-full`, `interrupted`.
+ */
+export async function keepSource(
+  source: ResolvedSource,
+  bucket: Bucket,
+  signal: AbortSignal,
+): Promise<void> {
+  if (source.kind === "release") return;
+  for (const file of [source.sourceFile, source.wheelFile]) {
+    if (file === null || (await bucket.locate(sourceKey(file.sha256))) !== null) continue;
+    await bucket.create(sourceKey(file.sha256), createReadStream(file.path), {
+      signal,
+      compression: "none",
+      expectedSha256: file.sha256,
+    });
+  }
+}
+
+/** Against the newest older attempt of the same project and configuration. */
+async function comparisonOf(
+  attempt: AttemptJson,
+  verdict: Verdict,
+  store: Store,
+): Promise<AttemptJson["comparison"]> {
+  const baseline = await store.latestComparable({
+    project: attempt.project,
+    configuration: attempt.configuration,
+    olderThan: attempt.id,
+  });
+  const before = baseline?.attempt ?? null;
+  const released = before !== null && before.axes.source !== attempt.axes.source;
+  return compare(
+    before === null
+      ? null
+      : {
+          outcome: before.outcome,
+          cause: before.cause === null ? null : parseCause(before.cause),
+          axes: before.axes,
+        },
+    { outcome: verdict.outcome, cause: verdict.cause, axes: attempt.axes },
+    released ? NEW_RELEASE : [],
+  );
+}

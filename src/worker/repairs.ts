@@ -1,0 +1,92 @@
+import { distributionForImport } from "../discovery/import-names.ts";
+import type { Plan } from "../discovery/plan.ts";
+import type { TestReport } from "../model/attempt.ts";
+import type { StepResult } from "./guest-session.ts";
+
+/** What is changed so that tests can run at all; each kind of change is made once for each of its keys. */
+export type Repair =
+  | { readonly kind: "install"; readonly key: string; readonly requirements: readonly string[] }
+  /** Arguments added to pytest's command line. */
+  | { readonly kind: "options"; readonly key: string; readonly arguments: readonly string[] };
+
+export interface RepairableRun {
+  readonly plan: Pick<Plan, "runner">;
+  readonly result: Pick<StepResult, "code" | "text">;
+  readonly report: TestReport;
+}
+
+const MISSING_MODULE =
+  /ModuleNotFoundError: No module named '([A-Za-z0-9_.]+)'|ImportError: No module named '?([A-Za-z0-9_.]+)'?/g;
+const MISSING_PLUGIN =
+  /Missing required plugins?: ([^\n]+)|required plugins?: ([^\n]+)|Error importing plugin "([A-Za-z0-9_.]+)"/;
+const UNKNOWN_OPTION = /unrecognized arguments: ([^\n]+)|unknown config option|no such option/;
+/** The tests' own packages are on no index. */
+const OWN_NAMES = /^(tests?|testing|conftest|examples?|docs?|tools|scripts|benchmarks?|setup)$/;
+
+/** What a failed collection asks for; null when it asks for nothing that we can give. */
+export function nextRepair(
+  run: RepairableRun,
+  topLevel: readonly string[],
+  tried: ReadonlySet<string>,
+): Repair | null {
+  const { report, result } = run;
+  const nothingRan = report.counts.collected === 0 && result.code !== 0;
+  if (report.collectionErrors.length === 0 && !nothingRan) return null;
+  const text = [
+    ...report.collectionErrors.map((error) => error.message),
+    nothingRan ? result.text : "",
+  ].join("\n");
+  const requirements = [
+    ...new Set([...missingDistributions(text, topLevel), ...missingPlugins(text)]),
+  ].filter((requirement) => !tried.has(requirement));
+  if (requirements[0] !== undefined) return { kind: "install", key: requirements[0], requirements };
+  const unknown = UNKNOWN_OPTION.exec(text);
+  if (unknown === null || run.plan.runner !== "pytest") return null;
+  const plugin = pluginOfOption(unknown[1] ?? "");
+  if (plugin !== null && !tried.has(plugin))
+    return { kind: "install", key: plugin, requirements: [plugin] };
+  return tried.has("addopts")
+    ? null
+    : { kind: "options", key: "addopts", arguments: ["-o", "addopts="] };
+}
+
+function missingDistributions(text: string, topLevel: readonly string[]): string[] {
+  return [...text.matchAll(MISSING_MODULE)].flatMap((match) => {
+    const name = match[1] ?? match[2] ?? "";
+    const top = name.split(".")[0] ?? "";
+    if (top === "" || topLevel.includes(top) || OWN_NAMES.test(top)) return [];
+    const distribution = distributionForImport(name);
+    return distribution === null ? [] : [distribution];
+  });
+}
+
+function missingPlugins(text: string): string[] {
+  const plugins = MISSING_PLUGIN.exec(text);
+  return (plugins?.[1] ?? plugins?.[2] ?? plugins?.[3] ?? "")
+    .split(",")
+    .map((plugin) => plugin.trim().replace(/[.\s]+$/, ""))
+    .filter((requirement) => /^[A-Za-z0-9][\w.-]*([<>=!~]=?[^;\s]*)?$/.test(requirement));
+}
+
+/** Which plugin brings an option: the usual ones. */
+const PLUGIN_OPTIONS: readonly (readonly [RegExp, string])[] = [
+  [/--cov/, "pytest-cov"],
+  [/(^|\s)(-n\b|-n\d|--dist|--numprocesses)/, "pytest-xdist"],
+  [/--timeout/, "pytest-timeout"],
+  [/--benchmark/, "pytest-benchmark"],
+  [/--asyncio-mode/, "pytest-asyncio"],
+  [/--hypothesis/, "hypothesis"],
+  [/--mypy/, "pytest-mypy"],
+  [/--flake8/, "pytest-flake8"],
+  [/--black/, "pytest-black"],
+  [/--randomly|(^|\s)-p no:randomly/, "pytest-randomly"],
+  [/--reruns/, "pytest-rerunfailures"],
+  [/--forked/, "pytest-forked"],
+  [/--ruff/, "pytest-ruff"],
+  [/--html/, "pytest-html"],
+  [/--doctest-plus|--doctest-rst/, "pytest-doctestplus"],
+];
+
+function pluginOfOption(options: string): string | null {
+  return PLUGIN_OPTIONS.find(([pattern]) => pattern.test(options))?.[1] ?? null;
+}

@@ -1,0 +1,313 @@
+import { createReadStream } from "node:fs";
+
+import { CreameryError } from "../base/errors.ts";
+import { discover } from "../discovery/discover.ts";
+import type { Discovery, InstalledListing, RejectedRung, TreeListing } from "../discovery/plan.ts";
+import type { AttemptRecord, IndexService } from "../index/index-service.ts";
+import type {
+  FileSystemDifference,
+  Guest,
+  GuestCounters,
+  GuestSpec,
+  Machine,
+  RefusedConnection,
+} from "../machine/machine.ts";
+import type { Phase } from "../model/attempt.ts";
+import { readProjectTable } from "../model/config/project-table.ts";
+import type { Limits } from "../model/config/limits.ts";
+import type { AttemptJob } from "./attempt-job.ts";
+import type { AttemptLog } from "./attempt-log.ts";
+import { GUEST, jobEnvironment } from "./guest-environment.ts";
+import { examineInstalled, prepareJob, type SmokeResult } from "./guest-scans.ts";
+import { GuestSession, type StepResult } from "./guest-session.ts";
+import { installRelease, type Installation } from "./install-release.ts";
+import { installerFor } from "./installer.ts";
+import { runPlans, type TestsOutcome } from "./run-tests.ts";
+import { Stopwatch } from "./stopwatch.ts";
+import { listInstalled } from "./unshadow.ts";
+
+export interface AttemptDeps {
+  readonly machine: Machine;
+  readonly index: IndexService;
+  readonly log: AttemptLog;
+  readonly onPhase: (doing: string, note: string) => void;
+}
+
+/** All that was seen while an attempt ran; what it means is for the model to say. */
+export interface AttemptFacts {
+  /** The phase in which it ended. */
+  readonly phase: Phase;
+  /** Set when the farm failed, not the package. */
+  readonly farmFault: CreameryError | null;
+  /** Unpacking the source failed. */
+  readonly unpackFailed: StepResult | null;
+  readonly tree: TreeListing | null;
+  readonly installation: Installation | null;
+  readonly installed: InstalledListing | null;
+  readonly discovery: Discovery | null;
+  readonly smoke: SmokeResult | null;
+  readonly tests: TestsOutcome | null;
+  readonly rejected: readonly RejectedRung[];
+  readonly counters: GuestCounters | null;
+  readonly refused: readonly RefusedConnection[];
+  /** Events of the audit hook: attempted writes outside of the job's own directories. */
+  readonly attempts: readonly string[];
+  readonly differences: Readonly<Record<string, FileSystemDifference>>;
+  /** `name==version` of all that was in the environment at the end. */
+  readonly frozen: readonly string[];
+  /** What the index served: the raw lock. */
+  readonly record: AttemptRecord | null;
+  readonly seconds: Readonly<Record<string, number>>;
+  readonly agentVersion: string | null;
+}
+
+export function guestSpec(imageId: string, limits: Limits): GuestSpec {
+  const { memoryBytes, cpuSeconds, pids, diskBytes } = limits;
+  return { imageId, memoryBytes, cpuSeconds, pids, diskBytes };
+}
+
+/**
+ * One attempt in one fresh guest: install what pip would install, find the tests, run them, gather the
+ * evidence. What a package does wrong is in the facts; only an interruption is thrown.
+ */
+export async function runAttempt(
+  job: AttemptJob,
+  deps: AttemptDeps,
+  signal: AbortSignal,
+): Promise<AttemptFacts> {
+  return new AttemptRun(job, deps, signal).run();
+}
+
+interface JobTree {
+  readonly listing: TreeListing;
+  readonly root: string;
+}
+
+const NO_TREE: TreeListing = { files: [], texts: {}, truncated: false };
+
+class AttemptRun {
+  readonly #job: AttemptJob;
+  readonly #deps: AttemptDeps;
+  readonly #signal: AbortSignal;
+  readonly #watch = new Stopwatch();
+  readonly #attempts = new Set<string>();
+  readonly #differences: Record<string, FileSystemDifference> = {};
+  readonly #rejected: RejectedRung[] = [];
+  #limits: Limits;
+  #phase: Phase = "fetch";
+  #farmFault: CreameryError | null = null;
+  #unpackFailed: StepResult | null = null;
+  #tree: JobTree | null = null;
+  #session: GuestSession | null = null;
+  #installation: Installation | null = null;
+  #installed: InstalledListing | null = null;
+  #discovery: Discovery | null = null;
+  #smoke: SmokeResult | null = null;
+  #tests: TestsOutcome | null = null;
+  #counters: GuestCounters | null = null;
+  #refused: readonly RefusedConnection[] = [];
+  #frozen: readonly string[] = [];
+  #record: AttemptRecord | null = null;
+
+  constructor(job: AttemptJob, deps: AttemptDeps, signal: AbortSignal) {
+    this.#job = job;
+    this.#deps = deps;
+    this.#signal = signal;
+    this.#limits = job.limits;
+  }
+
+  async run(): Promise<AttemptFacts> {
+    const job = this.#job;
+    try {
+      this.#deps.onPhase("start", "");
+      await using guest = await this.#watch.lap("start", () =>
+        this.#deps.machine.start(guestSpec(job.imageId, job.limits), this.#signal),
+      );
+      await using endpoint = await this.#deps.index.openEndpoint({
+        socketPath: guest.indexSocketPath,
+        attemptId: job.attemptId,
+        ...(job.replay === undefined ? {} : { replay: job.replay }),
+      });
+      const session = new GuestSession(
+        guest,
+        this.#deps.log,
+        jobEnvironment(job.interpreter, `${guest.indexOrigin}${endpoint.indexPath}`),
+        { outputBytes: job.limits.outputBytes, slowness: this.#deps.machine.slowness },
+        this.#signal,
+      );
+      this.#session = session;
+      try {
+        const cargo = Buffer.from(endpoint.cargoConfig(guest.indexOrigin));
+        const cargoFile = `${GUEST.home}/.cargo/config.toml`;
+        await guest.put(cargoFile, cargo, { mode: 0o644, owner: "job" });
+        await this.#phases(session);
+      } finally {
+        this.#record = endpoint.record();
+        await this.#watch.lap("evidence", () => this.#gather(guest));
+      }
+    } catch (thrown) {
+      this.#signal.throwIfAborted();
+      this.#farmFault =
+        thrown instanceof CreameryError
+          ? thrown
+          : new CreameryError("internal", String(thrown), { cause: thrown });
+      this.#deps.log.note(`-- the farm failed: ${this.#farmFault.line}`);
+    }
+    return this.#facts();
+  }
+
+  async #phases(session: GuestSession): Promise<void> {
+    const job = this.#job;
+    const installer = installerFor(job.interpreter);
+    if (!(await this.#prepare(session, installer.createEnvironment()))) return;
+
+    this.#installation = await installRelease({
+      session,
+      installer,
+      job: { ...job, limits: this.#limits },
+      treeRoot: this.#tree?.root ?? null,
+      enter: (phase, note) => this.#enter(phase, note),
+      lap: (name, work) => this.#watch.lap(name, work),
+      onAttempt: (event) => this.#attempts.add(event),
+    });
+    await this.#differ(session, "install");
+    if (!this.#installation.ok) return;
+
+    this.#enter("import", "smoke");
+    const { project, version } = this.#installation;
+    const check = job.settled === undefined ? installer.check() : null;
+    const examined = await this.#watch.lap("examine", async () => {
+      const pin = Buffer.from(`${project}==${version}\n`);
+      await session.guest.put(GUEST.keep, pin, { mode: 0o644, owner: "root" });
+      return examineInstalled(session, project, check);
+    });
+    this.#installed = examined.installed;
+    this.#smoke = examined.smoke;
+    if (this.#installed === null)
+      throw new CreameryError("image-bad", `the installed files of ${project} could not be listed`);
+
+    await this.#runTests(session, this.#installation, this.#installed);
+  }
+
+  /** The environment and the unpacked source; false when the source could not be unpacked. */
+  async #prepare(session: GuestSession, createEnvironment: readonly string[]): Promise<boolean> {
+    const job = this.#job;
+    this.#enter("fetch", "environment");
+    const file = job.source.sourceFile;
+    const archive = file === null ? null : `${GUEST.upload}/${file.filename}`;
+    const prepared = await this.#watch.lap("venv", async () => {
+      if (file !== null && archive !== null)
+        await session.guest.put(archive, createReadStream(file.path), {
+          mode: 0o644,
+          owner: "job",
+        });
+      return prepareJob(session, archive, createEnvironment);
+    });
+    if (!prepared.environment.ok) {
+      session.log.note(prepared.environment.text);
+      throw new CreameryError(
+        "image-bad",
+        `no environment could be made with ${job.interpreter.executable}`,
+        { input: job.imageId },
+      );
+    }
+    this.#tree = prepared.tree;
+    this.#unpackFailed = prepared.failed;
+    if (prepared.failed !== null) return false;
+    const pyproject = this.#tree?.listing.texts["pyproject.toml"];
+    if (pyproject !== undefined) {
+      const reading = readProjectTable(pyproject, job.limits);
+      this.#limits = reading.limits;
+      if (reading.problem !== null) this.#rejected.push({ rung: "override", why: reading.problem });
+    }
+    await session.guest.mark("phase");
+    return true;
+  }
+
+  async #runTests(
+    session: GuestSession,
+    installation: Installation,
+    installed: InstalledListing,
+  ): Promise<void> {
+    const job = this.#job;
+    this.#enter("discover", "");
+    this.#discovery =
+      job.settled === undefined
+        ? discover(this.#tree?.listing ?? NO_TREE, installed, {
+            project: installation.project,
+            version: installation.version,
+            markers: installation.markers,
+            interpreter: job.interpreter.name,
+            ...(job.override === undefined ? {} : { override: job.override }),
+          })
+        : { kind: "plans", plans: [job.settled.plan] };
+    if (this.#discovery.kind === "plans") {
+      this.#tests = await runPlans(this.#discovery.plans, {
+        session,
+        installer: installerFor(job.interpreter),
+        treeRoot: this.#tree?.root ?? GUEST.tree,
+        installed,
+        installMs: this.#limits.installMs,
+        testMs: this.#limits.testMs,
+        silenceMs: this.#limits.silenceMs,
+        only: job.settled?.only ?? [],
+        onTests: (seen) => this.#enter("test", seen === 0 ? "" : `${seen} tests`),
+        onInstalling: (from) => this.#enter("install", from),
+      });
+      for (const step of session.steps) {
+        if (step.step === "test") this.#watch.add("test", step.seconds);
+        if (step.step.startsWith("dependencies")) this.#watch.add("dependencies", step.seconds);
+      }
+      await this.#differ(session, "test");
+    }
+    this.#frozen = await this.#watch.lap("evidence", () =>
+      listInstalled(session, installed.sitePackages),
+    );
+  }
+
+  /** What the phase that ended changed, outside of what it may. */
+  async #differ(session: GuestSession, phase: string): Promise<void> {
+    await this.#watch.lap("evidence", async () => {
+      this.#differences[phase] = await session.guest.difference("phase");
+      await session.guest.mark("phase");
+    });
+  }
+
+  /** What the guest and its cgroup can still say, whatever happened before. */
+  async #gather(guest: Guest): Promise<void> {
+    this.#counters = await guest.counters().catch(() => null);
+    this.#refused = await guest.refusedConnections().catch(() => []);
+  }
+
+  #enter(phase: Phase, note: string): void {
+    this.#phase = phase;
+    this.#deps.onPhase(phase, note);
+  }
+
+  #facts(): AttemptFacts {
+    const planned =
+      this.#discovery?.kind === "smoke-only"
+        ? this.#discovery.rejected
+        : (this.#tests?.best?.plan.rejected ?? []);
+    return {
+      phase: this.#phase,
+      farmFault: this.#farmFault,
+      unpackFailed: this.#unpackFailed,
+      tree: this.#tree?.listing ?? null,
+      installation: this.#installation,
+      installed: this.#installed,
+      discovery: this.#discovery,
+      smoke: this.#smoke,
+      tests: this.#tests,
+      rejected: [...this.#rejected, ...planned, ...(this.#tests?.rejected ?? [])],
+      counters: this.#counters,
+      refused: this.#refused,
+      attempts: [...this.#attempts],
+      differences: this.#differences,
+      frozen: this.#frozen,
+      record: this.#record,
+      seconds: this.#watch.summary(),
+      agentVersion: this.#session?.guest.agentVersion ?? null,
+    };
+  }
+}

@@ -1,0 +1,238 @@
+import type { DependencyStep, InstalledListing, Plan, RejectedRung } from "../discovery/plan.ts";
+import { reportFromEvents } from "../model/test-report.ts";
+import type { TestReport } from "../model/attempt.ts";
+import { GUEST } from "./guest-environment.ts";
+import type { GuestSession, StepResult } from "./guest-session.ts";
+import type { Installer } from "./installer.ts";
+import { nextRepair } from "./repairs.ts";
+import { testCommand } from "./test-command.ts";
+import { overlay, replacements, shadowsSeen, unshadow } from "./unshadow.ts";
+
+/** Plans beyond this many are not tried: each costs a whole run of the suite. */
+const MAX_PLANS = 5;
+/** Rounds of installing what a collection said is missing. */
+const MAX_REPAIRS = 4;
+/** A run that collected less than this share of the test functions seen in its place tries the next plan. */
+const ENOUGH = 0.5;
+const MAX_EVENT_BYTES = 256 * 1024 * 1024;
+
+export interface TestRun {
+  /** As it can be run again: with all that was installed until it ran, and all that was changed to make it run. */
+  readonly plan: Plan;
+  /** What was really run. */
+  readonly argv: readonly string[];
+  readonly result: StepResult;
+  readonly report: TestReport;
+  /** What was changed to make it run, for the log and the evidence. */
+  readonly repairs: readonly string[];
+}
+
+export interface TestsOutcome {
+  readonly best: TestRun | null;
+  /** The step that failed when nothing could be run: installing what the tests need. */
+  readonly failedStep: StepResult | null;
+  readonly rejected: readonly RejectedRung[];
+}
+
+export interface TestContext {
+  readonly session: GuestSession;
+  readonly installer: Installer;
+  /** Root of the unpacked tree in the guest. */
+  readonly treeRoot: string;
+  readonly installed: InstalledListing;
+  readonly installMs: number;
+  readonly testMs: number;
+  readonly silenceMs: number;
+  /** Only these test ids; empty for all. */
+  readonly only: readonly string[];
+  readonly onTests: (seen: number) => void;
+  readonly onInstalling: (what: string) => void;
+}
+
+/** Tries the plans in their order and keeps the first that ran enough, else the one that ran most. */
+export async function runPlans(
+  plans: readonly Plan[],
+  context: TestContext,
+): Promise<TestsOutcome> {
+  return new PlanRunner(context).run(plans);
+}
+
+class PlanRunner {
+  readonly #context: TestContext;
+  /** All that went into the environment, in order, whichever plan asked for it. */
+  readonly #installed: DependencyStep[] = [];
+  readonly #replaced = new Set<string>();
+
+  constructor(context: TestContext) {
+    this.#context = context;
+  }
+
+  async run(plans: readonly Plan[]): Promise<TestsOutcome> {
+    const rejected: RejectedRung[] = [];
+    let best: TestRun | null = null;
+    let failedStep: StepResult | null = null;
+    for (const plan of plans.slice(0, MAX_PLANS)) {
+      const failed = await this.#installDependencies(plan);
+      if (failed !== null) {
+        failedStep ??= failed;
+        rejected.push({
+          rung: plan.rung,
+          why: `installing what it needs failed: ${failed.argv.slice(7).join(" ")}`,
+        });
+        continue;
+      }
+      await this.#replaceShadows(plan);
+      const run = await this.#runWithRepairs(plan);
+      const { collected } = run.report.counts;
+      if (best === null || collected > best.report.counts.collected) best = run;
+      const enough = collected > 0 && collected >= plan.expectedAtLeast * ENOUGH;
+      const ended = run.result.limit !== null || run.result.signal !== null;
+      if (enough || ended || this.#context.only.length > 0) break;
+      rejected.push({
+        rung: plan.rung,
+        why:
+          collected === 0
+            ? `ran no test (${run.result.signal ?? `exit ${run.result.code}`})`
+            : `ran ${collected} tests where ${plan.expectedAtLeast} test functions were seen`,
+      });
+    }
+    const won = best?.report.counts.collected === 0 ? undefined : best?.plan.rung;
+    return { best, failedStep, rejected: rejected.filter(({ rung }) => rung !== won) };
+  }
+
+  async #replaceShadows(plan: Plan): Promise<void> {
+    const { session, treeRoot, installed } = this.#context;
+    const fresh = plan.replaceByInstalled.filter((path) => !this.#replaced.has(path));
+    if (fresh.length === 0 && this.#replaced.size > 0) return;
+    for (const path of fresh) this.#replaced.add(path);
+    await unshadow(session, treeRoot, installed, replacements(fresh, installed));
+  }
+
+  /** Installs the plan's steps in order; returns the step that failed where it was not an optional one. */
+  async #installDependencies(plan: Plan): Promise<StepResult | null> {
+    for (const step of mergeSteps(plan.dependencies)) {
+      const done = await this.#install(step);
+      if (!done.ok && !step.optional) return done;
+    }
+    return null;
+  }
+
+  async #install(step: DependencyStep): Promise<StepResult> {
+    const { session, installer, installMs, onInstalling } = this.#context;
+    onInstalling(step.from);
+    const done = await session.run({
+      step: `dependencies (${step.from})`,
+      phase: "install",
+      argv: installer.installRequirements(step.requirements),
+      wallMs: installMs,
+    });
+    if (done.ok) this.#installed.push(step);
+    return done;
+  }
+
+  /** Runs a plan; what collection says is missing is installed, and options nobody knows are dropped, a few times. */
+  async #runWithRepairs(plan: Plan): Promise<TestRun> {
+    const repairs: string[] = [];
+    const tried = new Set<string>();
+    let current = plan;
+    let run = await this.#withoutShadows(await this.#runOnce(current, repairs), repairs);
+    for (let round = 0; round < MAX_REPAIRS && run.result.limit === null; round++) {
+      const repair = nextRepair(run, this.#context.installed.topLevel, tried);
+      if (repair === null) break;
+      tried.add(repair.key);
+      if (repair.kind === "install") {
+        for (const requirement of repair.requirements) tried.add(requirement);
+        const { requirements } = repair;
+        const done = await this.#install({
+          from: "missing imports",
+          requirements,
+          optional: true,
+        });
+        if (!done.ok) break;
+        repairs.push(
+          `installed ${requirements.join(", ")}: the tests need it, and it is declared nowhere`,
+        );
+      } else {
+        current = { ...current, argv: [...current.argv, ...repair.arguments] };
+        repairs.push("emptied pytest's addopts: it names an option that nothing installed knows");
+      }
+      const again = await this.#runOnce(current, repairs);
+      if (again.report.counts.collected < run.report.counts.collected) break;
+      run = again;
+    }
+    return run;
+  }
+
+  /** A run that tested the tree's own copy of the release is made again with what was installed in its place. */
+  async #withoutShadows(run: TestRun, repairs: string[]): Promise<TestRun> {
+    const { session, treeRoot, installed } = this.#context;
+    const seen = shadowsSeen(run.report.imported, treeRoot, this.#replaced);
+    const pairs = replacements(seen, installed);
+    if (pairs.length === 0) return run;
+    await overlay(session, treeRoot, installed, pairs);
+    for (const { tree } of pairs) this.#replaced.add(tree);
+    repairs.push(
+      `laid the installed files over ${pairs.map(({ tree }) => tree).join(", ")}: the tests imported them from the tree`,
+    );
+    const again = await this.#runOnce(run.plan, repairs);
+    return again.report.counts.collected < run.report.counts.collected ? run : again;
+  }
+
+  async #runOnce(plan: Plan, repairs: readonly string[]): Promise<TestRun> {
+    const { session, treeRoot, installed, only, testMs, silenceMs, onTests } = this.#context;
+    const lines: string[] = [];
+    let bytes = 0;
+    let seen = 0;
+    const command = testCommand(plan, {
+      treeRoot,
+      only,
+      site: installed.sitePackages,
+      topLevel: installed.topLevel,
+    });
+    if (only.length > 0) {
+      await session.guest.put(GUEST.onlyIds, Buffer.from(only.join("\n")), {
+        mode: 0o644,
+        owner: "root",
+      });
+    }
+    onTests(0);
+    const result = await session.run({
+      step: "test",
+      phase: "test",
+      ...command,
+      wallMs: testMs,
+      silenceMs,
+      dumpStacks: true,
+      onEvent: (line) => {
+        bytes += line.length;
+        if (bytes > MAX_EVENT_BYTES) return;
+        lines.push(line);
+        if (line.includes('"result"')) onTests(++seen);
+      },
+    });
+    return {
+      plan: { ...plan, dependencies: [...this.#installed] },
+      argv: command.argv,
+      result,
+      report: reportFromEvents(lines, result.code),
+      repairs: [...repairs],
+    };
+  }
+}
+
+/** Steps that must succeed and follow each other are one command: each has its price. */
+export function mergeSteps(steps: readonly DependencyStep[]): DependencyStep[] {
+  const merged: DependencyStep[] = [];
+  for (const step of steps) {
+    if (step.requirements.length === 0) continue;
+    const last = merged.at(-1);
+    if (last !== undefined && !last.optional && !step.optional) {
+      merged[merged.length - 1] = {
+        from: [last.from, step.from].filter((from) => from !== "").join(", "),
+        requirements: [...new Set([...last.requirements, ...step.requirements])],
+        optional: false,
+      };
+    } else merged.push(step);
+  }
+  return merged;
+}

@@ -1,0 +1,76 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+
+import { clip, printableLine } from "../../base/bounded-text.ts";
+import { fetchGitSource, type GitReference } from "../../index/git-source.ts";
+import type { ResolvedSource } from "../attempt-job.ts";
+import { guessProject } from "./guess-project.ts";
+import { hashFile } from "./packed-tree.ts";
+
+/** How repositories are reached. */
+export interface RepositoryContext {
+  /** The farm's own, for the archive: it must stay for as long as the source is used. */
+  readonly directory: string;
+  /** `addresses.allow` of creamery.toml. */
+  readonly allow: readonly string[];
+  /** PEM file of authorities; git's own without it. */
+  readonly caFile?: string;
+  /** The same as text. */
+  readonly ca?: string;
+}
+
+const FETCH_MS = 600_000;
+const MAX_BYTES = 1024 ** 3;
+const SHOWN_COMMIT_CHARS = 12;
+
+/**
+ * One commit of a repository, as an archive. `git archive` writes the commit's own time and no owner, so that the same
+ * commit is the same archive, and has the same hash.
+ * @throws CreameryError those of `fetchGitSource`.
+ */
+export async function resolveRepository(
+  reference: GitReference,
+  context: RepositoryContext,
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  const { allow, caFile, ca } = context;
+  const directory = join(context.directory, `source-${randomUUID()}`);
+  await mkdir(directory, { recursive: true });
+  try {
+    const fetched = await fetchGitSource(reference, {
+      directory,
+      signal,
+      timeoutMs: FETCH_MS,
+      maxBytes: MAX_BYTES,
+      allow,
+      ...(caFile === undefined ? {} : { caFile }),
+      ...(ca === undefined ? {} : { ca }),
+    });
+    const sha256 = await hashFile(fetched.path, signal);
+    const name = lastSegment(reference.url);
+    const ref = reference.ref ?? fetched.commit;
+    const shownRef = ref === fetched.commit ? ref.slice(0, SHOWN_COMMIT_CHARS) : ref;
+    return {
+      kind: "repository",
+      project: guessProject(name),
+      version: "",
+      extras: [],
+      sourceFile: { path: fetched.path, filename: basename(fetched.path), sha256 },
+      wheelFile: null,
+      wheelNames: [],
+      requiresPython: null,
+      yanked: null,
+      sha256,
+      label: clip(printableLine(`${name}@${shownRef}`), 200),
+    };
+  } catch (thrown) {
+    await rm(directory, { recursive: true, force: true });
+    throw thrown;
+  }
+}
+
+/** `repo` of `https://host/owner/repo.git/`. */
+function lastSegment(url: string): string {
+  return basename(new URL(url).pathname).replace(/\.git$/u, "");
+}

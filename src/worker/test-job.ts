@@ -1,0 +1,126 @@
+import { join } from "node:path";
+
+import type { Bucket } from "../bucket/bucket.ts";
+import type { IndexService } from "../index/index-service.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { TestResult } from "../model/attempt.ts";
+import { classify, isExcluded } from "../model/classify.ts";
+import type { AttemptJson } from "../model/result-json.ts";
+import type { JobReason, Store } from "../store/store.ts";
+import type { AttemptJob } from "./attempt-job.ts";
+import { AttemptLog } from "./attempt-log.ts";
+import { confirmAttempt } from "./confirm-attempt.ts";
+import { evidenceOf, excludedFacts } from "./evidence-of.ts";
+import { keepAttempt } from "./keep-attempt.ts";
+import { runAttempt, type AttemptFacts } from "./run-attempt.ts";
+
+export interface TestJobDeps {
+  readonly machine: Machine;
+  /** Where a failure may be run again before it is believed; null where nothing may confirm. */
+  readonly confirming: Machine | null;
+  readonly index: IndexService;
+  readonly bucket: Bucket;
+  readonly store: Store;
+  /** The farm's own, for logs that are being written. */
+  readonly workDirectory: string;
+  readonly newId: () => string;
+  readonly reason: JobReason;
+  /** The attempt that this one runs again. */
+  readonly of?: string;
+  readonly onPhase: (doing: string, note: string) => void;
+  /** Is told what goes into the log, as it goes. */
+  readonly echo?: (text: string) => void;
+}
+
+export interface TestedJob {
+  readonly attempt: AttemptJson;
+  readonly results: readonly TestResult[];
+}
+
+interface LoggedRun {
+  readonly facts: AttemptFacts;
+  readonly logFile: string;
+  readonly startedAt: string;
+}
+
+/**
+ * Runs a job, has its failure confirmed, and keeps all of it.
+ * @throws CreameryError `interrupted` and what keeps results from being kept; all else is in the attempt.
+ */
+export async function testJob(
+  job: AttemptJob,
+  deps: TestJobDeps,
+  signal: AbortSignal,
+): Promise<TestedJob> {
+  const visibility = job.source.kind === "release" ? "public" : "private";
+  const logged = async (
+    one: AttemptJob,
+    work: (log: AttemptLog) => Promise<AttemptFacts>,
+  ): Promise<LoggedRun> => {
+    const startedAt = new Date().toISOString();
+    const logFile = join(deps.workDirectory, `${process.pid}-${one.attemptId}.log`);
+    await using log = new AttemptLog(logFile, deps.echo);
+    log.note(
+      `== ${one.source.label} on ${one.configuration}, image ${one.imageId}, attempt ${one.attemptId}`,
+    );
+    const facts = await work(log);
+    await log.close();
+    return { facts, logFile, startedAt };
+  };
+  const runOn = (one: AttemptJob, machine: Machine) =>
+    logged(one, (log) =>
+      runAttempt(one, { machine, index: deps.index, log, onPhase: deps.onPhase }, signal),
+    );
+
+  const excluded = isExcluded(job.source.requiresPython, job.interpreter.fullVersion);
+  const first = excluded
+    ? await logged(job, (log) => {
+        log.note(`-- Requires-Python is ${job.source.requiresPython ?? ""}`);
+        return Promise.resolve(excludedFacts());
+      })
+    : await runOn(job, deps.machine);
+  const verdict = classify(evidenceOf(job, first.facts));
+
+  const seconds: LoggedRun[] = [];
+  const confirmed = await confirmAttempt(job, first.facts, verdict, {
+    machine: deps.machine.kind,
+    confirming: deps.confirming,
+    newId: deps.newId,
+    run: async (again, machine) => {
+      deps.onPhase("confirm", `on ${machine.kind}`);
+      const run = await runOn(again, machine);
+      seconds.push(run);
+      return run.facts;
+    },
+  });
+  const keep = { bucket: deps.bucket, store: deps.store, signal };
+  const attempt = await keepAttempt(
+    {
+      job,
+      ...first,
+      verdict: confirmed.verdict,
+      differing: confirmed.differing,
+      machine: deps.machine.kind,
+      reason: deps.reason,
+      ...(deps.of === undefined ? {} : { of: deps.of }),
+      visibility,
+    },
+    keep,
+  );
+  const [second] = seconds;
+  if (confirmed.second !== null && second !== undefined && deps.confirming !== null)
+    await keepAttempt(
+      {
+        job: confirmed.second.job,
+        ...second,
+        verdict: confirmed.second.verdict,
+        differing: [],
+        machine: deps.confirming.kind,
+        reason: "confirm",
+        of: job.attemptId,
+        visibility,
+      },
+      keep,
+    );
+  return { attempt, results: first.facts.tests?.best?.report.results ?? [] };
+}
