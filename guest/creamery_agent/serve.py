@@ -141,15 +141,16 @@ class Agent:
         elif op == "mark":
             from .walk import walk
 
-            self.marks[request["name"]] = walk()
+            everything = request.get("scope", "everything") == "everything"
+            self.marks[request["name"]] = (everything, walk(everything))
             self.channel.message(ident, op="done")
         elif op == "difference":
             from .walk import difference, walk
 
-            before = self.marks.get(request["name"])
-            if before is None:
+            if request["name"] not in self.marks:
                 raise KeyError("no such mark")
-            self.channel.message(ident, op="difference", **difference(before, walk()))
+            everything, before = self.marks[request["name"]]
+            self.channel.message(ident, op="difference", **difference(before, walk(everything)))
         elif op == "refused":
             self.names.collect()
             self.channel.message(ident, op="refused", connections=self.names.as_list())

@@ -50,6 +50,12 @@ class Recorder(object):
         self.tests = {}
         self.count = 0
         self.nodes = {}
+        self.pid = os.getpid()
+
+    def send(self, event, hold=False):
+        # A test that forks and lets its child run on: what the child repeats is not the run's.
+        if os.getpid() == self.pid:
+            sink.send(event, hold=hold)
 
     def add(self, report):
         test = self.tests.get(report.nodeid)
@@ -80,24 +86,24 @@ class Recorder(object):
         if message:
             event["m"] = message
         self.count += 1
-        sink.send(event, hold=hold)
+        self.send(event, hold=hold)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session):
-        sink.send({"e": "collected", "count": len(session.items)})
+        self.send({"e": "collected", "count": len(session.items)})
 
     def pytest_deselected(self, items):
-        sink.send({"e": "deselected", "count": len(items)})
+        self.send({"e": "deselected", "count": len(items)})
 
     def pytest_collectreport(self, report):
         if report.failed:
-            sink.send({"e": "collect-error", "id": canonical(report.nodeid), "m": message_of(report)})
+            self.send({"e": "collect-error", "id": canonical(report.nodeid), "m": message_of(report)})
         elif report.skipped:
-            sink.send({"e": "collect-skip", "id": canonical(report.nodeid), "m": message_of(report)})
+            self.send({"e": "collect-skip", "id": canonical(report.nodeid), "m": message_of(report)})
 
     def pytest_runtest_logstart(self, nodeid, location):
         # The result of the test before goes out in the same write.
-        sink.send({"e": "begin", "id": canonical(nodeid)})
+        self.send({"e": "begin", "id": canonical(nodeid)})
 
     def pytest_runtest_logreport(self, report):
         self.add(report)
@@ -107,7 +113,7 @@ class Recorder(object):
         self.finish(nodeid)
 
     def pytest_internalerror(self, excrepr):
-        sink.send({"e": "internal-error", "m": clipped(excrepr)})
+        self.send({"e": "internal-error", "m": clipped(excrepr)})
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session, exitstatus):
@@ -115,7 +121,7 @@ class Recorder(object):
             self.finish(nodeid)
         tell_imported()
         stopped = getattr(session, "shouldstop", False) or getattr(session, "shouldfail", False)
-        sink.send(
+        self.send(
             {
                 "e": "finish",
                 "exit": int(exitstatus),
@@ -128,7 +134,7 @@ class Recorder(object):
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node, ids):
         if not self.nodes:
-            sink.send({"e": "collected", "count": len(ids)})
+            self.send({"e": "collected", "count": len(ids)})
         self.nodes[id(node)] = True
 
     @pytest.hookimpl(optionalhook=True)
@@ -136,7 +142,7 @@ class Recorder(object):
         deselected = getattr(node, "workeroutput", {}).get("creamery_deselected", 0)
         if deselected and not getattr(self, "told", False):
             self.told = True
-            sink.send({"e": "deselected", "count": deselected})
+            self.send({"e": "deselected", "count": deselected})
 
 
 class Only(object):

@@ -46,6 +46,19 @@ function program(finish: (code: number) => void): Command {
     });
 
   root
+    .command("reproduce")
+    .description("run an attempt once more: same image, same lock, same plan")
+    .argument("<attempt>", "its id, or a beginning of it")
+    .option("--config <file>", "in place of the clone's creamery.toml")
+    .option("--json", "print one JSON object (docs/json.md)")
+    .option("--junit <file>", "write a JUnit report too")
+    .option("--log", "show the whole log while it grows")
+    .action(async (id: string, options: unknown) => {
+      const { reproduceCommand } = await import("./reproduce-command.ts");
+      finish(await reproduceCommand(id, options, interruption()));
+    });
+
+  root
     .command("doctor")
     .description("what this host has, lacks, and what to type next")
     .option("--json", "print one JSON object")

@@ -12,8 +12,9 @@ import { resolveSource } from "../worker/sources/resolve-source.ts";
 import { parseTarget, type Target } from "../worker/sources/target.ts";
 import { ensureImage } from "./farm/ensure-image.ts";
 import { openFarm, type Farm } from "./farm/open-farm.ts";
+import { echoTo } from "./test/echo.ts";
 import { printResults } from "./test/print-results.ts";
-import { openProgress, type Progress } from "./test/progress.ts";
+import { openProgress } from "./test/progress.ts";
 import { runJobs } from "./test/run-jobs.ts";
 
 const Options = z.object({
@@ -129,14 +130,4 @@ async function jobsOf(
       ...(plan === null ? {} : { override: plan }),
     };
   });
-}
-
-/** Whole lines of the logs, as they come, above the live rows. */
-function echoTo(progress: Progress): (text: string) => void {
-  let rest = "";
-  return (text) => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) progress.say(line);
-  };
 }

@@ -38,6 +38,8 @@ export interface IndexService extends AsyncDisposable {
    * @throws CreameryError `upstream-hash`, `upstream`, `no-network`, `disk-full`, `interrupted`.
    */
   fetchFile(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<StoredFile>;
+  /** A file that is kept on this host, verified when it came; null when it is not. */
+  keptFile(sha256: string): Promise<StoredFile | null>;
   /** Addresses of the indexes, in order, without credentials. */
   readonly addresses: readonly string[];
 }
@@ -74,6 +76,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
         });
       return mirror.page(normaliseName(name), signal);
     },
+    keptFile: (sha256) => mirror.files.kept({ key: sha256, sha256 }),
     fetchFile: (page, file, signal) => mirror.whole(page, file, signal),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...endpoints].map((endpoint) => endpoint.close()));

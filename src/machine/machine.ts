@@ -88,6 +88,9 @@ export interface ExecSinks {
   event?(line: string): void;
 }
 
+/** `system`: only what the job has no right to change, which is quick; `everything` walks its own places too. */
+export type MarkScope = "everything" | "system";
+
 /** Difference of the guest's file system between two marks, paths outside the job's own directories first. */
 export interface FileSystemDifference {
   readonly added: readonly string[];
@@ -116,7 +119,7 @@ export interface Guest extends AsyncDisposable {
   /** Reads at most `maxBytes` of a regular file; null when there is none. */
   get(path: string, maxBytes: number): Promise<Buffer | null>;
   /** Marks the file system's present state, and says what differs from an earlier mark. */
-  mark(name: string): Promise<void>;
+  mark(name: string, scope?: MarkScope): Promise<void>;
   difference(sinceMark: string): Promise<FileSystemDifference>;
   counters(): Promise<GuestCounters>;
   refusedConnections(): Promise<readonly RefusedConnection[]>;

@@ -40,6 +40,8 @@ export interface SettledPlan {
   readonly only: readonly string[];
   /** The wheel that the first run built, so that it is not built again. */
   readonly wheel: { readonly filename: string; readonly content: Buffer } | null;
+  /** Whether the smoke run is made as well. */
+  readonly smoke: boolean;
 }
 
 export interface AttemptJob {

@@ -54,6 +54,7 @@ export async function confirmAttempt(
       plan: best.plan,
       only: idsToConfirm(best.report),
       wheel: facts.installation?.wheel ?? null,
+      smoke: false,
     },
     ...(facts.record === null ? {} : { replay: facts.record }),
   };

@@ -6,8 +6,13 @@ import type { StepResult } from "./guest-session.ts";
 /** What is changed so that tests can run at all; each kind of change is made once for each of its keys. */
 export type Repair =
   | { readonly kind: "install"; readonly key: string; readonly requirements: readonly string[] }
-  /** Arguments added to pytest's command line. */
-  | { readonly kind: "options"; readonly key: string; readonly arguments: readonly string[] };
+  /** Arguments added to pytest's command line, and why. */
+  | {
+      readonly kind: "options";
+      readonly key: string;
+      readonly arguments: readonly string[];
+      readonly why: string;
+    };
 
 export interface RepairableRun {
   readonly plan: Pick<Plan, "runner">;
@@ -40,14 +45,40 @@ export function nextRepair(
     ...new Set([...missingDistributions(text, topLevel), ...missingPlugins(text)]),
   ].filter((requirement) => !tried.has(requirement));
   if (requirements[0] !== undefined) return { kind: "install", key: requirements[0], requirements };
+  if (run.plan.runner !== "pytest") return null;
+  const warning = nothingRan ? fatalWarning(result.text) : null;
+  if (warning !== null && !tried.has(warning))
+    return {
+      kind: "options",
+      key: warning,
+      arguments: ["-W", warning],
+      why: `ignored a warning of pytest's plugins that the settings make an error: ${warning}`,
+    };
   const unknown = UNKNOWN_OPTION.exec(text);
-  if (unknown === null || run.plan.runner !== "pytest") return null;
+  if (unknown === null) return null;
   const plugin = pluginOfOption(unknown[1] ?? "");
   if (plugin !== null && !tried.has(plugin))
     return { kind: "install", key: plugin, requirements: [plugin] };
   return tried.has("addopts")
     ? null
-    : { kind: "options", key: "addopts", arguments: ["-o", "addopts="] };
+    : {
+        kind: "options",
+        key: "addopts",
+        arguments: ["-o", "addopts="],
+        why: "emptied pytest's addopts: it names an option that nothing installed knows",
+      };
+}
+
+/**
+ * `filterwarnings = error` and a newer plugin's deprecation end pytest before it has a test: the filter that lets
+ * this one warning pass. What the release itself warns of is its own affair, and stays an error.
+ */
+function fatalWarning(text: string): string | null {
+  const [, category = "", message = ""] =
+    [...text.matchAll(/^INTERNALERROR> ((?:\w+\.)*\w*Warning): ([^\n]+)/gmu)].at(-1) ?? [];
+  // A filter's parts are divided by colons; a message is matched from its beginning.
+  const [start = ""] = message.split(":");
+  return category === "" || start.trim() === "" ? null : `ignore:${start.trim()}:${category}`;
 }
 
 function missingDistributions(text: string, topLevel: readonly string[]): string[] {

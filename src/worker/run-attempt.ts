@@ -175,7 +175,7 @@ class AttemptRun {
 
     this.#enter("import", "smoke");
     const { project, version } = this.#installation;
-    const check = job.settled === undefined ? installer.check() : null;
+    const check = (job.settled?.smoke ?? true) ? installer.check() : null;
     const examined = await this.#watch.lap("examine", async () => {
       const pin = Buffer.from(`${project}==${version}\n`);
       await session.guest.put(GUEST.keep, pin, { mode: 0o644, owner: "root" });
@@ -220,7 +220,7 @@ class AttemptRun {
       this.#limits = reading.limits;
       if (reading.problem !== null) this.#rejected.push({ rung: "override", why: reading.problem });
     }
-    await session.guest.mark("phase");
+    await session.guest.mark("phase", "system");
     return true;
   }
 
@@ -269,14 +269,16 @@ class AttemptRun {
   async #differ(session: GuestSession, phase: string): Promise<void> {
     await this.#watch.lap("evidence", async () => {
       this.#differences[phase] = await session.guest.difference("phase");
-      await session.guest.mark("phase");
+      await session.guest.mark("phase", "system");
     });
   }
 
   /** What the guest and its cgroup can still say, whatever happened before. */
   async #gather(guest: Guest): Promise<void> {
-    this.#counters = await guest.counters().catch(() => null);
-    this.#refused = await guest.refusedConnections().catch(() => []);
+    [this.#counters, this.#refused] = await Promise.all([
+      guest.counters().catch(() => null),
+      guest.refusedConnections().catch(() => []),
+    ]);
   }
 
   #enter(phase: Phase, note: string): void {

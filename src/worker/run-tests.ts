@@ -154,7 +154,7 @@ class PlanRunner {
         );
       } else {
         current = { ...current, argv: [...current.argv, ...repair.arguments] };
-        repairs.push("emptied pytest's addopts: it names an option that nothing installed knows");
+        repairs.push(repair.why);
       }
       const again = await this.#runOnce(current, repairs);
       if (again.report.counts.collected < run.report.counts.collected) break;

@@ -8,6 +8,7 @@ import type {
   ExecResult,
   ExecSinks,
   FileSystemDifference,
+  MarkScope,
   RefusedConnection,
 } from "../machine.ts";
 import {
@@ -232,8 +233,9 @@ export class AgentLink implements AsyncDisposable {
     return answer.exists === true ? Buffer.concat(pieces) : null;
   }
 
-  async mark(name: string): Promise<void> {
-    const answer = await this.#bounded(this.#ask({ op: "mark", name }).reply, WALK_MS, NEVER);
+  async mark(name: string, scope: MarkScope = "everything"): Promise<void> {
+    const { reply } = this.#ask({ op: "mark", name, scope });
+    const answer = await this.#bounded(reply, WALK_MS, NEVER);
     if (answer.op !== "done") throw unexpected(answer, name);
   }
 

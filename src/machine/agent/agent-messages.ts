@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CreameryError } from "../../base/errors.ts";
+import type { MarkScope } from "../machine.ts";
 
 /** Raised when frames or messages change so that an older agent or host would misread them. */
 export const PROTOCOL_VERSION = 1;
@@ -102,4 +103,5 @@ export type AgentRequest =
       readonly owner: "root" | "job";
     }
   | { readonly op: "get"; readonly path: string; readonly maxBytes: number }
-  | { readonly op: "mark" | "difference"; readonly name: string };
+  | { readonly op: "mark"; readonly name: string; readonly scope: MarkScope }
+  | { readonly op: "difference"; readonly name: string };

@@ -12,6 +12,7 @@ import type {
   Guest,
   GuestCounters,
   GuestSpec,
+  MarkScope,
   RefusedConnection,
 } from "../machine.ts";
 import { readTraceLog, type TraceEvidence } from "./trace-log.ts";
@@ -83,8 +84,8 @@ export class OciGuest implements Guest {
     return await this.#parts.link.get(path, maxBytes);
   }
 
-  async mark(name: string): Promise<void> {
-    await this.#parts.link.mark(name);
+  async mark(name: string, scope?: MarkScope): Promise<void> {
+    await this.#parts.link.mark(name, scope);
   }
 
   async difference(sinceMark: string): Promise<FileSystemDifference> {

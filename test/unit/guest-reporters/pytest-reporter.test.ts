@@ -87,6 +87,40 @@ describe("the pytest plugin", () => {
     for (const line of lines) expect(line.length).toBeLessThan(4096);
   });
 
+  it("leaves out what a forked child repeats that runs on", async () => {
+    await writeFile(
+      join(directory, "forks.py"),
+      [
+        "import os",
+        "def test_fork():",
+        "    if os.fork():",
+        "        os.wait()",
+        "def test_after(): pass",
+      ].join("\n"),
+    );
+    const { code, lines, output } = await run("forks.py");
+    expect(reportFromEvents(lines, code), output).toMatchObject({
+      counts: { collected: 2, passed: 2 },
+      complete: true,
+      contradictions: [],
+    });
+  });
+
+  it("says where the release's own modules were imported from", async () => {
+    await mkdir(join(directory, "own"), { recursive: true });
+    await writeFile(join(directory, "own", "__init__.py"), "");
+    await writeFile(join(directory, "imports.py"), "import own\ndef test_it(): pass\n");
+    const { code, lines } = await record(
+      ["python3", "-m", "pytest", "-p", "creamery_pytest", "imports.py"],
+      { cwd: directory, env: { ...env, CREAMERY_TOP_LEVEL: "own,absent" } },
+    );
+    expect(reportFromEvents(lines, code)).toMatchObject({
+      complete: true,
+      contradictions: [],
+      imported: { own: [join(directory, "own", "__init__.py")] },
+    });
+  });
+
   it("tells the same when xdist's workers run the tests", async () => {
     const plain = reportFromEvents((await run("tests")).lines, 1);
     const { code, lines, output } = await run("-n", "2", "tests");

@@ -1,0 +1,163 @@
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { z } from "zod";
+
+import { printableLine } from "../base/bounded-text.ts";
+import { CreameryError } from "../base/errors.ts";
+import type { Bucket } from "../bucket/bucket.ts";
+import { DirectoryBucket } from "../bucket/directory-bucket.ts";
+import { loadImage } from "../image/image-store.ts";
+import { AttemptRecord, type IndexService } from "../index/index-service.ts";
+import { directoriesFrom } from "../launcher/directories.ts";
+import { newAttemptId } from "../store/attempt-id.ts";
+import { openStore } from "../store/open-store.ts";
+import type { Store, StoredAttempt } from "../store/store.ts";
+import { AgainJson, type KeptFile } from "../worker/again.ts";
+import type { AttemptJob, HostFile } from "../worker/attempt-job.ts";
+import { attemptKey } from "../worker/keep-attempt.ts";
+import { openFarm } from "./farm/open-farm.ts";
+import { echoTo } from "./test/echo.ts";
+import { printResults } from "./test/print-results.ts";
+import { openProgress } from "./test/progress.ts";
+import { runJobs } from "./test/run-jobs.ts";
+
+const Options = z.object({
+  config: z.string().optional(),
+  json: z.boolean().default(false),
+  junit: z.string().optional(),
+  log: z.boolean().default(false),
+});
+
+/**
+ * `creamery reproduce ATTEMPT`: the same image, the same files from the index, the same plan, once more.
+ * @returns the exit code, as of `creamery test`.
+ * @throws CreameryError `unknown-attempt`, `unknown-image`, and what `creamery test` throws.
+ */
+export async function reproduceCommand(
+  id: string,
+  given: unknown,
+  signal: AbortSignal,
+): Promise<number> {
+  const options = Options.parse(given ?? {});
+  const { data } = directoriesFrom(process.env);
+  const bucket = await DirectoryBucket.open(join(data, "bucket"));
+  const stored = await findAttempt(join(data, "store.sqlite"), id);
+  const again = await readKept(bucket, stored, "again.json", AgainJson);
+  if (again.machine === "qemu")
+    throw new CreameryError("host-lacks", "ran on qemu, which this version does not have", {
+      input: stored.attempt.id,
+    });
+  using progress = openProgress(process.stderr, process.env);
+  await using farm = await openFarm({
+    config: options.config,
+    machine: again.machine,
+    image: (imagesDir) => loadImage(imagesDir, again.image),
+    startAhead: 1,
+    env: process.env,
+    signal,
+  });
+  const interpreter = farm.image.interpreters.find(({ name }) => name === again.configuration);
+  if (interpreter === undefined)
+    throw new CreameryError("unknown-configuration", `is not in image ${again.image}`, {
+      input: again.configuration,
+    });
+  const record =
+    stored.attempt.evidence.lock === null
+      ? null
+      : await readKept(bucket, stored, "record.json", AttemptRecord);
+  const { project, version } = again.source;
+  const bring = async (file: KeptFile | null): Promise<HostFile | null> =>
+    file === null ? null : bringFile(file, { project, version }, bucket, await farm.index, signal);
+  const job: AttemptJob = {
+    attemptId: newAttemptId(),
+    configuration: again.configuration,
+    interpreter,
+    imageId: again.image,
+    source: {
+      ...again.source,
+      sourceFile: await bring(again.source.sourceFile),
+      wheelFile: await bring(again.source.wheelFile),
+    },
+    buildFrom: again.buildFrom,
+    limits: again.limits,
+    ...(again.plan === null
+      ? {}
+      : { settled: { plan: again.plan, only: again.only, wheel: null, smoke: true } }),
+    ...(record === null ? {} : { replay: record }),
+  };
+  const tested = await runJobs({
+    farm,
+    jobs: [job],
+    atOnce: 1,
+    reason: "reproduce",
+    of: stored.attempt.id,
+    progress,
+    ...(options.log ? { echo: echoTo(progress) } : {}),
+    signal,
+  });
+  progress[Symbol.dispose]();
+  return printResults(tested, options, farm);
+}
+
+/** @throws CreameryError `unknown-attempt` that names the newest ones. */
+async function findAttempt(path: string, id: string): Promise<StoredAttempt> {
+  await using store: Store = await openStore(path);
+  const found = await store.attempt(id);
+  if (found !== null) return found;
+  const newest = await store.attempts({ limit: 3 });
+  throw new CreameryError("unknown-attempt", "no attempt of this host begins so, or several do", {
+    input: printableLine(id).slice(0, 80),
+    nextStep:
+      newest.length === 0
+        ? "there is none yet: run ./creamery test"
+        : `the newest are ${newest.map(({ attempt }) => `${attempt.id} (${attempt.project} ${attempt.configuration})`).join(", ")}`,
+  });
+}
+
+async function readKept<Value>(
+  bucket: Bucket,
+  { attempt }: StoredAttempt,
+  name: string,
+  schema: z.ZodType<Value>,
+): Promise<Value> {
+  const key = attemptKey(attempt.id, name);
+  const blob = await bucket.open(key);
+  if (blob === null)
+    throw new CreameryError("bucket", "is not there any more", {
+      input: key,
+      nextStep: "test it anew with ./creamery test",
+    });
+  const text = await buffer(blob.content(AbortSignal.timeout(60_000)));
+  const parsed = schema.safeParse(JSON.parse(text.toString("utf8")));
+  if (parsed.success) return parsed.data;
+  throw new CreameryError("bucket", "was written by another version", {
+    input: key,
+    nextStep: "test it anew with ./creamery test",
+    cause: parsed.error,
+  });
+}
+
+/** From the bucket, from what the index keeps, else from the index by its hash. */
+async function bringFile(
+  { filename, sha256, key }: KeptFile,
+  { project, version }: { readonly project: string; readonly version: string },
+  bucket: Bucket,
+  index: IndexService,
+  signal: AbortSignal,
+): Promise<HostFile> {
+  const gone = new CreameryError("upstream", `is neither kept here nor on the index any more`, {
+    input: `${project} ${version}, ${filename}`,
+  });
+  if (key !== null) {
+    const path = await bucket.locate(key);
+    if (path === null) throw gone;
+    return { path, filename, sha256 };
+  }
+  const kept = await index.keptFile(sha256);
+  if (kept !== null) return { path: kept.path, filename, sha256 };
+  const page = await index.project(project, signal);
+  const file = page?.files.find((one) => one.filename === filename && one.sha256 === sha256);
+  if (page === null || file === undefined) throw gone;
+  const fetched = await index.fetchFile(page, file, signal);
+  return { path: fetched.path, filename, sha256 };
+}

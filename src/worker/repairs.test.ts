@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+
+import { sampleReport } from "../model/evidence.sample.ts";
+import { nextRepair } from "./repairs.ts";
+
+const run = (text: string, code = 4, runner: "pytest" | "unittest" = "pytest") => ({
+  plan: { runner },
+  result: { code, text },
+  report: sampleReport([]),
+});
+const none = new Set<string>();
+
+test("a module that a test file can't import is installed by its distribution's name, once", () => {
+  const failed = {
+    ...run("", 2),
+    report: sampleReport([], {
+      collectionErrors: [
+        { id: "tests/test_a.py", message: "E   ModuleNotFoundError: No module named 'yaml'" },
+      ],
+    }),
+  };
+  expect(nextRepair(failed, ["mine"], none)).toEqual({
+    kind: "install",
+    key: "pyyaml",
+    requirements: ["pyyaml"],
+  });
+  expect(nextRepair(failed, ["mine"], new Set(["pyyaml"]))).toBeNull();
+});
+
+test("neither the release's own modules nor the tests' are looked for on an index", () => {
+  const text = "ModuleNotFoundError: No module named 'mine.sub'\nNo module named 'tests.support'";
+  expect(
+    nextRepair(run(`${text}\nModuleNotFoundError: No module named 'tests'`), ["mine"], none),
+  ).toBeNull();
+});
+
+test("an unknown option brings its plugin, then empties addopts", () => {
+  const failed = run("error: unrecognized arguments: --cov=mine --cov-report=xml");
+  expect(nextRepair(failed, [], none)).toMatchObject({ kind: "install", key: "pytest-cov" });
+  expect(nextRepair(failed, [], new Set(["pytest-cov"]))).toMatchObject({
+    kind: "options",
+    arguments: ["-o", "addopts="],
+  });
+  expect(nextRepair(failed, [], new Set(["pytest-cov", "addopts"]))).toBeNull();
+});
+
+test("a plugin's own warning that the settings make an error is let through, and no other", () => {
+  const failed = run(
+    'INTERNALERROR>   File "plugin.py"\nINTERNALERROR> pytest.PytestDeprecationWarning: The option "a_b" is unset.\nINTERNALERROR> More: of it',
+    3,
+  );
+  expect(nextRepair(failed, [], none)).toMatchObject({
+    kind: "options",
+    arguments: ["-W", 'ignore:The option "a_b" is unset.:pytest.PytestDeprecationWarning'],
+  });
+  expect(nextRepair(run("E   DeprecationWarning: of the release", 2), [], none)).toBeNull();
+});
+
+test("what ran tests is not repaired, whatever it printed", () => {
+  const ran = {
+    ...run("No module named 'yaml'", 1),
+    report: sampleReport(["passed", "failed"]),
+  };
+  expect(nextRepair(ran, [], none)).toBeNull();
+});
