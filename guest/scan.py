@@ -28,6 +28,8 @@ MAX_SOURCES = 128 << 20
 MAX_AST = 512 * 1024
 MAX_IMPORTS = 200
 MAX_REFUSED = 50
+MAX_DISTRIBUTIONS = 1000
+MAX_REQUIRES = 500
 SKIPPED = {".git", ".hg", ".svn", "__pycache__", ".tox", ".nox", ".venv", "node_modules", ".mypy_cache", ".pytest_cache"}
 
 TEST_FUNCTION = re.compile(rb"^[ \t]*(?:async[ \t]+)?def[ \t]+test", re.MULTILINE)
@@ -173,7 +175,29 @@ def list_installed(venv, project):
         "topLevel": top_level_of(paths),
         "metadata": metadata,
         "entryPoints": read_text(os.path.join(site, info, "entry_points.txt"), MAX_TEXT),
+        "distributions": distributions(sites),
     }
+
+
+def distributions(sites):
+    """What is installed and what each needs, for the check that they agree: headers of their metadata, unread."""
+    found = []
+    for site in sites:
+        for name in sorted(os.listdir(site)):
+            if not name.endswith((".dist-info", ".egg-info")):
+                continue
+            path = os.path.join(site, name)
+            text = read_text(os.path.join(path, "METADATA")) or read_text(os.path.join(path, "PKG-INFO")) or read_text(path)
+            entry = {"name": "", "version": "", "requires": []}
+            for line in text.partition("\n\n")[0].split("\n"):
+                header, _, value = line.partition(": ")
+                if header in ("Name", "Version"):
+                    entry[header.lower()] = value.strip()
+                elif header == "Requires-Dist" and len(entry["requires"]) < MAX_REQUIRES:
+                    entry["requires"].append(value.strip())
+            if len(found) < MAX_DISTRIBUTIONS:
+                found.append(entry)
+    return found
 
 
 class Refused(Exception):

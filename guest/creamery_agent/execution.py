@@ -1,6 +1,7 @@
 """One program run for the host: its output streamed with back-pressure, its limits kept, nothing of it left."""
 
 import os
+import resource
 import select
 import time
 
@@ -209,8 +210,6 @@ def become(request, env, job, out, err):
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         os.umask(0o022)
-        import resource
-
         for name, value in request["rlimits"].items():
             which = {"processes": resource.RLIMIT_NPROC, "coreBytes": resource.RLIMIT_CORE}.get(name)
             which = {"fileBytes": resource.RLIMIT_FSIZE, "openFiles": resource.RLIMIT_NOFILE}.get(name, which)

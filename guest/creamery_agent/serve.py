@@ -154,6 +154,8 @@ class Agent:
         elif op == "refused":
             self.names.collect()
             self.channel.message(ident, op="refused", connections=self.names.as_list())
+        elif op == "disk":
+            self.channel.message(ident, op="disk", filesystems=[filesystem(path) for path in request["paths"]])
         elif op == "stop":
             self.running = False
         else:
@@ -173,6 +175,15 @@ class Agent:
                     execution.ended(status)
             if pid == self.names.pid:
                 self.names.respawn()
+
+
+def filesystem(path):
+    """Bytes of a block, blocks, and those that are free; zeros for what isn't there."""
+    try:
+        state = os.statvfs(path)
+    except OSError:
+        return [0, 0, 0]
+    return [state.f_frsize, state.f_blocks, state.f_bfree]
 
 
 def serve(sock):

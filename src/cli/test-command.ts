@@ -1,21 +1,11 @@
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
-import { limitsFor } from "../model/config/farm-config.ts";
-import { parseConfigurations } from "../model/configuration-name.ts";
-import { newAttemptId } from "../store/attempt-id.ts";
-import type { AttemptJob, ResolvedSource } from "../worker/attempt-job.ts";
-import { keepSource } from "../worker/keep-attempt.ts";
-import { resolveSource } from "../worker/sources/resolve-source.ts";
-import { parseTarget, type Target } from "../worker/sources/target.ts";
+import { parseTarget } from "../worker/sources/target.ts";
 import { ensureImage } from "./farm/ensure-image.ts";
-import { openFarm, type Farm } from "./farm/open-farm.ts";
-import { echoTo } from "./test/echo.ts";
-import { printResults } from "./test/print-results.ts";
+import { openFarm } from "./farm/open-farm.ts";
 import { openProgress } from "./test/progress.ts";
-import { runJobs } from "./test/run-jobs.ts";
 
 const Options = z.object({
   on: z.string().default("priority"),
@@ -40,9 +30,9 @@ export async function testCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const options = asOptions(given);
+  // What was mistyped is told before anything is opened, or an image built.
   const targets = words.map(parseTarget);
   using progress = openProgress(process.stderr, process.env);
-  const atOnce = options.jobs ?? availableParallelism();
   await using farm = await openFarm({
     config: options.config,
     machine: options.machine,
@@ -54,17 +44,22 @@ export async function testCommand(
     env: process.env,
     signal,
   });
+  // What a test needs besides is loaded while the first guest starts.
+  const { planJobs } = await import("./test/plan-jobs.ts");
+  const { runJobs } = await import("./test/run-jobs.ts");
+  const { echoTo } = await import("./test/echo.ts");
   const jobs = await planJobs(targets, options, farm, signal);
   const tested = await runJobs({
     farm,
     jobs,
-    atOnce,
+    atOnce: options.jobs ?? availableParallelism(),
     reason: "manual",
     progress,
     ...(options.log ? { echo: echoTo(progress) } : {}),
     signal,
   });
   progress[Symbol.dispose]();
+  const { printResults } = await import("./test/print-results.ts");
   return printResults(tested, options, farm);
 }
 
@@ -76,58 +71,5 @@ function asOptions(given: unknown): Options {
   throw new CreameryError("usage", issue?.message ?? "can't be read", {
     input: `--${issue?.path.join(".") ?? ""}`,
     nextStep: "see ./creamery test --help",
-  });
-}
-
-async function planJobs(
-  targets: readonly Target[],
-  options: Options,
-  farm: Farm,
-  signal: AbortSignal,
-): Promise<AttemptJob[]> {
-  const { image, config } = farm;
-  const configurations = parseConfigurations(options.on, {
-    known: image.interpreters.map(({ name }) => name),
-    priority: config.priority,
-  });
-  const context = {
-    index: () => farm.index,
-    launcher: farm.launcher,
-    cwd: farm.cwd,
-    directory: join(farm.launcher.sessionDirectory, "exchange"),
-    allow: config.allowedAddresses,
-  };
-  const sources = await Promise.all(
-    targets.map((target) => resolveSource(target, context, signal)),
-  );
-  const jobs: AttemptJob[] = [];
-  for (const source of sources) {
-    await keepSource(source, farm.bucket, signal);
-    jobs.push(...(await jobsOf(source, configurations, options, farm)));
-  }
-  return jobs;
-}
-
-async function jobsOf(
-  source: ResolvedSource,
-  configurations: readonly string[],
-  options: Options,
-  farm: Farm,
-): Promise<AttemptJob[]> {
-  const override = await farm.overrideOf(source.project);
-  const plan = override?.plan ?? null;
-  return configurations.flatMap((configuration) => {
-    const interpreter = farm.image.interpreters.find(({ name }) => name === configuration);
-    if (interpreter === undefined) return [];
-    return {
-      attemptId: newAttemptId(),
-      configuration,
-      interpreter,
-      imageId: farm.image.id,
-      source,
-      buildFrom: options.from,
-      limits: limitsFor(farm.config, override),
-      ...(plan === null ? {} : { override: plan }),
-    };
   });
 }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
-import { splitUrl, withoutCredentials } from "./secret.ts";
+import { Secret, splitUrl, withoutCredentials } from "./secret.ts";
 
 /**
  * Which index this host's pip uses: asked of pip itself, so that its configuration files, its
@@ -154,31 +154,33 @@ function holdsCredentials(found: HostIndexes): boolean {
   });
 }
 
-/** Changes whenever an answer of pip could: its files, the variables it reads, and what runs it. */
+/**
+ * Changes whenever an answer of pip could: what its files hold, the variables it reads, and what runs it. Not where the
+ * files lie: a command's own copy of a person's configuration is in another place each time.
+ */
 async function configurationKey(env: NodeJS.ProcessEnv): Promise<string> {
   const home = env["HOME"] ?? homedir();
-  const files = [
-    "/etc/pip.conf",
-    "/etc/xdg/pip/pip.conf",
-    join(home, ".pip/pip.conf"),
-    join(env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "pip/pip.conf"),
-    env["PIP_CONFIG_FILE"] ?? "",
-    env["VIRTUAL_ENV"] === undefined ? "" : join(env["VIRTUAL_ENV"], "pip.conf"),
-    env["NETRC"] ?? join(home, ".netrc"),
-  ];
-  const stamps = await Promise.all(
-    files.map(async (path) => {
-      const found = path === "" ? null : await stat(path).catch(() => null);
-      return found === null
-        ? `${path} none`
-        : `${path} ${found.mtimeMs} ${found.size} ${found.ino}`;
+  const files: Readonly<Record<string, string>> = {
+    system: "/etc/pip.conf",
+    xdg: "/etc/xdg/pip/pip.conf",
+    old: join(home, ".pip/pip.conf"),
+    user: join(env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "pip/pip.conf"),
+    named: env["PIP_CONFIG_FILE"] ?? "",
+    environment: env["VIRTUAL_ENV"] === undefined ? "" : join(env["VIRTUAL_ENV"], "pip.conf"),
+    netrc: env["NETRC"] ?? join(home, ".netrc"),
+  };
+  const contents = await Promise.all(
+    Object.entries(files).map(async ([role, path]) => {
+      const content = path === "" ? null : await readFile(path, "utf8").catch(() => null);
+      return JSON.stringify([role, content]);
     }),
   );
   const variables = Object.entries(env)
-    .filter(([name]) => /^(?:PIP_|XDG_CONFIG|HOME$|PATH$|VIRTUAL_ENV$|PYENV_|NETRC$)/u.test(name))
+    .filter(([name]) => /^(?:PIP_|PATH$|VIRTUAL_ENV$|PYENV_)/u.test(name))
+    .filter(([name]) => name !== "PIP_CONFIG_FILE")
     .map(([name, value]) => `${name}=${value ?? ""}`);
   return createHash("sha256")
-    .update([...stamps, ...variables.toSorted()].join("\n"))
+    .update([...contents, ...variables.toSorted()].join("\n"))
     .digest("hex");
 }
 
@@ -212,7 +214,10 @@ function jsonOf(text: string): unknown {
 interface Ran {
   readonly code: number;
   readonly stdout: string;
+  /** As it may be shown. */
   readonly stderr: string;
+  /** The same as it was said: it may hold credentials. */
+  readonly said: Secret;
 }
 
 export function run(
@@ -233,6 +238,7 @@ export function run(
           code,
           stdout,
           stderr: error === null ? stderr : withoutCredentials(`${stderr}${reasonOf(error)}`),
+          said: new Secret(stderr),
         });
       },
     );

@@ -3,6 +3,8 @@ import { z } from "zod";
 import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { InstalledListing, TreeListing } from "../discovery/plan.ts";
+import type { MarkerEnvironment } from "../python/markers.ts";
+import { checkInstalled } from "./check-installed.ts";
 import { GUEST } from "./guest-environment.ts";
 import type { GuestSession, StepResult } from "./guest-session.ts";
 
@@ -35,6 +37,9 @@ const InstalledListingSchema = z.object({
   topLevel: z.array(z.string()),
   metadata: z.string(),
   entryPoints: z.string(),
+  distributions: z
+    .array(z.object({ name: z.string(), version: z.string(), requires: z.array(z.string()) }))
+    .max(1000),
 });
 const SmokeSchema = z.object({
   pass: z.boolean(),
@@ -51,7 +56,7 @@ const SmokeSchema = z.object({
 });
 
 export type SmokeResult = z.infer<typeof SmokeSchema> & {
-  /** What the installer's check of the installed distributions said; empty when they agree. */
+  /** Where the installed distributions disagree, a line each; empty when they agree. */
   readonly check: string;
 };
 
@@ -121,11 +126,15 @@ export interface Examination {
   readonly smoke: SmokeResult | null;
 }
 
-/** Lists what was installed; with `check` (the installer's) also imports it, and asks its console scripts for --help. */
+/**
+ * Lists what was installed; with `smoke` also imports it, asks its console scripts for --help, and looks whether the
+ * installed distributions agree with each other.
+ */
 export async function examineInstalled(
   session: GuestSession,
   project: string,
-  check: readonly string[] | null,
+  markers: MarkerEnvironment,
+  smoke: boolean,
 ): Promise<Examination> {
   const out = "/job/installed.json";
   const smokeOut = "/job/smoke.json";
@@ -137,27 +146,18 @@ export async function examineInstalled(
     wallMs: EXAMINE_MS,
   } as const;
   const list = scan("installed", "--out", out, GUEST.venv, project);
-  if (check === null) {
-    const done = await session.together(request, { scan: list });
-    return {
-      installed: done.endOf("scan").ok
-        ? await readJson(session, out, InstalledListingSchema.nullable())
-        : null,
-      smoke: null,
-    };
-  }
+  const tryOut = [GUEST.venvPython, "-B", `${GUEST.tools}/smoke.py`, "--out", smokeOut, project];
   const done = await session.together(request, {
     scan: list,
-    check,
-    smoke: [GUEST.venvPython, "-B", `${GUEST.tools}/smoke.py`, "--out", smokeOut, project],
+    smoke: smoke ? tryOut : ["true"],
   });
   const installed = done.endOf("scan").ok
     ? await readJson(session, out, InstalledListingSchema.nullable())
     : null;
-  if (!done.endOf("smoke").ok) return { installed, smoke: null };
-  const smoke = await readJson(session, smokeOut, SmokeSchema);
-  const checked = done.endOf("check");
-  return { installed, smoke: { ...smoke, check: checked.ok ? "" : checked.text } };
+  if (!smoke || !done.endOf("smoke").ok) return { installed, smoke: null };
+  const tried = await readJson(session, smokeOut, SmokeSchema);
+  const disagreements = checkInstalled(installed?.distributions ?? [], markers);
+  return { installed, smoke: { ...tried, check: disagreements.join("\n") } };
 }
 
 async function readJson<Schema extends z.ZodType>(

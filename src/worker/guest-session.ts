@@ -27,6 +27,10 @@ export interface StepRequest {
   readonly onEvent?: (line: string) => void;
   /** Not a step of the package's: its output is kept out of the log unless it fails. */
   readonly quiet?: boolean;
+  /** A shell script of ours that runs beside it, silently, for what need not wait. */
+  readonly beside?: string;
+  /** A shell script of ours that runs after it, silently, whatever its end. */
+  readonly after?: string;
 }
 
 export interface SessionLimits {
@@ -66,7 +70,7 @@ export class GuestSession {
     if (request.quiet !== true) this.log.section(request.step, title);
     const result = await this.guest.exec(
       {
-        argv: request.argv,
+        argv: wrapped(request),
         cwd: request.cwd ?? "/job",
         env: { ...this.#env, ...request.env },
         user: request.user ?? "job",
@@ -126,6 +130,19 @@ export class GuestSession {
       .filter((done) => done.step === step)
       .reduce((sum, done) => sum + done.seconds, 0);
   }
+}
+
+/** Each exec has its price: what belongs to a step rides along in its own. */
+function wrapped({ argv, beside, after }: StepRequest): readonly string[] {
+  if (beside === undefined && after === undefined) return argv;
+  const script = [
+    beside === undefined ? "" : `( ${beside} ) </dev/null >/dev/null 2>&1 & p=$!`,
+    '"$@"; c=$?',
+    beside === undefined ? "" : "wait $p",
+    after === undefined ? "" : `( ${after} ) </dev/null >/dev/null 2>&1`,
+    "exit $c",
+  ];
+  return ["sh", "-c", script.filter((line) => line !== "").join("\n"), "sh", ...argv];
 }
 
 /** `exit 1 after 2.31 s`, `SIGSEGV after 0.10 s`, `ended at its time limit after 600.00 s`. */

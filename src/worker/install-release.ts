@@ -7,6 +7,7 @@ import type { AttemptJob } from "./attempt-job.ts";
 import { GUEST } from "./guest-environment.ts";
 import type { GuestSession, StepResult } from "./guest-session.ts";
 import type { Installer } from "./installer.ts";
+import { noteNamesScript } from "./unshadow.ts";
 
 /** A wheel that is built in a guest is read back for a confirmation elsewhere up to this size. */
 const MAX_WHEEL_BYTES = 256 * 1024 * 1024;
@@ -74,6 +75,7 @@ export async function installRelease(context: InstallContext): Promise<Installat
         ),
         wallMs: job.limits.installMs,
         silenceMs: job.limits.silenceMs,
+        after: noteNamesScript(),
       }),
     );
     return finish(context, installed, "wheel", null);
@@ -134,6 +136,7 @@ async function installWheelFile(
       argv: context.installer.installWheels([path], context.job.source.extras),
       wallMs: context.job.limits.installMs,
       silenceMs: context.job.limits.silenceMs,
+      after: noteNamesScript(),
     }),
   );
   return finish(context, step, installed, wheel, path);

@@ -18,8 +18,6 @@ export interface Installer {
   installRequirements(requirements: readonly string[]): readonly string[];
   /** Builds a wheel from an unpacked tree or an sdist into GUEST.wheels. */
   buildWheel(path: string): readonly string[];
-  /** Do the installed distributions agree with each other? */
-  check(): readonly string[];
 }
 
 export function installerFor(interpreter: Interpreter): Installer {
@@ -69,7 +67,6 @@ function uvInstaller(interpreter: Interpreter): Installer {
       GUEST.wheels,
       path,
     ],
-    check: () => ["uv", "pip", "check", "--python", GUEST.venvPython],
   };
 }
 
@@ -104,6 +101,5 @@ function pipInstaller(interpreter: Interpreter): Installer {
       ...requirements,
     ],
     buildWheel: (path) => [...pip, "wheel", "--no-deps", "--wheel-dir", GUEST.wheels, path],
-    check: () => [...pip, "check"],
   };
 }

@@ -8,7 +8,6 @@ import type {
   FileSystemDifference,
   Guest,
   GuestCounters,
-  GuestSpec,
   Machine,
   RefusedConnection,
 } from "../machine/machine.ts";
@@ -17,6 +16,7 @@ import { readProjectTable } from "../model/config/project-table.ts";
 import type { Limits } from "../model/config/limits.ts";
 import type { AttemptJob } from "./attempt-job.ts";
 import type { AttemptLog } from "./attempt-log.ts";
+import { guestSpec } from "./guest-spec.ts";
 import { GUEST, jobEnvironment } from "./guest-environment.ts";
 import { examineInstalled, prepareJob, type SmokeResult } from "./guest-scans.ts";
 import { GuestSession, type StepResult } from "./guest-session.ts";
@@ -24,7 +24,7 @@ import { installRelease, type Installation } from "./install-release.ts";
 import { installerFor } from "./installer.ts";
 import { runPlans, type TestsOutcome } from "./run-tests.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { listInstalled } from "./unshadow.ts";
+import { readInstalledNames } from "./unshadow.ts";
 
 export interface AttemptDeps {
   readonly machine: Machine;
@@ -61,11 +61,6 @@ export interface AttemptFacts {
   readonly agentVersion: string | null;
 }
 
-export function guestSpec(imageId: string, limits: Limits): GuestSpec {
-  const { memoryBytes, cpuSeconds, pids, diskBytes } = limits;
-  return { imageId, memoryBytes, cpuSeconds, pids, diskBytes };
-}
-
 /**
  * One attempt in one fresh guest: install what pip would install, find the tests, run them, gather the
  * evidence. What a package does wrong is in the facts; only an interruption is thrown.
@@ -76,6 +71,21 @@ export async function runAttempt(
   signal: AbortSignal,
 ): Promise<AttemptFacts> {
   return new AttemptRun(job, deps, signal).run();
+}
+
+const MARK = "begin";
+
+/** After what was asked for first is on its way. */
+function later(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Marks the system's state while the first step runs: nothing of a package's does yet. */
+function markLater(guest: Guest): Promise<void> {
+  const marked = later().then(() => guest.mark(MARK, "system"));
+  // Whoever compares with it hears of its fault.
+  marked.catch(() => undefined);
+  return marked;
 }
 
 interface JobTree {
@@ -108,6 +118,7 @@ class AttemptRun {
   #refused: readonly RefusedConnection[] = [];
   #frozen: readonly string[] = [];
   #record: AttemptRecord | null = null;
+  #marked: Promise<void> = Promise.resolve();
 
   constructor(job: AttemptJob, deps: AttemptDeps, signal: AbortSignal) {
     this.#job = job;
@@ -170,16 +181,21 @@ class AttemptRun {
       lap: (name, work) => this.#watch.lap(name, work),
       onAttempt: (event) => this.#attempts.add(event),
     });
-    await this.#differ(session, "install");
-    if (!this.#installation.ok) return;
+    if (!this.#installation.ok) {
+      await this.#differ(session, "install");
+      return;
+    }
 
     this.#enter("import", "smoke");
-    const { project, version } = this.#installation;
-    const check = (job.settled?.smoke ?? true) ? installer.check() : null;
+    const { project, version, markers } = this.#installation;
     const examined = await this.#watch.lap("examine", async () => {
       const pin = Buffer.from(`${project}==${version}\n`);
       await session.guest.put(GUEST.keep, pin, { mode: 0o644, owner: "root" });
-      return examineInstalled(session, project, check);
+      const smoke = job.settled?.smoke ?? true;
+      const examining = examineInstalled(session, project, markers, smoke);
+      // The agent looks while the guest's other processes work.
+      await Promise.all([examining, later().then(() => this.#differ(session, "install"))]);
+      return examining;
     });
     this.#installed = examined.installed;
     this.#smoke = examined.smoke;
@@ -201,7 +217,9 @@ class AttemptRun {
           mode: 0o644,
           owner: "job",
         });
-      return prepareJob(session, archive, createEnvironment);
+      const preparing = prepareJob(session, archive, createEnvironment);
+      this.#marked = markLater(session.guest);
+      return preparing;
     });
     if (!prepared.environment.ok) {
       session.log.note(prepared.environment.text);
@@ -220,7 +238,6 @@ class AttemptRun {
       this.#limits = reading.limits;
       if (reading.problem !== null) this.#rejected.push({ rung: "override", why: reading.problem });
     }
-    await session.guest.mark("phase", "system");
     return true;
   }
 
@@ -258,26 +275,22 @@ class AttemptRun {
         if (step.step === "test") this.#watch.add("test", step.seconds);
         if (step.step.startsWith("dependencies")) this.#watch.add("dependencies", step.seconds);
       }
-      await this.#differ(session, "test");
+      await this.#watch.lap("evidence", () => this.#differ(session, "test"));
     }
-    this.#frozen = await this.#watch.lap("evidence", () =>
-      listInstalled(session, installed.sitePackages),
-    );
   }
 
-  /** What the phase that ended changed, outside of what it may. */
+  /** What has changed until now of that which a job has no right to change. */
   async #differ(session: GuestSession, phase: string): Promise<void> {
-    await this.#watch.lap("evidence", async () => {
-      this.#differences[phase] = await session.guest.difference("phase");
-      await session.guest.mark("phase", "system");
-    });
+    await this.#marked;
+    this.#differences[phase] = await session.guest.difference(MARK);
   }
 
   /** What the guest and its cgroup can still say, whatever happened before. */
   async #gather(guest: Guest): Promise<void> {
-    [this.#counters, this.#refused] = await Promise.all([
+    [this.#counters, this.#refused, this.#frozen] = await Promise.all([
       guest.counters().catch(() => null),
       guest.refusedConnections().catch(() => []),
+      readInstalledNames(guest).catch(() => []),
     ]);
   }
 

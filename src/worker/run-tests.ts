@@ -6,7 +6,13 @@ import type { GuestSession, StepResult } from "./guest-session.ts";
 import type { Installer } from "./installer.ts";
 import { nextRepair } from "./repairs.ts";
 import { testCommand } from "./test-command.ts";
-import { overlay, replacements, shadowsSeen, unshadow } from "./unshadow.ts";
+import {
+  noteNamesScript,
+  overlayScript,
+  replacements,
+  shadowsSeen,
+  unshadowScript,
+} from "./unshadow.ts";
 
 /** Plans beyond this many are not tried: each costs a whole run of the suite. */
 const MAX_PLANS = 5;
@@ -14,6 +20,7 @@ const MAX_PLANS = 5;
 const MAX_REPAIRS = 4;
 /** A run that collected less than this share of the test functions seen in its place tries the next plan. */
 const ENOUGH = 0.5;
+const UNSHADOW_MS = 60_000;
 const MAX_EVENT_BYTES = 256 * 1024 * 1024;
 
 export interface TestRun {
@@ -62,6 +69,7 @@ class PlanRunner {
   /** All that went into the environment, in order, whichever plan asked for it. */
   readonly #installed: DependencyStep[] = [];
   readonly #replaced = new Set<string>();
+  #unshadowed = false;
 
   constructor(context: TestContext) {
     this.#context = context;
@@ -81,7 +89,6 @@ class PlanRunner {
         });
         continue;
       }
-      await this.#replaceShadows(plan);
       const run = await this.#runWithRepairs(plan);
       const { collected } = run.report.counts;
       if (best === null || collected > best.report.counts.collected) best = run;
@@ -100,24 +107,32 @@ class PlanRunner {
     return { best, failedStep, rejected: rejected.filter(({ rung }) => rung !== won) };
   }
 
-  async #replaceShadows(plan: Plan): Promise<void> {
-    const { session, treeRoot, installed } = this.#context;
+  /** What of the tree gives way for this plan, as a script; undefined when nothing is left to do. */
+  #shadowScript(plan: Plan): string | undefined {
+    const { treeRoot, installed } = this.#context;
     const fresh = plan.replaceByInstalled.filter((path) => !this.#replaced.has(path));
-    if (fresh.length === 0 && this.#replaced.size > 0) return;
+    if (fresh.length === 0 && this.#unshadowed) return undefined;
+    this.#unshadowed = true;
     for (const path of fresh) this.#replaced.add(path);
-    await unshadow(session, treeRoot, installed, replacements(fresh, installed));
+    return unshadowScript(treeRoot, installed.sitePackages, replacements(fresh, installed));
   }
 
-  /** Installs the plan's steps in order; returns the step that failed where it was not an optional one. */
+  /**
+   * Installs the plan's steps in order, the tree's own copy of the release giving way meanwhile; returns the step that
+   * failed where it was not an optional one.
+   */
   async #installDependencies(plan: Plan): Promise<StepResult | null> {
+    let beside = this.#shadowScript(plan);
     for (const step of mergeSteps(plan.dependencies)) {
-      const done = await this.#install(step);
+      const done = await this.#install(step, beside);
+      beside = undefined;
       if (!done.ok && !step.optional) return done;
     }
+    if (beside !== undefined) await this.#quietly("unshadow", beside);
     return null;
   }
 
-  async #install(step: DependencyStep): Promise<StepResult> {
+  async #install(step: DependencyStep, beside?: string): Promise<StepResult> {
     const { session, installer, installMs, onInstalling } = this.#context;
     onInstalling(step.from);
     const done = await session.run({
@@ -125,9 +140,21 @@ class PlanRunner {
       phase: "install",
       argv: installer.installRequirements(step.requirements),
       wallMs: installMs,
+      after: noteNamesScript(),
+      ...(beside === undefined ? {} : { beside }),
     });
     if (done.ok) this.#installed.push(step);
     return done;
+  }
+
+  #quietly(step: string, script: string): Promise<StepResult> {
+    return this.#context.session.run({
+      step,
+      phase: "discover",
+      argv: ["sh", "-c", script],
+      wallMs: UNSHADOW_MS,
+      quiet: true,
+    });
   }
 
   /** Runs a plan; what collection says is missing is installed, and options nobody knows are dropped, a few times. */
@@ -165,11 +192,11 @@ class PlanRunner {
 
   /** A run that tested the tree's own copy of the release is made again with what was installed in its place. */
   async #withoutShadows(run: TestRun, repairs: string[]): Promise<TestRun> {
-    const { session, treeRoot, installed } = this.#context;
+    const { treeRoot, installed } = this.#context;
     const seen = shadowsSeen(run.report.imported, treeRoot, this.#replaced);
     const pairs = replacements(seen, installed);
     if (pairs.length === 0) return run;
-    await overlay(session, treeRoot, installed, pairs);
+    await this.#quietly("unshadow", overlayScript(treeRoot, installed.sitePackages, pairs));
     for (const { tree } of pairs) this.#replaced.add(tree);
     repairs.push(
       `laid the installed files over ${pairs.map(({ tree }) => tree).join(", ")}: the tests imported them from the tree`,

@@ -37,6 +37,26 @@ export interface TestedJob {
   readonly results: readonly TestResult[];
 }
 
+/** Seconds of the run that confirmed stand beside the first one's: its tests, and all the rest of it. */
+function withConfirmation(
+  facts: AttemptFacts,
+  [second]: readonly LoggedRun[],
+  beganMs: number,
+): AttemptFacts {
+  if (second === undefined) return facts;
+  const all = (performance.now() - beganMs) / 1000;
+  const tests = second.facts.seconds["test"] ?? 0;
+  const rounded = (value: number) => Math.round(value * 1000) / 1000;
+  return {
+    ...facts,
+    seconds: {
+      ...facts.seconds,
+      confirm: rounded(Math.max(0, all - tests)),
+      "confirm-test": rounded(tests),
+    },
+  };
+}
+
 interface LoggedRun {
   readonly facts: AttemptFacts;
   readonly logFile: string;
@@ -82,6 +102,7 @@ export async function testJob(
   const verdict = classify(evidenceOf(job, first.facts));
 
   const seconds: LoggedRun[] = [];
+  const confirmingBegan = performance.now();
   const confirmed = await confirmAttempt(job, first.facts, verdict, {
     machine: deps.machine.kind,
     confirming: deps.confirming,
@@ -93,11 +114,13 @@ export async function testJob(
       return run.facts;
     },
   });
+  const facts = withConfirmation(first.facts, seconds, confirmingBegan);
   const keep = { bucket: deps.bucket, store: deps.store, signal };
   const attempt = await keepAttempt(
     {
       job,
       ...first,
+      facts,
       verdict: confirmed.verdict,
       differing: confirmed.differing,
       machine: deps.machine.kind,

@@ -56,6 +56,7 @@ export function readTogether<Name extends string>(step: StepResult): TogetherRes
   };
 }
 
-function quote(word: string): string {
+/** A word for a shell, whatever it holds. */
+export function quote(word: string): string {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,6 +1,10 @@
 import type { InstalledListing } from "../discovery/plan.ts";
+import type { Guest } from "../machine/machine.ts";
 import { GUEST } from "./guest-environment.ts";
-import type { GuestSession } from "./guest-session.ts";
+import { quote } from "./together.ts";
+
+const NAMES = "/job/.names";
+const MAX_NAMES_BYTES = 4 * 1024 * 1024;
 
 /** A path of the tree and the installed one, relative to site-packages, that takes its place. */
 export interface Replacement {
@@ -28,37 +32,23 @@ export function replacements(
 }
 
 /**
- * Puts copies of the installed packages in the place of the tree's own, so that what is imported is what was
- * installed whatever the working directory, and suites that read their source by path still work.
+ * A shell script that puts copies of the installed packages in the place of the tree's own, so that what is imported is
+ * what was installed whatever the working directory, and suites that read their own source by path still work.
  */
-export async function unshadow(
-  session: GuestSession,
-  root: string,
-  installed: InstalledListing,
-  pairs: readonly Replacement[],
-): Promise<void> {
-  const script = [
-    "set -e",
-    'root=$1 site=$2; shift 2; cd "$root"',
+export function unshadowScript(root: string, site: string, pairs: readonly Replacement[]): string {
+  return [
+    `cd ${quote(root)}`,
     // Metadata of an uninstalled project on the path would answer importlib.metadata before the installed one.
     "rm -rf -- ./*.egg-info ./*.dist-info",
-    'while [ $# -gt 1 ]; do rm -rf -- "./$1"; mkdir -p -- "$(dirname -- "./$1")"; cp -a -- "$site/$2" "./$1"; shift 2; done',
+    ...pairs.flatMap(({ tree, site: from }) => {
+      const to = quote(`./${tree}`);
+      return [
+        `rm -rf -- ${to}`,
+        `mkdir -p -- "$(dirname -- ${to})"`,
+        `cp -a -- ${quote(`${site}/${from}`)} ${to}`,
+      ];
+    }),
   ].join("\n");
-  await session.run({
-    step: "unshadow",
-    phase: "discover",
-    argv: [
-      "sh",
-      "-c",
-      script,
-      "sh",
-      root,
-      installed.sitePackages,
-      ...pairs.flatMap(({ tree, site }) => [tree, site]),
-    ],
-    wallMs: 60_000,
-    quiet: true,
-  });
 }
 
 /**
@@ -89,45 +79,27 @@ export function shadowsSeen(
 }
 
 /**
- * Lays the installed files over the tree's own: for packages whose directory in the tree also holds what was not
- * installed, as their tests.
+ * A shell script that lays the installed files over the tree's own: for packages whose directory in the tree also
+ * holds what was not installed, as their tests.
  */
-export async function overlay(
-  session: GuestSession,
-  root: string,
-  installed: InstalledListing,
-  pairs: readonly Replacement[],
-): Promise<void> {
-  const script =
-    'root=$1 site=$2; shift 2; cd "$root"; while [ $# -gt 1 ]; do cp -a -T -- "$site/$2" "./$1"; shift 2; done';
-  await session.run({
-    step: "unshadow",
-    phase: "discover",
-    argv: [
-      "sh",
-      "-c",
-      script,
-      "sh",
-      root,
-      installed.sitePackages,
-      ...pairs.flatMap(({ tree, site }) => [tree, site]),
-    ],
-    wallMs: 60_000,
-    quiet: true,
-  });
+export function overlayScript(root: string, site: string, pairs: readonly Replacement[]): string {
+  return [
+    `cd ${quote(root)}`,
+    ...pairs.map(
+      ({ tree, site: from }) => `cp -a -T -- ${quote(`${site}/${from}`)} ${quote(`./${tree}`)}`,
+    ),
+  ].join("\n");
 }
 
-/** Names and versions of what is installed, from the names of the metadata directories (PEP 627); sorted. */
-export async function listInstalled(session: GuestSession, site: string): Promise<string[]> {
-  const listed = await session.run({
-    step: "list",
-    phase: "test",
-    argv: ["ls", "-1", "--", site],
-    cwd: GUEST.home,
-    wallMs: 30_000,
-    quiet: true,
-  });
-  return installedFromNames(listed.text);
+/** A shell script that notes what is installed now, for `readInstalledNames`. */
+export function noteNamesScript(): string {
+  return `ls -1 ${GUEST.venv}/lib/*/site-packages >${NAMES}`;
+}
+
+/** Names and versions of what was installed when it was last noted, from the names of metadata directories (PEP 627). */
+export async function readInstalledNames(guest: Pick<Guest, "get">): Promise<string[]> {
+  const bytes = await guest.get(NAMES, MAX_NAMES_BYTES);
+  return bytes === null ? [] : installedFromNames(bytes.toString("utf8"));
 }
 
 /** `name==version` of each line that names a metadata directory: `attrs-25.3.0.dist-info`. */

@@ -13,8 +13,7 @@ import { autoMachine, isolates, openMachine } from "../../machine/open-machine.t
 import type { FarmConfig } from "../../model/config/farm-config.ts";
 import { openStore } from "../../store/open-store.ts";
 import type { Store } from "../../store/store.ts";
-import { guestSpec } from "../../worker/run-attempt.ts";
-import { openIndex } from "./open-index.ts";
+import { guestSpec } from "../../worker/guest-spec.ts";
 import { readConfig, type ReadConfig } from "./read-config.ts";
 
 export type MachineChoice = "auto" | "gvisor" | "container";
@@ -71,20 +70,22 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
     const [{ machine }, { id }] = await Promise.all([choosing, image]);
     return { machine, spec: guestSpec(id, config.limits) };
   };
-  const index = openIndex({
-    config,
-    directory: join(directories.cache, "index"),
-    env,
-    signal,
-    asked: place,
-  });
-  index.catch(() => undefined);
-  opened.defer(async () => (await index.catch(() => null))?.[Symbol.asyncDispose]());
-
   const { machine, why } = await choosing;
   opened.use(machine);
   const { spec } = await place();
   machine.startAhead(spec, options.startAhead);
+  // Loaded while the first guest starts.
+  const index = import("./open-index.ts").then(({ openIndex }) =>
+    openIndex({
+      config,
+      directory: join(directories.cache, "index"),
+      env,
+      signal,
+      asked: place,
+    }),
+  );
+  index.catch(() => undefined);
+  opened.defer(async () => (await index.catch(() => null))?.[Symbol.asyncDispose]());
   const confirming = await confirmingMachine(machine, config, launcher);
   if (confirming !== null && confirming !== machine) opened.use(confirming);
 

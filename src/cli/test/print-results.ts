@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { ResultJson } from "../../model/result-json.ts";
 import type { TestedJob } from "../../worker/test-job.ts";
 import type { Farm } from "../farm/open-farm.ts";
+import { showsColour } from "../shows-colour.ts";
 import { cellsOf } from "./cells.ts";
 import { renderDetails } from "./details.ts";
 import { exitCodeOf } from "./exit-code.ts";
@@ -27,7 +28,7 @@ export async function printResults(
     const result: ResultJson = { schema: 1, attempts };
     process.stdout.write(`${JSON.stringify(result)}\n`);
   } else {
-    const colour = process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "";
+    const colour = showsColour(process.stdout, process.env);
     const look = process.stdout.isTTY ? { colour, columns: process.stdout.columns } : { colour };
     process.stdout.write(
       `\n${renderMatrix(cellsOf(attempts), look)}\n${renderDetails(attempts, colour)}`,

@@ -2,7 +2,7 @@ import type { AttemptJson } from "../../model/result-json.ts";
 import type { JobReason } from "../../store/store.ts";
 import { newAttemptId } from "../../store/attempt-id.ts";
 import type { AttemptJob } from "../../worker/attempt-job.ts";
-import { guestSpec } from "../../worker/run-attempt.ts";
+import { guestSpec } from "../../worker/guest-spec.ts";
 import { testJob, type TestedJob } from "../../worker/test-job.ts";
 import type { Farm } from "../farm/open-farm.ts";
 import { detailOf, wordOf } from "./cells.ts";

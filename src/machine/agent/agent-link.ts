@@ -23,6 +23,12 @@ import {
 import { encodeFrame, FrameDecoder, type Frame } from "./frame-codec.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
+export interface FileSystemState {
+  readonly blockBytes: number;
+  readonly blocks: number;
+  readonly freeBlocks: number;
+}
+
 const EVENT_LINE_BYTES = 64 * 1024;
 const EVENT_TOTAL_BYTES = 256 * 1024 * 1024;
 /** Of frames for requests that are over: a moment's worth is natural after an abort, a flood is not. */
@@ -248,6 +254,17 @@ export class AgentLink implements AsyncDisposable {
     if (answer.op !== "difference") throw unexpected(answer, sinceMark);
     const { added, changed, removed, truncated } = answer;
     return { added, changed, removed, truncated };
+  }
+
+  /** How full the file systems are that hold these paths, in their order. */
+  async filesystems(paths: readonly string[]): Promise<readonly FileSystemState[]> {
+    const answer = await this.#bounded(this.#ask({ op: "disk", paths }).reply, WALK_MS, NEVER);
+    if (answer.op !== "disk") throw unexpected(answer);
+    return answer.filesystems.map(([blockBytes, blocks, freeBlocks]) => ({
+      blockBytes,
+      blocks,
+      freeBlocks,
+    }));
   }
 
   /** Names that were looked up in the guest. */

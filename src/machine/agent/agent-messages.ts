@@ -42,6 +42,11 @@ const replySchema = z.discriminatedUnion("op", [
       )
       .max(2000),
   }),
+  z.object({
+    op: z.literal("disk"),
+    /** Bytes of a block, blocks, free blocks. */
+    filesystems: z.array(z.tuple([count, count, count])).max(100),
+  }),
   z.object({ op: z.literal("failed"), reason: z.string().max(2000) }),
 ]);
 export type Reply = z.infer<typeof replySchema>;
@@ -96,6 +101,7 @@ export type AgentRequest =
       readonly rlimits: ProcessLimits;
     }
   | { readonly op: "kill" | "refused" | "stop" }
+  | { readonly op: "disk"; readonly paths: readonly string[] }
   | {
       readonly op: "put";
       readonly path: string;

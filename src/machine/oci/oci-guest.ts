@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CreameryError } from "../../base/errors.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
 import type { Counters, Runtime } from "../../launcher/protocol.ts";
-import type { AgentLink } from "../agent/agent-link.ts";
+import type { AgentLink, FileSystemState } from "../agent/agent-link.ts";
 import type {
   ExecRequest,
   ExecResult,
@@ -19,7 +19,6 @@ import { readTraceLog, type TraceEvidence } from "./trace-log.ts";
 
 /** Where the agent's relay to the index listens in the guest. */
 const INDEX_ORIGIN = "http://127.0.0.1:8099";
-const STAT_MS = 10_000;
 /** Where package code may write, each bounded by gVisor itself: only the guest can say how full they are. */
 const BOUNDED = ["/job", "/tmp", "/home/tester", "/var/tmp"];
 
@@ -161,43 +160,26 @@ export class OciGuest implements Guest {
 
   /** What gVisor's own file systems hold; the answer before is kept when the agent can't say any more. */
   async #disk(): Promise<Pick<GuestCounters, "diskBytes" | "diskFull"> | undefined> {
-    if (!this.usable) return this.#lastCounters;
-    let text = "";
     try {
-      await this.#parts.link.exec(
-        {
-          argv: ["/usr/bin/stat", "--file-system", "--format=%S %b %f", ...BOUNDED],
-          cwd: "/",
-          env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
-          user: "root",
-          wallMs: STAT_MS,
-          silenceMs: 0,
-          outputBytes: 10_000,
-          events: false,
-          dumpStacks: false,
-        },
-        { output: (_stream, chunk) => (text += chunk.toString("latin1")) },
-        AbortSignal.timeout(STAT_MS),
-      );
+      return diskOf(await this.#parts.link.filesystems(BOUNDED), this.#lastCounters);
     } catch {
       return this.#lastCounters;
     }
-    return diskOf(text, this.#lastCounters);
   }
 }
 
-/** From lines of block size, blocks, free blocks. `before` keeps a disk that was full once known as full. */
+/** `before` keeps a disk that was full once known as full. */
 export function diskOf(
-  text: string,
+  filesystems: readonly FileSystemState[],
   before?: Pick<GuestCounters, "diskFull">,
 ): Pick<GuestCounters, "diskBytes" | "diskFull"> {
   let diskBytes = 0;
   let diskFull = before?.diskFull ?? false;
-  for (const line of text.split("\n")) {
-    const [, block, blocks, free] = /^(\d+) (\d+) (\d+)$/u.exec(line)?.map(Number) ?? [];
-    if (block === undefined || blocks === undefined || free === undefined || blocks === 0) continue;
-    diskBytes += (blocks - free) * block;
-    if (free * block < Math.min(1024 * 1024, (blocks * block) / 100)) diskFull = true;
+  for (const { blockBytes, blocks, freeBlocks } of filesystems) {
+    if (blocks === 0) continue;
+    diskBytes += Math.max(0, blocks - freeBlocks) * blockBytes;
+    const room = Math.min(1024 * 1024, (blocks * blockBytes) / 100);
+    if (freeBlocks * blockBytes < room) diskFull = true;
   }
   return { diskBytes, diskFull };
 }

@@ -1,0 +1,73 @@
+import { join } from "node:path";
+
+import { limitsFor } from "../../model/config/farm-config.ts";
+import { parseConfigurations } from "../../model/configuration-name.ts";
+import { newAttemptId } from "../../store/attempt-id.ts";
+import type { AttemptJob, ResolvedSource } from "../../worker/attempt-job.ts";
+import { keepSource } from "../../worker/keep-attempt.ts";
+import { resolveSource } from "../../worker/sources/resolve-source.ts";
+import type { Target } from "../../worker/sources/target.ts";
+import type { Farm } from "../farm/open-farm.ts";
+
+export interface PlanOptions {
+  /** As typed after `--on`. */
+  readonly on: string;
+  readonly from: "auto" | "sdist";
+}
+
+/**
+ * What is to be tested, found and brought to this host: an attempt for each source and configuration.
+ * @throws CreameryError whatever is wrong with one of them, before anything is run.
+ */
+export async function planJobs(
+  targets: readonly Target[],
+  options: PlanOptions,
+  farm: Farm,
+  signal: AbortSignal,
+): Promise<AttemptJob[]> {
+  const { image, config } = farm;
+  const configurations = parseConfigurations(options.on, {
+    known: image.interpreters.map(({ name }) => name),
+    priority: config.priority,
+  });
+  const context = {
+    index: () => farm.index,
+    launcher: farm.launcher,
+    cwd: farm.cwd,
+    directory: join(farm.launcher.sessionDirectory, "exchange"),
+    allow: config.allowedAddresses,
+  };
+  const sources = await Promise.all(
+    targets.map((target) => resolveSource(target, context, signal)),
+  );
+  const jobs: AttemptJob[] = [];
+  for (const source of sources) {
+    await keepSource(source, farm.bucket, signal);
+    jobs.push(...(await jobsOf(source, configurations, options, farm)));
+  }
+  return jobs;
+}
+
+async function jobsOf(
+  source: ResolvedSource,
+  configurations: readonly string[],
+  options: PlanOptions,
+  farm: Farm,
+): Promise<AttemptJob[]> {
+  const override = await farm.overrideOf(source.project);
+  const plan = override?.plan ?? null;
+  return configurations.flatMap((configuration) => {
+    const interpreter = farm.image.interpreters.find(({ name }) => name === configuration);
+    if (interpreter === undefined) return [];
+    return {
+      attemptId: newAttemptId(),
+      configuration,
+      interpreter,
+      imageId: farm.image.id,
+      source,
+      buildFrom: options.from,
+      limits: limitsFor(farm.config, override),
+      ...(plan === null ? {} : { override: plan }),
+    };
+  });
+}
