@@ -66,8 +66,8 @@ if (!argv.includes("--json")) {
   process.stdout.write("\n");
 }
 const counted = found.filter(({ row }) => row.expected_outcome !== "no-tests");
-const share = (rows: readonly unknown[], of: readonly unknown[]) =>
-  of.length === 0 ? 1 : rows.length / of.length;
+const share = (some: readonly unknown[], of: readonly unknown[]) =>
+  of.length === 0 ? 1 : some.length / of.length;
 const whole = only === undefined;
 printBars(
   [
@@ -124,7 +124,7 @@ function lineOf(row: Row, attempt: AttemptJson | undefined): string {
     outcome && count
       ? ""
       : [
-          `${attempt.phase}`,
+          attempt.phase,
           evidence.failing[0]?.id ?? evidence.firstLines[0] ?? "",
           evidence.contradictions[0] ?? "",
           plan.command ?? "",

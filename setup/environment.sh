@@ -2,6 +2,57 @@
 # Where things are, and whether set-up is complete: a few file tests and one `cmp`, because this is on
 # the way to every command. Sourced with CREAMERY_HOME set.
 
+# environment_directories_of FILE [COMMAND...]: [directories] of a configuration file, as lines `cache /path`, read by an
+# awk that COMMAND starts. Only `key = "/path"`, alone on its line below the table's head, is understood here; what else
+# TOML allows is found by the command line, which compares what came of it (src/cli/farm/assert-directories.ts).
+environment_directories_of() {
+  directories_of=$1
+  shift
+  "$@" awk '
+    /^[ \t]*\[/ { inside = ($0 ~ /^[ \t]*\[[ \t]*directories[ \t]*\][ \t\r]*(#.*)?$/) }
+    inside && /^[ \t]*(cache|data|run)[ \t]*=[ \t]*("\/[^"\\]*"|'"'\\/[^']*'"')[ \t\r]*(#.*)?$/ {
+      split($0, word, /[ \t=]+/)
+      value = substr($0, index($0, "/"))
+      quote = substr($0, index($0, "/") - 1, 1)
+      print (word[1] == "" ? word[2] : word[1]), substr(value, 1, index(value, quote) - 1)
+    }' "$directories_of" 2>/dev/null
+}
+
+# What CREAMERY_CACHE_DIR and the others do not say, the clone's creamery.toml says, or the file that --config names among
+# the words of ./creamery. Costs a look at a file where there is none, an awk where there is one.
+environment_find_directories() {
+  # The command line is told which of them a person has set.
+  CREAMERY_DIRS_GIVEN="${CREAMERY_CACHE_DIR:+cache }${CREAMERY_DATA_DIR:+data }${CREAMERY_RUN_DIR:+run}"
+  directories_file=$CREAMERY_HOME/creamery.toml
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --) break ;;
+      --config=*) directories_file=${1#--config=} ;;
+      --config) directories_file=${2-} ;;
+    esac
+    shift
+  done
+  [ -f "$directories_file" ] || return 0
+  # To awk, a name with a = in it would be no file.
+  case $directories_file in /*) ;; *) directories_file=./$directories_file ;; esac
+  # What a person names is read with that person's rights.
+  if [ "$directories_file" != "$CREAMERY_HOME/creamery.toml" ] && [ -n "${SUDO_UID-}" ] && [ "$(id -u)" = 0 ]; then
+    set -- setpriv --reuid "$SUDO_UID" --regid "${SUDO_GID:-$SUDO_UID}" --init-groups
+  else
+    set --
+  fi
+  while read -r key value; do
+    case $key in
+      cache) CREAMERY_CACHE_DIR=${CREAMERY_CACHE_DIR:-$value} ;;
+      data) CREAMERY_DATA_DIR=${CREAMERY_DATA_DIR:-$value} ;;
+      run) CREAMERY_RUN_DIR=${CREAMERY_RUN_DIR:-$value} ;;
+    esac
+  done <<EOF
+$(environment_directories_of "$directories_file" "$@")
+EOF
+}
+
+environment_find_directories "$@"
 CREAMERY_CACHE_DIR=${CREAMERY_CACHE_DIR:-/var/cache/creamery}
 CREAMERY_DATA_DIR=${CREAMERY_DATA_DIR:-/var/lib/creamery}
 CREAMERY_RUN_DIR=${CREAMERY_RUN_DIR:-/run/creamery}

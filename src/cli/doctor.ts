@@ -1,3 +1,6 @@
+import { join } from "node:path";
+
+import { CreameryError } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
 import { findImage, machineFinding } from "./doctor/guests.ts";
@@ -12,8 +15,10 @@ import {
   nodeFinding,
   userNamespaceFinding,
 } from "./doctor/host.ts";
-import { indexFinding } from "./doctor/upstream.ts";
+import { upstreamFindings } from "./doctor/upstream.ts";
+import { readConfig } from "./farm/read-config.ts";
 import { interruption } from "./interruption.ts";
+import { showsColour } from "./shows-colour.ts";
 
 /**
  * `creamery doctor`: what this host has, lacks, and what to type next.
@@ -25,17 +30,17 @@ export async function doctorCommand(options: Readonly<Record<string, unknown>>):
   if (options["json"] === true) {
     process.stdout.write(`${JSON.stringify({ schema: 1, ok, findings })}\n`);
   } else {
-    const colour = process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "";
-    process.stdout.write(renderFindings(findings, colour));
+    process.stdout.write(renderFindings(findings, showsColour(process.stdout, process.env)));
   }
   return ok ? 0 : 3;
 }
 
 async function examine(signal: AbortSignal): Promise<Finding[]> {
   const directories = directoriesFrom(process.env);
-  const index = indexFinding(signal);
-  const { image, finding: imageFinding } = await findImage(directories.cache);
   const client = launcher();
+  const { image, finding: imageFinding } = await findImage(directories.cache);
+  const upstreams = examineUpstreams(join(directories.cache, "index"), image?.id ?? null, signal);
+  upstreams.catch(() => undefined);
   const machines = [
     await machineFinding("gvisor", image, client, signal),
     await machineFinding("container", image, client, signal),
@@ -50,7 +55,25 @@ async function examine(signal: AbortSignal): Promise<Finding[]> {
     ...diskFindings(directories, image !== null),
     imageFinding,
     ...machines,
-    await index,
+    ...(await upstreams),
     kvmFinding(),
   ];
+}
+
+/** With the clone's creamery.toml, whose faults are told here rather than by the first test. */
+async function examineUpstreams(
+  directory: string,
+  imageId: string | null,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const { env } = process;
+  try {
+    const { config } = await readConfig(undefined, "/", launcher(), env);
+    const { upstreams: settings, allowedAddresses: allow } = config;
+    return await upstreamFindings({ settings, allow, env, directory, imageId, signal });
+  } catch (thrown) {
+    if (!(thrown instanceof CreameryError) || thrown.code !== "configuration-file") throw thrown;
+    const { message: detail, nextStep = "see docs/configuration.md" } = thrown;
+    return [{ name: thrown.input ?? "creamery.toml", state: "lacks", detail, nextStep }];
+  }
 }

@@ -5,16 +5,10 @@ import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
 import { addressPolicy, addressRefused, assertHostAllowed } from "../base/guarded-address.ts";
-import { guardedFetch, parseHttpsUrl } from "../base/guarded-fetch.ts";
+import { guardedFetch } from "../base/guarded-fetch.ts";
 import { clip, printableLine } from "../base/bounded-text.ts";
+import type { GitReference } from "./git-reference.ts";
 import { withoutCredentials } from "./secret.ts";
-
-/** `git+https://host/repository@ref` (pip's form); the ref is a branch, a tag or a whole commit hash. */
-export interface GitReference {
-  readonly url: string;
-  /** Null for the repository's default branch. */
-  readonly ref: string | null;
-}
 
 export interface GitSource extends GitReference {
   readonly commit: string;
@@ -35,23 +29,6 @@ export interface FetchGitOptions {
   readonly caFile?: string;
   /** The same as text, for the first question. */
   readonly ca?: string;
-}
-
-/** @throws CreameryError `address-refused` (no https, credentials), `usage` (a ref that can be none). */
-export function parseGitReference(text: string): GitReference {
-  const url = parseHttpsUrl(text.replace(/^git\+/u, ""));
-  const at = url.pathname.indexOf("@");
-  const ref = at < 0 ? null : decodeURIComponent(url.pathname.slice(at + 1));
-  if (ref !== null && (!/^[A-Za-z0-9_][\w./+-]{0,199}$/u.test(ref) || ref.includes(".."))) {
-    throw new CreameryError("usage", "is no branch, tag or commit", {
-      input: clip(printableLine(ref), 80),
-      nextStep: "write git+https://host/repository@ref",
-    });
-  }
-  url.pathname = at < 0 ? url.pathname : url.pathname.slice(0, at);
-  url.hash = "";
-  url.search = "";
-  return { url: url.href, ref };
 }
 
 /**

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { z } from "zod";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
+import { cargoStamp, readCargoConfiguration } from "./cargo-configuration.ts";
 import { describeHostIndexes, run, type HostIndexes } from "./host-indexes.ts";
 import { basic, Secret, splitUrl } from "./secret.ts";
 
@@ -174,33 +175,32 @@ export const ASK_CARGO = {
   env: { CARGO_HTTP_PROXY: "http://127.0.0.1:1", CARGO_NET_RETRY: "0", CARGO_TERM_COLOR: "never" },
 } as const;
 
-/** The index of crates as the host's cargo says it; null without cargo: the image's own can be asked instead. */
+/**
+ * The index of crates as the host's cargo says it; null without cargo: the image's own can be asked instead. It is kept until
+ * cargo's configuration changes; an answer that holds credentials is not.
+ */
 export async function hostCratesIndex(
   env: NodeJS.ProcessEnv,
   options: Pick<FindUpstreamsOptions, "cacheDir" | "signal">,
 ): Promise<string | null> {
   const kept = options.cacheDir === undefined ? null : join(options.cacheDir, "crates-index");
-  const configuration = join(
-    env["CARGO_HOME"] ?? join(env["HOME"] ?? "/root", ".cargo"),
-    "config.toml",
-  );
-  const stamp = await stat(configuration).then(
-    ({ mtimeMs, size }) => `${configuration} ${mtimeMs} ${size}`,
-    () => configuration,
-  );
+  const stamp = cargoStamp(await readCargoConfiguration(env));
   if (kept !== null) {
     const [keptStamp, url] = (await readFile(kept, "utf8").catch(() => "")).split("\n");
     if (keptStamp === stamp && url !== undefined && url !== "") return url;
   }
-  const directory = await mkdtemp(join(tmpdir(), "creamery-cargo-"));
+  // cargo reads the configuration of every directory above, and anybody may write in the host's for temporary files.
+  const parent = options.cacheDir ?? tmpdir();
+  await mkdir(parent, { recursive: true });
+  const directory = await mkdtemp(join(parent, ".ask-cargo-"));
   try {
     await mkdir(join(directory, "src"));
     for (const [name, text] of Object.entries(ASK_CARGO.files))
       await writeFile(join(directory, name), text);
     const [command, ...argv] = ASK_CARGO.argv;
     const asked = await run(command, argv, { ...env, ...ASK_CARGO.env }, options.signal, directory);
-    const found = cratesIndexFromCargo(asked.stderr);
-    if (found !== null && kept !== null)
+    const found = cratesIndexFromCargo(asked.said.reveal());
+    if (found !== null && kept !== null && splitUrl(found).authorization === null)
       await writeFile(kept, `${stamp}\n${found}\n`).catch(() => undefined);
     return found;
   } finally {

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
-import { chownSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { constants as systemConstants } from "node:os";
 import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
+import { bringConfigurations } from "./bring-configurations.ts";
 import { directoriesFrom, FARM_UID, makeDirectories } from "./directories.ts";
 import { closeSession, openSession, type Session } from "./session.ts";
 
@@ -46,26 +47,6 @@ function sharesMounts(): boolean {
   return root === undefined || / shared:\d+/u.test(root);
 }
 
-/** What pip would read of the person's own configuration, where only that person may look: the farm's index follows it. */
-function pipConfigurationOf(env: NodeJS.ProcessEnv): string | undefined {
-  const home = env["CREAMERY_ASKER_HOME"] ?? env["HOME"];
-  if (env["PIP_CONFIG_FILE"] !== undefined || home === undefined) return undefined;
-  const uid = Number(env["SUDO_UID"] ?? 0);
-  try {
-    process.seteuid?.(uid);
-    for (const path of [join(home, ".config/pip/pip.conf"), join(home, ".pip/pip.conf")]) {
-      try {
-        return readFileSync(path, "utf8").slice(0, 64 * 1024);
-      } catch {
-        // The ordinary case: there is none.
-      }
-    }
-    return undefined;
-  } finally {
-    process.seteuid?.(0);
-  }
-}
-
 function childEnvironment(session: Session): NodeJS.ProcessEnv {
   const directories = directoriesFrom(process.env);
   const env: NodeJS.ProcessEnv = {
@@ -82,25 +63,20 @@ function childEnvironment(session: Session): NodeJS.ProcessEnv {
   // Compiled code is executed: the farm's user must not be able to write what root runs.
   if (compiled !== undefined)
     env["NODE_COMPILE_CACHE"] = join(directories.cache, "compile", "farm");
-  const pip = pipConfigurationOf(process.env);
-  if (pip !== undefined) {
-    const directory = join(session.received, "pip");
-    mkdirSync(directory, { mode: 0o711 });
-    // It can hold credentials: only the farm's user may read it.
-    writeFileSync(join(directory, "pip.conf"), pip, { mode: 0o640 });
-    chownSync(join(directory, "pip.conf"), 0, FARM_UID);
-    env["PIP_CONFIG_FILE"] = join(directory, "pip.conf");
-  }
-  return env;
+  return { ...env, ...bringConfigurations(process.env, session) };
 }
 
 async function main(): Promise<void> {
+  // What is made for the farm's user must be that whatever the person's umask is.
+  process.umask(0o022);
   const directories = directoriesFrom(process.env);
   let session: Session;
+  let childEnv: NodeJS.ProcessEnv;
   try {
     assertPlace();
     makeDirectories(directories);
     session = openSession(directories.run, join(import.meta.dirname, "..", ".."));
+    childEnv = childEnvironment(session);
   } catch (thrown) {
     if (thrown instanceof CreameryError) fail(thrown);
     throw thrown;
@@ -120,7 +96,7 @@ async function main(): Promise<void> {
   const command = [process.execPath, ...process.execArgv, entry, ...process.argv.slice(2)];
   const child = spawn("setpriv", ["--reuid", farm, "--regid", farm, ...powers, "--", ...command], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
-    env: childEnvironment(session),
+    env: childEnv,
     cwd: "/",
   });
   process.umask(umask);

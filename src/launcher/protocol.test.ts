@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { toLauncherSchema } from "./protocol.ts";
+import { replySchemas, toLauncherSchema } from "./protocol.ts";
 
 const accepted = (request: object) => toLauncherSchema.safeParse({ id: 1, request }).success;
 
@@ -27,8 +27,19 @@ it("takes a person's own paths only when they are absolute and bounded", () => {
   const read = (path: string) =>
     accepted({ kind: "read-user-file", path, result: "a", maxBytes: 2 ** 20 });
   expect(read("/home/someone/a.whl")).toBe(true);
+  const probe = (path: string) => accepted({ kind: "probe-user-path", path });
+  expect(probe("/home/someone/a")).toBe(true);
   for (const path of ["", "a.whl", "/a\u0000b", `/${"x".repeat(5000)}`])
-    expect(read(path)).toBe(false);
+    expect([read(path), probe(path)]).toEqual([false, false]);
+});
+
+it("keeps nothing of a probe: it has no place for a file", () => {
+  expect(accepted({ kind: "probe-user-path", path: "/a", result: "a" })).toBe(false);
+  const reply = replySchemas["probe-user-path"];
+  for (const what of ["file", "directory", "other"])
+    expect(reply.safeParse({ what }).success).toBe(true);
+  for (const answer of [{ what: "device" }, {}, { what: "file", file: "/run/x" }])
+    expect(reply.safeParse(answer).success).toBe(false);
 });
 
 it("takes nothing that it does not know", () => {

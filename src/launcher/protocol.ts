@@ -45,6 +45,8 @@ const buildImage = z.strictObject({
 });
 const removeImage = z.strictObject({ kind: z.literal("remove-image"), imageId: imageIdSchema });
 const verifyImage = z.strictObject({ kind: z.literal("verify-image"), imageId: imageIdSchema });
+/** What is at a path, for the person who asked: nothing is read or kept. */
+const probeUserPath = z.strictObject({ kind: z.literal("probe-user-path"), path: userPathSchema });
 const packTree = z.strictObject({
   kind: z.literal("pack-tree"),
   path: userPathSchema,
@@ -72,6 +74,7 @@ export const launcherRequestSchema = z.discriminatedUnion("kind", [
   buildImage,
   removeImage,
   verifyImage,
+  probeUserPath,
   packTree,
   readUserFile,
   writeUserFile,
@@ -111,6 +114,7 @@ export const replySchemas = {
     files: z.int(),
     differences: z.array(z.string()),
   }),
+  "probe-user-path": z.strictObject({ what: z.enum(["file", "directory", "other"]) }),
   "pack-tree": z.strictObject({ file: z.string(), sizeBytes: z.number() }),
   "read-user-file": z.strictObject({ file: z.string(), sizeBytes: z.number() }),
   "write-user-file": z.strictObject({}),

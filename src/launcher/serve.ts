@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
+import { askerFrom } from "./asker.ts";
 import { removeSessionCgroups } from "./cgroup.ts";
 import type { Directories } from "./directories.ts";
 import { Guests } from "./guests.ts";
@@ -14,7 +15,6 @@ import {
 } from "./protocol.ts";
 import { runtimeCommand } from "./runtimes.ts";
 import { deadSessions, removeSession, type Session } from "./session.ts";
-import { askerFrom } from "./user-files.ts";
 
 const REAP_MS = 5000;
 
@@ -98,6 +98,8 @@ export function serve(options: ServeOptions): Service {
         const found = await verifyImage(imagesOf(directories), request.imageId, signal);
         return { ...found, differences: [...found.differences] };
       }
+      case "probe-user-path":
+        return await (await import("./user-files.ts")).probeUserPath({ ...asked, ...request });
       case "pack-tree":
         return await (await import("./user-files.ts")).packTree({ ...asked, ...request });
       case "read-user-file":

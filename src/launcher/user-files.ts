@@ -1,29 +1,14 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants, createWriteStream } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Transform, type Readable } from "node:stream";
+import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
-import { CreameryError } from "../base/errors.ts";
+import { CreameryError, type ErrorCode } from "../base/errors.ts";
+import { firstWords, runAs, type Asker } from "./asker.ts";
+import { replySchemas, type LauncherReply } from "./protocol.ts";
 import type { Session } from "./session.ts";
-
-/** The person who asked: whoever called sudo, else root. */
-export interface Asker {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-export function askerFrom(env: NodeJS.ProcessEnv): Asker {
-  const uid = Number(env["SUDO_UID"] ?? 0);
-  const gid = Number(env["SUDO_GID"] ?? 0);
-  return Number.isSafeInteger(uid) && Number.isSafeInteger(gid)
-    ? { uid, gid }
-    : { uid: 65534, gid: 65534 };
-}
-
-const DEADLINE_MS = 300_000;
 
 /** Version control, environments, caches and what builds leave: none of it is the project's source. */
 const LEFT_OUT = [
@@ -59,7 +44,51 @@ export interface FileRequest {
   readonly signal: AbortSignal;
 }
 
-/** Packs a directory as the person who asked sees it. @throws CreameryError `not-a-project`, `bad-archive`, `disk-full`. */
+/**
+ * Exit codes that tell why a path can't be taken; none is tar's, cat's or the shell's own. `take` ends with one unless the
+ * path is there, of the kind that `test` means by its first word, and readable; the deepest directory that can be seen
+ * tells whether what is below it is missing, or hidden from this person.
+ */
+const EXIT = { missing: 71, hidden: 72, unreadable: 73, otherKind: 74 } as const;
+const TAKE = `take() {
+  at=$2
+  while [ -n "$at" ] && ! [ -e "$at" ]; do at=\${at%/*}; done
+  if ! [ -e "$2" ]; then
+    if [ -d "$at" ] && ! [ -x "$at" ]; then exit ${EXIT.hidden}; fi
+    exit ${EXIT.missing}
+  fi
+  test "$1" "$2" || exit ${EXIT.otherKind}
+  test -r "$2" || exit ${EXIT.unreadable}
+}
+`;
+
+/** What it is called when a path is there and of another kind. */
+interface OtherKind {
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+/** What is at the path. @throws CreameryError `no-such-path`, `unreadable-path`. */
+export async function probeUserPath({
+  asker,
+  path,
+  signal,
+}: FileRequest): Promise<LauncherReply<"probe-user-path">> {
+  const script = `${TAKE}take -e "$1"; if [ -f "$1" ]; then echo file; elif [ -d "$1" ]; then echo directory; else echo other; fi`;
+  const child = runAs(asker, ["sh", "-c", script, "sh", path], signal);
+  child.stdin.end();
+  const told = firstWords(child.stdout);
+  const said = firstWords(child.stderr);
+  const exit: unknown = (await once(child, "close"))[0];
+  signal.throwIfAborted();
+  if (exit !== 0) throw notTaken(exit, said(), path);
+  return replySchemas["probe-user-path"].parse({ what: told() });
+}
+
+/**
+ * Packs a directory as the person who asked sees it.
+ * @throws CreameryError `no-such-path`, `unreadable-path` (it, or anything in it), `not-a-project` (no directory), `too-large`.
+ */
 export async function packTree(
   request: FileRequest & { result: string; maxBytes: number },
 ): Promise<{ file: string; sizeBytes: number }> {
@@ -69,22 +98,21 @@ export async function packTree(
     "--anchored",
     ...LEFT_OUT_AT_TOP.map((name) => `--exclude=${name}`),
   ];
-  const script =
-    'test -d "$1" || { echo "is no directory, or can not be read" >&2; exit 1; }; dir=$1; shift; exec tar --create "$@" --directory "$dir" .';
-  return await fetchAs(
-    request,
-    ["sh", "-c", script, "sh", request.path, ...options],
-    "not-a-project",
-  );
+  const script = `${TAKE}take -d "$1"; dir=$1; shift; exec tar --create "$@" --directory "$dir" .`;
+  const argv = ["sh", "-c", script, "sh", request.path, ...options];
+  return await fetchAs(request, argv, { code: "not-a-project", reason: "is no directory" });
 }
 
-/** Copies a regular file, opened with the rights of the person who asked. @throws CreameryError `bad-archive`. */
+/**
+ * Copies a regular file, opened with the rights of the person who asked.
+ * @throws CreameryError `no-such-path`, `unreadable-path`, `bad-archive` (no regular file), `too-large`.
+ */
 export async function readUserFile(
   request: FileRequest & { result: string; maxBytes: number },
 ): Promise<{ file: string; sizeBytes: number }> {
-  const script =
-    'test -f "$1" || { echo "is no file, or can not be read" >&2; exit 1; }; exec cat <"$1"';
-  return await fetchAs(request, ["sh", "-c", script, "sh", request.path], "bad-archive");
+  const script = `${TAKE}take -f "$1"; exec cat <"$1"`;
+  const argv = ["sh", "-c", script, "sh", request.path];
+  return await fetchAs(request, argv, { code: "bad-archive", reason: "is no file" });
 }
 
 /**
@@ -107,7 +135,7 @@ export async function writeUserFile(request: FileRequest & { content: string }):
     const script =
       'set -e; umask 022; part="$1.creamery-$$.part"; trap \'rm -f -- "$part"\' EXIT; cat >"$part"; test "$(wc -c <"$part")" -eq "$2"; mv -f -- "$part" "$1"';
     const child = runAs(asker, ["sh", "-c", script, "sh", path, String(size)], signal);
-    const said = lastWords(child.stderr);
+    const said = firstWords(child.stderr);
     const closed = once(child, "close");
     child.stdout.resume();
     await pipeline(handle.createReadStream({ autoClose: false }), child.stdin).catch(
@@ -130,31 +158,28 @@ export async function writeUserFile(request: FileRequest & { content: string }):
 async function fetchAs(
   request: FileRequest & { result: string; maxBytes: number },
   argv: readonly string[],
-  code: "not-a-project" | "bad-archive",
+  otherKind: OtherKind,
 ): Promise<{ file: string; sizeBytes: number }> {
   const { session, asker, path, result, maxBytes, signal } = request;
   // Root's own directory, so that nothing is put in the way; the farm may only read it.
   const file = join(session.received, result);
   const child = runAs(asker, argv, signal);
   child.stdin.end();
-  const said = lastWords(child.stderr);
+  const said = firstWords(child.stderr);
   const closed = once(child, "close");
   let sizeBytes = 0;
   const bound = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       sizeBytes += chunk.length;
       if (sizeBytes > maxBytes)
-        done(new CreameryError(code, `is larger than ${maxBytes} bytes`, { input: path }));
+        done(new CreameryError("too-large", `is larger than ${maxBytes} bytes`, { input: path }));
       else done(null, chunk);
     },
   });
   try {
     await pipeline(child.stdout, bound, createWriteStream(file, { mode: 0o644, flags: "wx" }));
     const exit: unknown = (await closed)[0];
-    if (exit !== 0)
-      throw new CreameryError(code, said() || `reading it ended with ${String(exit)}`, {
-        input: path,
-      });
+    if (exit !== 0) throw notTaken(exit, said(), path, otherKind);
   } catch (thrown) {
     child.kill("SIGKILL");
     await rm(file, { force: true });
@@ -164,24 +189,23 @@ async function fetchAs(
   return { file, sizeBytes };
 }
 
-function runAs({ uid, gid }: Asker, argv: readonly string[], signal: AbortSignal) {
-  const groups = uid === 0 ? ["--clear-groups"] : ["--init-groups"];
-  const drop =
-    uid === 0 ? [] : ["--reuid", String(uid), "--regid", String(gid), ...groups, "--no-new-privs"];
-  return spawn("setpriv", [...drop, "--pdeathsig", "KILL", "--", ...argv], {
-    stdio: ["pipe", "pipe", "pipe"],
-    env: { PATH: "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C.UTF-8" },
-    signal: AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]),
-    killSignal: "SIGKILL",
-  }).on("error", () => {
-    // `close` follows; an abort is told by the signal itself.
-  });
-}
-
-function lastWords(stream: Readable): () => string {
-  let text = "";
-  stream.on("data", (chunk: Buffer) => {
-    if (text.length < 4000) text += chunk.toString("utf8");
-  });
-  return () => text.trim().split("\n").at(0)?.slice(0, 300) ?? "";
+/** Why a person's path was not taken, by the exit code of the child that tried; null for one that was killed. */
+function notTaken(exit: unknown, said: string, path: string, otherKind?: OtherKind): CreameryError {
+  const input = path;
+  const unreadable = (reason: string) =>
+    new CreameryError("unreadable-path", reason, { input, nextStep: "check its permissions" });
+  switch (exit) {
+    case EXIT.missing:
+      return new CreameryError("no-such-path", "there is no such file or directory", { input });
+    case EXIT.hidden:
+      return unreadable("lies where you may not look");
+    case EXIT.unreadable:
+      return unreadable("is there, but you may not read it");
+    case EXIT.otherKind:
+      return new CreameryError(otherKind?.code ?? "launcher", otherKind?.reason ?? "", { input });
+    case null:
+      return new CreameryError("deadline", "reading it took too long", { input });
+    default:
+      return unreadable(`can't be read: ${said || "no reason was given"}`);
+  }
 }

@@ -29,12 +29,14 @@ export function classifyRun(run: TestRunEvidence, evidence: AttemptEvidence): Ru
   );
   const clean = result.code === 0 && result.signal === null && result.limit === null;
 
-  const limited = limitEnd(result);
-  if (limited !== null) return { ...limited, confidence: UNCONFIRMED };
   if (!clean) {
     const text = [result.text, ...nonPasses.map((test) => test.message ?? "")].join("\n");
+    // What ran out of memory or processes may then hang until the agent ends it: the counters know better.
     const ended =
-      counterEnd(evidence.counters, text, false) ?? signalEnd(result) ?? toldCrash(result.text);
+      counterEnd(evidence.counters, text, false) ??
+      limitEnd(result) ??
+      signalEnd(result) ??
+      toldCrash(result.text);
     if (ended !== null) return { ...ended, confidence: UNCONFIRMED };
   }
 

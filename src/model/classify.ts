@@ -91,6 +91,9 @@ function farmCause(code: ErrorCode): CauseKind {
     case "unknown-project":
     case "unknown-version":
     case "no-distribution":
+    case "no-such-path":
+    case "unreadable-path":
+    case "too-large":
     case "not-a-project":
     case "bad-archive":
     case "bad-requirement":
@@ -168,10 +171,10 @@ function phaseOf(cause: Cause, phase: Phase): Phase {
 /** uv's and pip's words for a release whose own `Requires-Python` leaves the interpreter out. */
 function saysExcluded(text: string, project: string): boolean {
   const match =
-    /Because ([\w.-]+)==\S+ requires Python |Package '([\w.-]+)' requires a different Python/.exec(
-      text,
+    /Because ([\w.-]+)==\S+ requires Python |Package '([\w.-]+)' requires a different Python|does not satisfy Python\S* and ([\w.-]+)==\S+ depends on Python/.exec(
+      text.replaceAll(/\s+/g, " "),
     );
-  const named = match?.[1] ?? match?.[2];
+  const named = match?.[1] ?? match?.[2] ?? match?.[3];
   return named !== undefined && normaliseName(named) === normaliseName(project);
 }
 

@@ -1,16 +1,27 @@
+import { cargoConfigurationForGuest } from "../index/cargo-configuration.ts";
 import { ASK_CARGO, cratesIndexFromCargo } from "../index/upstreams.ts";
-import type { GuestSpec, Machine } from "../machine/machine.ts";
+import type { Guest, GuestSpec } from "../machine/machine.ts";
 import { GUEST } from "./guest-environment.ts";
 
 const ASK_MS = 20_000;
 
+/** What of a machine is needed here. */
+export interface AskedMachine {
+  start(
+    spec: GuestSpec,
+    signal: AbortSignal,
+  ): Promise<Pick<Guest, "put" | "exec"> & AsyncDisposable>;
+}
+
 /**
  * The index of crates that the image's own cargo would use, asked in a fresh guest: for a host without a cargo of its
  * own. Null when it names none.
- * @param configuration text of the host's cargo configuration, if it has one.
+ * @param configuration text of the host's cargo configuration, if it has one. The guest sees of it only what decides the
+ *   index, without credentials.
+ * @throws CreameryError `configuration-file` for one that is no TOML, and what starting a guest throws.
  */
 export async function askImagesCargo(
-  machine: Machine,
+  machine: AskedMachine,
   spec: GuestSpec,
   configuration: string | null,
   signal: AbortSignal,
@@ -21,7 +32,11 @@ export async function askImagesCargo(
   for (const [name, text] of Object.entries(ASK_CARGO.files))
     await guest.put(`${directory}/${name}`, Buffer.from(text), own);
   if (configuration !== null)
-    await guest.put(`${GUEST.home}/.cargo/config.toml`, Buffer.from(configuration), own);
+    await guest.put(
+      `${GUEST.home}/.cargo/config.toml`,
+      Buffer.from(cargoConfigurationForGuest(configuration)),
+      own,
+    );
   let said = "";
   await guest.exec(
     {

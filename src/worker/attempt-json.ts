@@ -46,7 +46,7 @@ export function attemptJson(judged: JudgedAttempt): AttemptJson {
     configuration: job.configuration,
     image: job.imageId,
     machine: axes.machine,
-    installed: facts.installation === null ? null : facts.installation.installed,
+    installed: facts.installation?.ok === true ? facts.installation.installed : null,
     plan: {
       rung: best?.plan.rung ?? null,
       command: best === null ? null : clip(printableLine(best.argv.join(" ")), 2000),

@@ -60,6 +60,16 @@ export type SmokeResult = z.infer<typeof SmokeSchema> & {
   readonly check: string;
 };
 
+/** Top-level names of the modules that a top-level module of the release could not import. */
+export function lackingModules(smoke: Pick<SmokeResult, "modules">): string[] {
+  return smoke.modules.failed
+    .filter(({ top }) => top)
+    .flatMap(({ error }) => {
+      const found = /No module named '?([A-Za-z0-9_]+)/.exec(error);
+      return found?.[1] === undefined ? [] : [found[1]];
+    });
+}
+
 export interface UnpackedTree {
   /** Absolute, in the guest. */
   readonly root: string;

@@ -9,6 +9,7 @@ const run = (text: string, code = 4, runner: "pytest" | "unittest" = "pytest") =
   report: sampleReport([]),
 });
 const none = new Set<string>();
+const release = { topLevel: ["mine"], lacking: ["gone"] };
 
 test("a module that a test file can't import is installed by its distribution's name, once", () => {
   const failed = {
@@ -19,29 +20,35 @@ test("a module that a test file can't import is installed by its distribution's 
       ],
     }),
   };
-  expect(nextRepair(failed, ["mine"], none)).toEqual({
+  expect(nextRepair(failed, release, none)).toEqual({
     kind: "install",
     key: "pyyaml",
     requirements: ["pyyaml"],
   });
-  expect(nextRepair(failed, ["mine"], new Set(["pyyaml"]))).toBeNull();
+  expect(nextRepair(failed, release, new Set(["pyyaml"]))).toBeNull();
 });
 
 test("neither the release's own modules nor the tests' are looked for on an index", () => {
   const text = "ModuleNotFoundError: No module named 'mine.sub'\nNo module named 'tests.support'";
   expect(
-    nextRepair(run(`${text}\nModuleNotFoundError: No module named 'tests'`), ["mine"], none),
+    nextRepair(run(`${text}\nModuleNotFoundError: No module named 'tests'`), release, none),
+  ).toBeNull();
+});
+
+test("what the release itself lacks is not installed for it", () => {
+  expect(
+    nextRepair(run("ModuleNotFoundError: No module named 'gone'", 2), release, none),
   ).toBeNull();
 });
 
 test("an unknown option brings its plugin, then empties addopts", () => {
   const failed = run("error: unrecognized arguments: --cov=mine --cov-report=xml");
-  expect(nextRepair(failed, [], none)).toMatchObject({ kind: "install", key: "pytest-cov" });
-  expect(nextRepair(failed, [], new Set(["pytest-cov"]))).toMatchObject({
+  expect(nextRepair(failed, release, none)).toMatchObject({ kind: "install", key: "pytest-cov" });
+  expect(nextRepair(failed, release, new Set(["pytest-cov"]))).toMatchObject({
     kind: "options",
     arguments: ["-o", "addopts="],
   });
-  expect(nextRepair(failed, [], new Set(["pytest-cov", "addopts"]))).toBeNull();
+  expect(nextRepair(failed, release, new Set(["pytest-cov", "addopts"]))).toBeNull();
 });
 
 test("a plugin's own warning that the settings make an error is let through, and no other", () => {
@@ -49,11 +56,11 @@ test("a plugin's own warning that the settings make an error is let through, and
     'INTERNALERROR>   File "plugin.py"\nINTERNALERROR> pytest.PytestDeprecationWarning: The option "a_b" is unset.\nINTERNALERROR> More: of it',
     3,
   );
-  expect(nextRepair(failed, [], none)).toMatchObject({
+  expect(nextRepair(failed, release, none)).toMatchObject({
     kind: "options",
     arguments: ["-W", 'ignore:The option "a_b" is unset.:pytest.PytestDeprecationWarning'],
   });
-  expect(nextRepair(run("E   DeprecationWarning: of the release", 2), [], none)).toBeNull();
+  expect(nextRepair(run("E   DeprecationWarning: of the release", 2), release, none)).toBeNull();
 });
 
 test("what ran tests is not repaired, whatever it printed", () => {
@@ -61,5 +68,5 @@ test("what ran tests is not repaired, whatever it printed", () => {
     ...run("No module named 'yaml'", 1),
     report: sampleReport(["passed", "failed"]),
   };
-  expect(nextRepair(ran, [], none)).toBeNull();
+  expect(nextRepair(ran, release, none)).toBeNull();
 });

@@ -20,6 +20,16 @@ export interface RepairableRun {
   readonly report: TestReport;
 }
 
+export interface ReleaseModules {
+  /** What the release installs. */
+  readonly topLevel: readonly string[];
+  /**
+   * What the release itself imports and nobody declared, as the smoke run saw: to install it would hide what breaks
+   * for everybody who installs the release.
+   */
+  readonly lacking: readonly string[];
+}
+
 const MISSING_MODULE =
   /ModuleNotFoundError: No module named '([A-Za-z0-9_.]+)'|ImportError: No module named '?([A-Za-z0-9_.]+)'?/g;
 const MISSING_PLUGIN =
@@ -31,7 +41,7 @@ const OWN_NAMES = /^(tests?|testing|conftest|examples?|docs?|tools|scripts|bench
 /** What a failed collection asks for; null when it asks for nothing that we can give. */
 export function nextRepair(
   run: RepairableRun,
-  topLevel: readonly string[],
+  { topLevel, lacking }: ReleaseModules,
   tried: ReadonlySet<string>,
 ): Repair | null {
   const { report, result } = run;
@@ -42,7 +52,7 @@ export function nextRepair(
     nothingRan ? result.text : "",
   ].join("\n");
   const requirements = [
-    ...new Set([...missingDistributions(text, topLevel), ...missingPlugins(text)]),
+    ...new Set([...missingDistributions(text, [...topLevel, ...lacking]), ...missingPlugins(text)]),
   ].filter((requirement) => !tried.has(requirement));
   if (requirements[0] !== undefined) return { kind: "install", key: requirements[0], requirements };
   if (run.plan.runner !== "pytest") return null;
@@ -81,11 +91,11 @@ function fatalWarning(text: string): string | null {
   return category === "" || start.trim() === "" ? null : `ignore:${start.trim()}:${category}`;
 }
 
-function missingDistributions(text: string, topLevel: readonly string[]): string[] {
+function missingDistributions(text: string, leftOut: readonly string[]): string[] {
   return [...text.matchAll(MISSING_MODULE)].flatMap((match) => {
     const name = match[1] ?? match[2] ?? "";
     const top = name.split(".")[0] ?? "";
-    if (top === "" || topLevel.includes(top) || OWN_NAMES.test(top)) return [];
+    if (top === "" || leftOut.includes(top) || OWN_NAMES.test(top)) return [];
     const distribution = distributionForImport(name);
     return distribution === null ? [] : [distribution];
   });

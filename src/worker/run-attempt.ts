@@ -18,7 +18,7 @@ import type { AttemptJob } from "./attempt-job.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { guestSpec } from "./guest-spec.ts";
 import { GUEST, jobEnvironment } from "./guest-environment.ts";
-import { examineInstalled, prepareJob, type SmokeResult } from "./guest-scans.ts";
+import { examineInstalled, lackingModules, prepareJob, type SmokeResult } from "./guest-scans.ts";
 import { GuestSession, type StepResult } from "./guest-session.ts";
 import { installRelease, type Installation } from "./install-release.ts";
 import { installerFor } from "./installer.ts";
@@ -264,6 +264,7 @@ class AttemptRun {
         installer: installerFor(job.interpreter),
         treeRoot: this.#tree?.root ?? GUEST.tree,
         installed,
+        lacking: this.#smoke === null ? [] : lackingModules(this.#smoke),
         installMs: this.#limits.installMs,
         testMs: this.#limits.testMs,
         silenceMs: this.#limits.silenceMs,

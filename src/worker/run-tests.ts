@@ -47,6 +47,8 @@ export interface TestContext {
   /** Root of the unpacked tree in the guest. */
   readonly treeRoot: string;
   readonly installed: InstalledListing;
+  /** Modules that the release's own top-level modules could not import. */
+  readonly lacking: readonly string[];
   readonly installMs: number;
   readonly testMs: number;
   readonly silenceMs: number;
@@ -164,7 +166,8 @@ class PlanRunner {
     let current = plan;
     let run = await this.#withoutShadows(await this.#runOnce(current, repairs), repairs);
     for (let round = 0; round < MAX_REPAIRS && run.result.limit === null; round++) {
-      const repair = nextRepair(run, this.#context.installed.topLevel, tried);
+      const { installed, lacking } = this.#context;
+      const repair = nextRepair(run, { topLevel: installed.topLevel, lacking }, tried);
       if (repair === null) break;
       tried.add(repair.key);
       if (repair.kind === "install") {

@@ -1,5 +1,4 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -13,7 +12,6 @@ import {
   nodeFinding,
   userNamespaceFinding,
 } from "./host.ts";
-import { maskCredentials, reachIndex } from "./upstream.ts";
 
 let directory = "";
 beforeEach(() => {
@@ -74,59 +72,6 @@ describe("what the host has", () => {
       nextStep: "make room, or name another place with CREAMERY_CACHE_DIR",
     });
     expect(memoryFinding(1e9).state).toBe("note");
-  });
-});
-
-describe("the index", () => {
-  let server: Server;
-  const asked: { url: string | undefined; authorization: string | undefined }[] = [];
-  let status = 200;
-  const origin = (): string => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? `127.0.0.1:${address.port}` : "";
-  };
-  const signal = new AbortController().signal;
-
-  beforeEach(async () => {
-    asked.length = 0;
-    server = createServer(({ url, headers: { authorization } }, response) => {
-      asked.push({ url, authorization });
-      response.writeHead(status).end();
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  });
-  afterEach(() => server.close());
-
-  test("is asked with its credentials, which are never shown", async () => {
-    status = 200;
-    const finding = await reachIndex(
-      new URL(`http://token:s%3Acret@${origin()}/root/simple`),
-      signal,
-    );
-    expect(finding.state).toBe("ok");
-    expect(asked).toEqual([
-      {
-        url: "/root/simple/pip/",
-        authorization: `Basic ${Buffer.from("token:s:cret").toString("base64")}`,
-      },
-    ]);
-    expect(JSON.stringify(finding)).not.toMatch(/token|cret/u);
-    expect(maskCredentials(new URL("https://token@index.example/simple/"))).toBe(
-      "https://***@index.example/simple/",
-    );
-  });
-
-  test("that answers with a fault, or not at all, is a lack", async () => {
-    status = 500;
-    expect(await reachIndex(new URL(`http://${origin()}/simple/`), signal)).toMatchObject({
-      state: "lacks",
-    });
-    const gone = origin();
-    await new Promise((resolve) => server.close(resolve));
-    const finding = await reachIndex(new URL(`http://a:b@${gone}/simple/`), signal);
-    expect(finding).toMatchObject({ state: "lacks" });
-    expect(finding.detail).toContain("cannot be reached");
-    expect(finding.detail).not.toContain("a:b");
   });
 });
 

@@ -1,109 +1,113 @@
-import { spawn } from "node:child_process";
-
-import { clip } from "../../base/bounded-text.ts";
-import { reasonOf } from "../../base/errors.ts";
+import { CreameryError, reasonOf } from "../../base/errors.ts";
+import { shownUrl } from "../../index/secret.ts";
+import { UpstreamClient } from "../../index/upstream-client.ts";
+import {
+  findUpstreams,
+  type Transport,
+  type Upstream,
+  type UpstreamSettings,
+} from "../../index/upstreams.ts";
+import { knownCratesIndex } from "../farm/find-crates-index.ts";
 import type { Finding } from "./finding.ts";
 
-const PIP_MS = 20_000;
 const REACH_MS = 15_000;
 const NEXT_STEP =
   "check the network and `python3 -m pip config list`; creamery.toml can name another index";
 
-// pip's own option parser knows its files, its environment and its own default; nothing of that is repeated here.
-const ASK_PIP = `
-from pip._internal.commands import create_command
-print(create_command("download").parse_args(["x"])[0].index_url)
-`;
+export interface UpstreamQuestion {
+  /** Of creamery.toml: win over what the host's own tools are configured for. */
+  readonly settings: UpstreamSettings;
+  /** `addresses.allow` of creamery.toml. */
+  readonly allow: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** The farm's own index files, where pip's and cargo's answers are kept. */
+  readonly directory: string;
+  /** The image that tests would use: its cargo may have been asked before. */
+  readonly imageId: string | null;
+  readonly signal: AbortSignal;
+}
 
-/** Pythons of this host, the one a person would use first; the unprivileged user may not reach that one. */
-const PYTHONS = ["python3", "/usr/bin/python3"] as const;
-
-/** The index that this host's pip is configured for, or why pip does not say. Credentials included: never show it. */
-async function askPip(signal: AbortSignal): Promise<URL> {
-  const reasons: string[] = [];
-  for (const python of PYTHONS) {
-    try {
-      return new URL((await outputOf(python, ["-c", ASK_PIP], signal)).trim());
-    } catch (thrown) {
-      reasons.push(reasonOf(thrown));
-    }
+/** The indexes that attempts would be served from, found and asked as for attempts, and whether they answer. */
+export async function upstreamFindings(question: UpstreamQuestion): Promise<Finding[]> {
+  const { settings, allow, env, directory, signal } = question;
+  try {
+    const { indexes, transport } = await findUpstreams({
+      settings,
+      env,
+      signal,
+      cacheDir: directory,
+      cratesIndex: null,
+    });
+    const main = indexes.at(-1);
+    const reached = indexes.map((upstream) =>
+      reachIndex(upstream === main ? "index" : "extra index", upstream, transport, allow, signal),
+    );
+    return [...(await Promise.all(reached)), ...(await cratesFindings(question))];
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const nextStep = thrown instanceof CreameryError ? thrown.nextStep : undefined;
+    return [
+      {
+        name: "index",
+        state: "lacks",
+        detail: reasonOf(thrown),
+        nextStep: nextStep ?? NEXT_STEP,
+      },
+    ];
   }
-  throw new Error(`pip does not say which index it uses (${clip(reasons.join("; "), 200)})`);
-}
-
-async function outputOf(command: string, argv: string[], signal: AbortSignal): Promise<string> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(PIP_MS)]);
-  const child = spawn(command, argv, {
-    stdio: ["ignore", "pipe", "ignore"],
-    cwd: "/",
-    signal: deadline,
-  });
-  const { promise, resolve, reject } = Promise.withResolvers<number | null>();
-  child.on("error", reject);
-  child.on("close", resolve);
-  let output = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-    output = clip(output + chunk, 10_000);
-  });
-  const code = await promise;
-  if (code !== 0) throw new Error(`${command} ended with ${code}`);
-  return output;
-}
-
-/** An address as it may be shown: a user name can be a token, so both parts of the credentials go. */
-export function maskCredentials(address: URL): string {
-  if (address.username === "" && address.password === "") return address.href;
-  const masked = new URL(address);
-  masked.username = "***";
-  masked.password = "";
-  return masked.href;
 }
 
 /** The index's page of one project that every index of Python packages has or can say it has not. */
-export async function reachIndex(index: URL, signal: AbortSignal): Promise<Finding> {
-  const shown = maskCredentials(index);
-  const page = new URL("pip/", index.href.endsWith("/") ? index : `${index.href}/`);
-  const headers: Record<string, string> = {
-    accept: "application/vnd.pypi.simple.v1+json, text/html;q=0.5",
-  };
-  if (page.username !== "" || page.password !== "") {
-    const pair = `${decodeURIComponent(page.username)}:${decodeURIComponent(page.password)}`;
-    headers["authorization"] = `Basic ${Buffer.from(pair).toString("base64")}`;
-    page.username = "";
-    page.password = "";
-  }
+export async function reachIndex(
+  name: string,
+  upstream: Upstream,
+  transport: Transport,
+  allow: readonly string[],
+  signal: AbortSignal,
+): Promise<Finding> {
+  const shown = `${upstream.url}${upstream.authorization === null ? "" : " (with credentials)"}`;
+  const client = new UpstreamClient(upstream, transport, allow);
   const began = performance.now();
   try {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(REACH_MS)]);
-    const answer = await fetch(page, { headers, signal: deadline });
-    await answer.body?.cancel();
+    using answer = await client.request({
+      url: `${upstream.url}pip/`,
+      headers: { accept: "application/vnd.pypi.simple.v1+json, text/html;q=0.5" },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(REACH_MS)]),
+    });
     const ms = Math.round(performance.now() - began);
     // An index that lacks this one project answers 404: it is there all the same.
-    return answer.ok || answer.status === 404
-      ? { name: "index", state: "ok", detail: `${shown} answers in ${ms} ms` }
+    return answer.status === 200 || answer.status === 404
+      ? { name, state: "ok", detail: `${shown} answers in ${ms} ms` }
       : {
-          name: "index",
+          name,
           state: "lacks",
           detail: `${shown} answers ${answer.status}`,
           nextStep: NEXT_STEP,
         };
   } catch (thrown) {
-    const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
+    signal.throwIfAborted();
     return {
-      name: "index",
+      name,
       state: "lacks",
-      detail: `${shown} cannot be reached: ${clip(reasonOf(cause), 200)}`,
+      detail: `${shown}: ${reasonOf(thrown)}`,
       nextStep: NEXT_STEP,
     };
+  } finally {
+    client.close();
   }
 }
 
-/** The upstream index, found through pip, and whether it answers. */
-export async function indexFinding(signal: AbortSignal): Promise<Finding> {
+/** Named where it is known; it is not asked, and whatever is wrong with it stops no Python package. */
+async function cratesFindings(question: UpstreamQuestion): Promise<Finding[]> {
+  const name = "crates index";
   try {
-    return await reachIndex(await askPip(signal), signal);
+    const found = question.settings.crates ?? (await knownCratesIndex(question, question.imageId));
+    return found === null
+      ? []
+      : [{ name, state: "note", detail: shownUrl(found.replace(/^sparse\+/u, "")) }];
   } catch (thrown) {
-    signal.throwIfAborted();
-    return { name: "index", state: "lacks", detail: reasonOf(thrown), nextStep: NEXT_STEP };
+    question.signal.throwIfAborted();
+    const { line } = thrown instanceof CreameryError ? thrown : { line: reasonOf(thrown) };
+    return [{ name, state: "note", detail: line }];
   }
 }

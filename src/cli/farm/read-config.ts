@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { CreameryError } from "../../base/errors.ts";
+import { CreameryError, type ErrorCode } from "../../base/errors.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
 import {
   parseConfigurationsFile,
@@ -11,9 +11,17 @@ import {
   type FarmConfig,
   type OperatorOverride,
 } from "../../model/config/farm-config.ts";
+import { assertDirectories } from "./assert-directories.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 const MAX_CONFIG_BYTES = 1024 * 1024;
+/** What the launcher says of a path that is no file to read. */
+const NOT_READ: ReadonlySet<ErrorCode> = new Set([
+  "no-such-path",
+  "unreadable-path",
+  "bad-archive",
+  "too-large",
+]);
 let reads = 0;
 
 export interface ReadConfig {
@@ -25,12 +33,14 @@ export interface ReadConfig {
 /**
  * creamery.toml of the clone, or the file that `--config` names, read with the rights of the person who asked.
  * @param cwd of that person, where a relative path begins.
+ * @param env what the command runs with: the file's directories must be those.
  * @throws CreameryError `configuration-file`.
  */
 export async function readConfig(
   given: string | undefined,
   cwd: string,
-  launcher: LauncherClient,
+  launcher: Pick<LauncherClient, "request">,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<ReadConfig> {
   const priority = parseConfigurationsFile(
     await readFile(join(REPOSITORY, "configurations.toml"), "utf8"),
@@ -41,7 +51,9 @@ export async function readConfig(
     path === null
       ? await readOwn("creamery.toml")
       : await readAsAsker(path, given ?? path, launcher);
-  const config = parseFarmConfig(text ?? "", given ?? "creamery.toml", priority);
+  const shown = given ?? "creamery.toml";
+  const config = parseFarmConfig(text ?? "", shown, priority);
+  assertDirectories(config, text ?? "", shown, env);
   const { overridesDirectory } = config;
   const base = path === null ? REPOSITORY : dirname(path);
   return {
@@ -56,7 +68,8 @@ export async function readConfig(
       );
       const override = await readAsAsker(at, at, launcher).catch((thrown: unknown) => {
         // Most projects have none.
-        if (thrown instanceof CreameryError && thrown.code === "configuration-file") return null;
+        const { cause } = thrown instanceof CreameryError ? thrown : {};
+        if (cause instanceof CreameryError && cause.code === "no-such-path") return null;
         throw thrown;
       });
       return override === null ? undefined : parseOverrideFile(override, name);
@@ -78,7 +91,11 @@ async function readOwn(name: string): Promise<string | null> {
   }
 }
 
-async function readAsAsker(path: string, shown: string, launcher: LauncherClient): Promise<string> {
+async function readAsAsker(
+  path: string,
+  shown: string,
+  launcher: Pick<LauncherClient, "request">,
+): Promise<string> {
   try {
     const { file } = await launcher.request({
       kind: "read-user-file",
@@ -88,8 +105,8 @@ async function readAsAsker(path: string, shown: string, launcher: LauncherClient
     });
     return await readFile(file, "utf8");
   } catch (cause) {
-    if (cause instanceof CreameryError && cause.code === "bad-archive")
-      throw new CreameryError("configuration-file", "is no file, or can't be read", {
+    if (cause instanceof CreameryError && NOT_READ.has(cause.code))
+      throw new CreameryError("configuration-file", cause.message, {
         input: shown,
         nextStep: "see docs/configuration.md",
         cause,

@@ -407,8 +407,11 @@ export class AgentLink implements AsyncDisposable {
 
 const NEVER = new AbortController().signal;
 
+/** Of several names for one number (SIGABRT, SIGIOT) the first, which is the usual one. */
 const SIGNAL_NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [number, name]),
+  Object.entries(constants.signals)
+    .toReversed()
+    .map(([name, number]) => [number, name]),
 );
 
 function execResult(reply: Extract<Reply, { op: "ended" }>): ExecResult {

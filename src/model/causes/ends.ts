@@ -94,7 +94,7 @@ export function toldCrash(text: string): End | null {
 
 // The innermost frame of a dumped thread follows its heading; these functions do nothing but wait for another thread.
 const THREAD =
-  /^(?:Current thread|Thread) 0x[0-9a-f]+[^\n]*\(most recent call first\):\n\s+File "([^"\n]+)", line \d+ in (\w+)/gm;
+  /(?:Current thread|Thread) 0x[0-9a-f]+[^\n]*\(most recent call first\):\n\s+File "([^"\n]+)", line \d+ in (\w+)/gm;
 const WAITING: readonly { readonly file: RegExp; readonly functions: ReadonlySet<string> }[] = [
   {
     file: /\/threading\.py$/,

@@ -107,7 +107,7 @@ function keysAt(schema: z.ZodType, path: readonly string[]): string[] {
  * The line that sets a key: by its text, as the parser keeps no places. The deepest part of the path that
  * can be found counts; 1 when none can.
  */
-function lineOf(text: string, path: readonly string[]): number {
+export function lineOf(text: string, path: readonly string[]): number {
   const lines = text.split("\n");
   let table: readonly string[] = [];
   let best = { line: 1, depth: 0 };

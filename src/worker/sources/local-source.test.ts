@@ -22,7 +22,7 @@ import { CreameryError } from "../../base/errors.ts";
 import { LauncherClient } from "../../launcher/client.ts";
 import { toLauncherSchema, type LauncherRequest } from "../../launcher/protocol.ts";
 import type { Session } from "../../launcher/session.ts";
-import { packTree, readUserFile } from "../../launcher/user-files.ts";
+import { packTree, probeUserPath, readUserFile } from "../../launcher/user-files.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
 import { resolveSource } from "./resolve-source.ts";
 import { parseTarget } from "./target.ts";
@@ -74,6 +74,7 @@ function launcher(): LauncherClient {
 function answer(session: Session, request: LauncherRequest): Promise<unknown> {
   // Root's rights are those of the process: none are dropped.
   const asked = { session, asker: { uid: 0, gid: 0 }, signal };
+  if (request.kind === "probe-user-path") return probeUserPath({ ...asked, ...request });
   if (request.kind === "pack-tree") return packTree({ ...asked, ...request });
   if (request.kind === "read-user-file") return readUserFile({ ...asked, ...request });
   throw new Error(`${request.kind} is no business of a source`);
@@ -175,9 +176,7 @@ describe("a directory", () => {
     const error = await refusal("./dir");
     expect(error.code).toBe("not-a-project");
     expect(error.line).toMatch(/\/cwd\/dir: has no pyproject\.toml, .*; give the directory/u);
-    expect(requests.flatMap((asked) => ("maxBytes" in asked ? [asked.maxBytes] : []))).toEqual(
-      Array.from({ length: 4 }, () => 1024 ** 2),
-    );
+    expect(new Set(requests.map(({ kind }) => kind))).toEqual(new Set(["probe-user-path"]));
   });
 });
 
@@ -189,7 +188,6 @@ describe("a file", () => {
       kind: "wheel",
       project: "my-pkg",
       version: "1.0rc1",
-      sourceFile: null,
       wheelFile: { filename: "My_Pkg-1.0rc1-py3-none-any.whl", sha256: source.sha256 },
       label: "dist/My_Pkg-1.0rc1-py3-none-any.whl",
     });
@@ -197,25 +195,12 @@ describe("a file", () => {
   });
 
   test.each([
-    ["zope-interface-6.0.tar.gz", gzipSync(""), "zope-interface", "6.0"],
-    ["x-1.0.tgz", gzipSync(""), "x", "1.0"],
-    ["x-1.0.zip", Buffer.from("PK\u0003\u0004"), "x", "1.0"],
-    ["x-1.0.tar.bz2", Buffer.from("BZh9"), "x", "1.0"],
-    ["x-1.0.tar.xz", Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]), "x", "1.0"],
-    ["My project (main).zip", Buffer.from("PK\u0003\u0004"), "my-project-main", ""],
-    ["---.zip", Buffer.from("PK\u0003\u0004"), "project", ""],
-  ])("%s is a sdist", async (filename, content, project, version) => {
-    write(filename, content);
-    const source = await resolve(filename);
-    expect(source).toMatchObject({ kind: "sdist", project, version, wheelFile: null });
-    expect(source.sourceFile).toMatchObject({ filename, sha256: sha256Of(join(cwd, filename)) });
-  });
-
-  test.each([
-    ["x-1.0.tar.gz", "<html>not found</html>", "bad-archive", /is no gzip archive/u],
-    ["x-1.0.tar.gz", "", "bad-archive", /is no gzip archive/u],
-    ["x-1.0-py3-none-any.whl", gzipSync(""), "bad-archive", /is no zip archive/u],
-    ["x.whl", "PK\u0003\u0004", "bad-archive", /^x\.whl: .*PEP 427.*; give it the name/u],
+    [
+      "x-1.0.tar.gz",
+      "<html>not found</html>",
+      "bad-archive",
+      /\/cwd\/x-1\.0\.tar\.gz: is no gzip/u,
+    ],
     ["./notes.txt", "notes", "bad-archive", /neither a wheel nor an sdist/u],
   ])("%s that begins with %j is refused as %s", async (path, content, code, line) => {
     write(path, content);
@@ -225,19 +210,49 @@ describe("a file", () => {
   });
 
   test.each([
-    ["./attrs", /\/cwd\/attrs: there is no such file or directory, .*; write attrs alone/u],
-    ["attrs/", /there is no such file or directory, .*; write attrs alone/u],
-    ["a/b", /there is no such file or directory, .*; check the path/u],
-    ["x-1.0.tar.gz", /there is no such file or directory, .*; check the path/u],
+    ["./attrs", /\/cwd\/attrs: there is no such file or directory; write attrs alone/u],
+    ["attrs/", /there is no such file or directory; write attrs alone/u],
+    ["a/b", /there is no such file or directory; check the path/u],
+    ["x-1.0.tar.gz", /there is no such file or directory; check the path/u],
     ["~/x", /\/cwd\/~\/x: there is no such file or directory/u],
-  ])("%s that is not there is no project", async (path, line) => {
+    ["./x[tests]", /\/cwd\/x: there is no such file or directory; write x alone/u],
+    ["./x[te sts]", /\/cwd\/x\[te sts\]: there is no such file or directory; check/u],
+  ])("%s that is not there is told so", async (path, line) => {
     const error = await refusal(path);
-    expect([error.code, error.exitCode]).toEqual(["not-a-project", 2]);
+    expect([error.code, error.exitCode]).toEqual(["no-such-path", 2]);
     expect(error.line).toMatch(line);
   });
 
   test("a directory named like an archive is a directory", async () => {
     write("x.zip/setup.py", "");
     expect(await resolve("x.zip")).toMatchObject({ kind: "tree", project: "x-zip" });
+  });
+});
+
+describe("extras in brackets", () => {
+  test.each([
+    ["./p[tests]", ["tests"], "./p[tests]"],
+    ["p/[Dev_x, tests,tests]", ["dev-x", "tests"], "p/[dev-x,tests]"],
+    ["dist/x-1.0-py3-none-any.whl[a]", ["a"], "dist/x-1.0-py3-none-any.whl[a]"],
+    ["y-1.0.tar.gz[a]", ["a"], "y-1.0.tar.gz[a]"],
+    [".[tests]", ["tests"], "cwd[tests]"],
+  ])("%s", async (text, extras, label) => {
+    write("setup.py", "");
+    write("p/setup.py", "");
+    write("dist/x-1.0-py3-none-any.whl", makeWheel("x", "1.0", {}));
+    write("y-1.0.tar.gz", gzipSync(""));
+    const bare = await resolve(text.replace(/\[.*/u, ""));
+    const source = await resolve(text);
+    expect(source).toMatchObject({ extras, label, kind: bare.kind, project: bare.project });
+    expect(source.sha256).toBe(bare.sha256);
+    expect(bare.extras).toEqual([]);
+  });
+
+  test("are none where a path with the brackets in its name is there", async () => {
+    write("p/setup.py", "1");
+    write("p[tests]/setup.py", "22");
+    expect(await resolve("./p[tests]")).toMatchObject({ extras: [], label: "./p[tests]" });
+    expect((await resolve("./p[tests]")).sha256).not.toBe((await resolve("./p")).sha256);
+    expect(await resolve("./p[tests][a]")).toMatchObject({ extras: ["a"] });
   });
 });

@@ -27,7 +27,7 @@ export async function hashFile(path: string, signal: AbortSignal): Promise<strin
  * it was written. The tar keeps the times, since a build tells by them what it must make anew.
  * @param path a tar of which entries start with `./`.
  * @returns a sha256, hexadecimal.
- * @throws CreameryError `not-a-project` (more files than a guest takes), `internal` (no such tar).
+ * @throws CreameryError `too-large` (more files than a guest takes), `internal` (no such tar).
  */
 export async function hashPackedTree(path: string, signal: AbortSignal): Promise<string> {
   await using file = await open(path);
@@ -35,7 +35,7 @@ export async function hashPackedTree(path: string, signal: AbortSignal): Promise
   for await (const line of readEntries(file, signal)) {
     lines.push(JSON.stringify(line));
     if (lines.length > MAX_ENTRIES)
-      throw new CreameryError("not-a-project", `holds more than ${MAX_ENTRIES} files`);
+      throw new CreameryError("too-large", `holds more than ${MAX_ENTRIES} files`);
   }
   return createHash("sha256").update(lines.toSorted().join("\n")).digest("hex");
 }

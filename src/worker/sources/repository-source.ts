@@ -3,7 +3,8 @@ import { mkdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { clip, printableLine } from "../../base/bounded-text.ts";
-import { fetchGitSource, type GitReference } from "../../index/git-source.ts";
+import type { GitReference } from "../../index/git-reference.ts";
+import { fetchGitSource } from "../../index/git-source.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
 import { guessProject } from "./guess-project.ts";
 import { hashFile } from "./packed-tree.ts";

@@ -13,8 +13,8 @@ export interface SourceContext extends LocalContext, RepositoryContext {
 /**
  * Finds what a target names and brings it to this host, unpacked nowhere: the version that pip would choose, the tree,
  * the file or the commit. What lies in the launcher's session or in `directory` is gone with these.
- * @throws CreameryError `unknown-project`, `unknown-version`, `no-distribution`, `not-a-project`, `bad-archive`, and those
- *   of the index, of git and of the launcher; `signal`'s reason.
+ * @throws CreameryError `unknown-project`, `unknown-version`, `no-distribution`, `no-such-path`, `unreadable-path`,
+ *   `too-large`, `not-a-project`, `bad-archive`, and those of the index, of git and of the launcher; `signal`'s reason.
  */
 export async function resolveSource(
   target: Target,

@@ -93,6 +93,11 @@ describe("a path", () => {
     "main.zip",
     "x.tgz",
     "X.ZIP",
+    "./x[tests]",
+    ".[tests]",
+    "dist/x-1.0-py3-none-any.whl[a,b]",
+    "x-1.0-py3-none-any.whl[a]",
+    "x-1.0.tar.gz[a]",
   ])("%s stays as it was typed", (path) => {
     expect(parseTarget(path)).toEqual({ kind: "path", path });
   });
@@ -114,7 +119,7 @@ describe("a repository", () => {
     ["git@forge.example:a/repo.git", "address-refused", /forge\.example:a\/repo\.git: .*https/u],
     ["git+https://u:pass-word@forge.example/r", "address-refused", /credentials/u],
     ["git+https://forge.example/r@a..b", "usage", /no branch, tag or commit/u],
-    ["git+https://forge.example/r@%zz", "usage", /no git address/u],
+    ["git+https://forge.example/r@%zz", "usage", /no branch, tag or commit/u],
     ["git+https://forge.example/", "usage", /names no repository/u],
     ["git+https://forge.example/r#subdirectory=x", "usage", /clone it/u],
     ["git+https://forge.example/r?x=1", "usage", /not obeyed/u],

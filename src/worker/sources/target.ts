@@ -1,6 +1,6 @@
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
-import { parseGitReference, type GitReference } from "../../index/git-source.ts";
+import { GIT_FORM, parseGitReference, type GitReference } from "../../index/git-reference.ts";
 import { withoutCredentials } from "../../index/secret.ts";
 import { isName, normaliseName } from "../../python/names.ts";
 import { parseRequirement } from "../../python/requirements.ts";
@@ -19,17 +19,16 @@ export type Target =
     }
   | {
       readonly kind: "path";
-      /** As typed; a `~` is the shell's, and stays what it is. */
+      /** As typed, with what may be extras; a `~` is the shell's, and stays what it is. */
       readonly path: string;
     }
   | ({ readonly kind: "git" } & GitReference);
 
-const GIT_FORM = "write git+https://host/repository@ref";
 /** The kernel's own bound for a path; no other kind of target comes near it. */
 const MAX_CHARS = 4095;
 
 /**
- * Reads `lmdb`, `attrs[tests]>=25`, `./directory`, `dist/x-1.0.tar.gz`, `git+https://host/repository@ref`.
+ * Reads `lmdb`, `attrs[tests]>=25`, `./directory`, `.[tests]`, `dist/x-1.0.tar.gz`, `git+https://host/repository@ref`.
  * @throws CreameryError `bad-requirement`, `usage` (no kind of target), `address-refused` (git, but not by plain https).
  */
 export function parseTarget(text: string): Target {
@@ -39,7 +38,7 @@ export function parseTarget(text: string): Target {
       input: shown(given),
       nextStep: "name a package, such as lmdb or attrs==25.3.0, or a path",
     });
-  if (/^git\+/iu.test(given)) return parseGit(given);
+  if (/^git\+/iu.test(given)) return { kind: "git", ...parseGitReference(given) };
   if (/^[\w.-]+@[\w.-]+:/u.test(given))
     throw new CreameryError("address-refused", "repositories are fetched by https alone", {
       input: shown(given.slice(given.indexOf("@") + 1)),
@@ -49,9 +48,14 @@ export function parseTarget(text: string): Target {
   if (/^[^/@]+@\s*[a-z][a-z0-9+.-]*:\/\//iu.test(given)) return parseRelease(given);
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//iu.exec(given)?.[1];
   if (scheme !== undefined) throw addressOf(scheme.toLowerCase(), given);
-  if (/^\.{1,2}$|\/|\.(?:whl|zip|tgz|tar\.(?:gz|bz2|xz))$/iu.test(given))
+  // What stands in brackets at the end may be extras: only where the path is seen can that be told.
+  if (/^\.{1,2}$|\/|\.(?:whl|zip|tgz|tar\.(?:gz|bz2|xz))$/iu.test(withoutBrackets(given)))
     return { kind: "path", path: given };
   return parseRelease(given);
+}
+
+function withoutBrackets(given: string): string {
+  return given.replace(/(?<=.)\[[^[\]/]+\]$/u, "");
 }
 
 function parseRelease(given: string): Target {
@@ -89,37 +93,6 @@ function parseRelease(given: string): Target {
     extras: [...new Set(requirement.extras.map(normaliseName))],
     specifier: requirement.specifiers.length === 0 ? null : requirement.specifiers,
   };
-}
-
-function parseGit(given: string): Target {
-  const url = URL.parse(given.slice("git+".length));
-  if (url === null)
-    throw new CreameryError("usage", "is no git address", { nextStep: GIT_FORM, input: "git+" });
-  const input = `git+${url.protocol}//${url.host}`;
-  if (url.protocol !== "https:")
-    throw new CreameryError("address-refused", "repositories are fetched by https alone", {
-      input,
-      nextStep: GIT_FORM,
-    });
-  // Left out silently, it would be another directory that is tested than was asked for.
-  if (url.hash !== "" || url.search !== "")
-    throw new CreameryError("usage", "what follows a # or ? of a git address is not obeyed", {
-      input,
-      nextStep: url.hash.includes("subdirectory=")
-        ? "clone it, and give the path of the directory that holds pyproject.toml"
-        : GIT_FORM,
-    });
-  let reference: GitReference;
-  try {
-    reference = parseGitReference(`git+${url.href}`);
-  } catch (thrown) {
-    if (thrown instanceof CreameryError) throw thrown;
-    // A stray percent sign.
-    throw new CreameryError("usage", "is no git address", { input, nextStep: GIT_FORM });
-  }
-  if (new URL(reference.url).pathname === "/")
-    throw new CreameryError("usage", "names no repository", { input, nextStep: GIT_FORM });
-  return { kind: "git", ...reference };
 }
 
 /** Addresses that are no target; the host alone is shown, since the rest may hold a password. */

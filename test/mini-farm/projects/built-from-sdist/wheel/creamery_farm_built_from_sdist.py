@@ -1,0 +1,1 @@
+STATE = "as published"

@@ -1,0 +1,5 @@
+raise ValueError("these tests are not ready")
+
+
+def test_never():
+    assert True

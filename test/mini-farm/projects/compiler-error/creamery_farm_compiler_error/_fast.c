@@ -1,0 +1,3 @@
+#include <Python.h>
+
+int fast(void) { return 1 +; }

@@ -1,0 +1,6 @@
+import time
+
+
+def work():
+    while True:
+        time.sleep(0.1)

@@ -1,0 +1,4 @@
+#include <Python.h>
+#include <creamery/nowhere.h>
+
+int fast(void) { return nowhere(); }

@@ -1,0 +1,2 @@
+def is_printable(text):
+    return text.isprintable()

@@ -1,0 +1,1 @@
+STATE = "of the tree"

@@ -1,0 +1,3 @@
+def answer():
+    print "thinking"
+    return 42

@@ -1,0 +1,132 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { buffer } from "node:stream/consumers";
+
+/** A local forge: git's own server program behind TLS, with one repository of one commit on the branch `main`. */
+
+export interface ForgeOptions {
+  /** `repo.git` is served as `/repo.git`. */
+  readonly repository: string;
+  /** By path inside the repository. */
+  readonly files: Readonly<Record<string, string | Buffer>>;
+  readonly tag: string;
+  /** Where paths that begin so are sent instead, with the rest of what was asked. */
+  readonly redirects?: Readonly<Record<string, string>>;
+}
+
+export interface Forge extends AsyncDisposable {
+  /** `https://127.0.0.1:PORT` */
+  readonly origin: string;
+  /** PEM of the authority behind its certificate, as a file and as text. */
+  readonly caFile: string;
+  readonly ca: string;
+  /** Whole hash of the one commit. */
+  readonly commit: string;
+}
+
+export async function startForge(options: ForgeOptions): Promise<Forge> {
+  const root = mkdtempSync(join(tmpdir(), "creamery-forge-"));
+  const commit = makeRepository(root, options);
+  const [keyFile, caFile] = makeCertificate(root);
+  const ca = readFileSync(caFile, "utf8");
+  const server = createServer({ key: readFileSync(keyFile), cert: ca }, (request, response) => {
+    const url = new URL(request.url ?? "/", "https://localhost");
+    const moved = Object.entries(options.redirects ?? {}).find(([from]) =>
+      url.pathname.startsWith(from),
+    );
+    if (moved === undefined) return void serveGit(root, url, request, response);
+    const [from, to] = moved;
+    const location = `${to}${url.pathname.slice(from.length)}${url.search}`;
+    response.writeHead(301, { location }).end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return {
+    origin: `https://127.0.0.1:${address.port}`,
+    caFile,
+    ca,
+    commit,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @returns the commit. */
+function makeRepository(root: string, { repository, files, tag }: ForgeOptions): string {
+  const work = join(root, "work");
+  const git = (...argv: string[]): string =>
+    execFileSync("git", ["-c", "user.name=x", "-c", "user.email=x@x.example", ...argv], {
+      cwd: work,
+      encoding: "utf8",
+    });
+  mkdirSync(work);
+  git("init", "-q", "-b", "main");
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(work, name)), { recursive: true });
+    writeFileSync(join(work, name), content);
+  }
+  git("add", ".");
+  git("commit", "-q", "-m", "one");
+  git("tag", tag);
+  git("clone", "-q", "--bare", work, join(root, repository));
+  return git("rev-parse", "HEAD").trim();
+}
+
+/** @returns the files of its key and of itself. */
+function makeCertificate(root: string): readonly [key: string, certificate: string] {
+  const [key, certificate] = [join(root, "key.pem"), join(root, "cert.pem")];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const form = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
+  execFileSync("openssl", ["req", ...form, ...subject, "-keyout", key, "-out", certificate], {
+    stdio: "ignore",
+  });
+  return [key, certificate];
+}
+
+/** By the Common Gateway Interface (RFC 3875), as git-http-backend(1) has it. */
+async function serveGit(
+  root: string,
+  url: URL,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const child = spawn("git", ["http-backend"], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      GIT_PROJECT_ROOT: root,
+      GIT_HTTP_EXPORT_ALL: "1",
+      PATH_INFO: url.pathname,
+      QUERY_STRING: url.search.slice(1),
+      REQUEST_METHOD: request.method ?? "",
+      CONTENT_TYPE: request.headers["content-type"] ?? "",
+      HTTP_CONTENT_ENCODING: request.headers["content-encoding"] ?? "",
+      GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""),
+      GIT_CONFIG_COUNT: "1",
+      GIT_CONFIG_KEY_0: "safe.directory",
+      GIT_CONFIG_VALUE_0: "*",
+    },
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  request.pipe(child.stdin);
+  const whole = await buffer(child.stdout);
+  const split = whole.indexOf("\r\n\r\n");
+  const headers = new Headers();
+  for (const line of whole.toString("latin1", 0, split).split("\r\n")) {
+    const colon = line.indexOf(": ");
+    if (colon > 0) headers.append(line.slice(0, colon), line.slice(colon + 2));
+  }
+  const status = Number(headers.get("status")?.slice(0, 3) ?? 200);
+  headers.delete("status");
+  response.setHeaders(headers);
+  response.writeHead(status).end(whole.subarray(split + 4));
+}
