@@ -18,6 +18,9 @@ export const GUEST = {
   venvPython: "/job/venv/bin/python",
 } as const;
 
+/** Of uv. */
+export const INSTALLER_CACHE = "/job/.uv-cache";
+
 /** What every process of the job sees; never anything of the host's environment. */
 export function jobEnvironment(interpreter: Interpreter, indexUrl: string): Record<string, string> {
   const common = {
@@ -38,7 +41,7 @@ export function jobEnvironment(interpreter: Interpreter, indexUrl: string): Reco
     return {
       ...common,
       UV_DEFAULT_INDEX: indexUrl,
-      UV_CACHE_DIR: "/job/.uv-cache",
+      UV_CACHE_DIR: INSTALLER_CACHE,
       UV_PYTHON_DOWNLOADS: "never",
       UV_NO_CONFIG: "1",
       UV_NO_PROGRESS: "1",

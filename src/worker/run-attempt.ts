@@ -25,12 +25,16 @@ import { installerFor } from "./installer.ts";
 import { runPlans, type TestsOutcome } from "./run-tests.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { readInstalledNames } from "./unshadow.ts";
+import { putWarmFiles, type WarmInstaller } from "./warm-installer.ts";
 
 export interface AttemptDeps {
   readonly machine: Machine;
   readonly index: IndexService;
+  readonly warm: WarmInstaller;
   readonly log: AttemptLog;
   readonly onPhase: (doing: string, note: string) => void;
+  /** A test has failed: a second run may be wanted soon. */
+  readonly onFailing?: () => void;
 }
 
 /** All that was seen while an attempt ran; what it means is for the model to say. */
@@ -148,6 +152,9 @@ class AttemptRun {
       );
       this.#session = session;
       try {
+        const spec = guestSpec(job.imageId, job.limits);
+        const { machine, warm } = this.#deps;
+        await putWarmFiles(guest, await warm.files(machine, spec, job.interpreter, this.#signal));
         const cargo = Buffer.from(endpoint.cargoConfig(guest.indexOrigin));
         const cargoFile = `${GUEST.home}/.cargo/config.toml`;
         await guest.put(cargoFile, cargo, { mode: 0o644, owner: "job" });
@@ -269,6 +276,7 @@ class AttemptRun {
         testMs: this.#limits.testMs,
         silenceMs: this.#limits.silenceMs,
         only: job.settled?.only ?? [],
+        onFailing: () => this.#deps.onFailing?.(),
         onTests: (seen) => this.#enter("test", seen === 0 ? "" : `${seen} tests`),
         onInstalling: (from) => this.#enter("install", from),
       });

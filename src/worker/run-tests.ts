@@ -20,6 +20,8 @@ const MAX_PLANS = 5;
 const MAX_REPAIRS = 4;
 /** A run that collected less than this share of the test functions seen in its place tries the next plan. */
 const ENOUGH = 0.5;
+/** A hint only: the report says what really failed. */
+const FAILED = /"o": ?"(?:failed|error)"/;
 const UNSHADOW_MS = 60_000;
 const MAX_EVENT_BYTES = 256 * 1024 * 1024;
 
@@ -55,6 +57,8 @@ export interface TestContext {
   /** Only these test ids; empty for all. */
   readonly only: readonly string[];
   readonly onTests: (seen: number) => void;
+  /** The first test that fails. */
+  readonly onFailing: () => void;
   readonly onInstalling: (what: string) => void;
 }
 
@@ -209,10 +213,12 @@ class PlanRunner {
   }
 
   async #runOnce(plan: Plan, repairs: readonly string[]): Promise<TestRun> {
-    const { session, treeRoot, installed, only, testMs, silenceMs, onTests } = this.#context;
+    const { session, treeRoot, installed, only, testMs, silenceMs, onTests, onFailing } =
+      this.#context;
     const lines: string[] = [];
     let bytes = 0;
     let seen = 0;
+    let failing = false;
     const command = testCommand(plan, {
       treeRoot,
       only,
@@ -237,7 +243,12 @@ class PlanRunner {
         bytes += line.length;
         if (bytes > MAX_EVENT_BYTES) return;
         lines.push(line);
-        if (line.includes('"result"')) onTests(++seen);
+        if (!line.includes('"result"')) return;
+        onTests(++seen);
+        if (!failing && FAILED.test(line)) {
+          failing = true;
+          onFailing();
+        }
       },
     });
     return {

@@ -12,13 +12,16 @@ import { AttemptLog } from "./attempt-log.ts";
 import { confirmAttempt } from "./confirm-attempt.ts";
 import { evidenceOf, excludedFacts } from "./evidence-of.ts";
 import { keepAttempt } from "./keep-attempt.ts";
+import { guestSpec } from "./guest-spec.ts";
 import { runAttempt, type AttemptFacts } from "./run-attempt.ts";
+import type { WarmInstaller } from "./warm-installer.ts";
 
 export interface TestJobDeps {
   readonly machine: Machine;
   /** Where a failure may be run again before it is believed; null where nothing may confirm. */
   readonly confirming: Machine | null;
   readonly index: IndexService;
+  readonly warm: WarmInstaller;
   readonly bucket: Bucket;
   readonly store: Store;
   /** The farm's own, for logs that are being written. */
@@ -87,10 +90,17 @@ export async function testJob(
     await log.close();
     return { facts, logFile, startedAt };
   };
-  const runOn = (one: AttemptJob, machine: Machine) =>
+  const { index, warm, onPhase, confirming } = deps;
+  const runOn = (one: AttemptJob, machine: Machine, onFailing?: () => void) =>
     logged(one, (log) =>
-      runAttempt(one, { machine, index: deps.index, log, onPhase: deps.onPhase }, signal),
+      runAttempt(
+        one,
+        { machine, index, warm, log, onPhase, ...(onFailing === undefined ? {} : { onFailing }) },
+        signal,
+      ),
     );
+  // Whatever failed first, a second run is likely: its guest starts while the suite goes on.
+  const startConfirming = () => confirming?.startAhead(guestSpec(job.imageId, job.limits), 1);
 
   const excluded = isExcluded(job.source.requiresPython, job.interpreter.fullVersion);
   const first = excluded
@@ -98,7 +108,7 @@ export async function testJob(
         log.note(`-- Requires-Python is ${job.source.requiresPython ?? ""}`);
         return Promise.resolve(excludedFacts());
       })
-    : await runOn(job, deps.machine);
+    : await runOn(job, deps.machine, startConfirming);
   const verdict = classify(evidenceOf(job, first.facts));
 
   const seconds: LoggedRun[] = [];

@@ -47,6 +47,8 @@ export interface Farm extends AsyncDisposable {
   readonly store: Store;
   /** For logs that are being written. */
   readonly workDirectory: string;
+  /** For what the installer knows of the image's interpreters. */
+  readonly warmDirectory: string;
   /** Of the person who asked. */
   readonly cwd: string;
 }
@@ -107,6 +109,7 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
     bucket,
     store,
     workDirectory,
+    warmDirectory: join(directories.cache, "index", "warm"),
     cwd,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };

@@ -3,6 +3,7 @@ import type { JobReason } from "../../store/store.ts";
 import { newAttemptId } from "../../store/attempt-id.ts";
 import type { AttemptJob } from "../../worker/attempt-job.ts";
 import { guestSpec } from "../../worker/guest-spec.ts";
+import { WarmInstaller } from "../../worker/warm-installer.ts";
 import { testJob, type TestedJob } from "../../worker/test-job.ts";
 import type { Farm } from "../farm/open-farm.ts";
 import { detailOf, wordOf } from "./cells.ts";
@@ -32,12 +33,13 @@ export async function runJobs(options: RunJobsOptions): Promise<TestedJob[]> {
   for (const job of jobs) progress.add(job.attemptId, labelOf(job));
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
+  const warm = new WarmInstaller(farm.warmDirectory);
   let next = 0;
   const work = async (): Promise<void> => {
     for (let index = next++; index < jobs.length; index = next++) {
       const job = jobs[index];
       if (job === undefined) return;
-      results[index] = await runOne(job, options, signal);
+      results[index] = await runOne(job, options, warm, signal);
       const after = jobs[next];
       // Whoever takes the next one finds a guest that is on its way already.
       if (after !== undefined && next + 1 < jobs.length)
@@ -60,6 +62,7 @@ export async function runJobs(options: RunJobsOptions): Promise<TestedJob[]> {
 async function runOne(
   job: AttemptJob,
   { farm, progress, reason, of, echo }: RunJobsOptions,
+  warm: WarmInstaller,
   signal: AbortSignal,
 ): Promise<TestedJob> {
   const tested = await testJob(
@@ -68,6 +71,7 @@ async function runOne(
       machine: farm.machine,
       confirming: farm.confirming,
       index: await farm.index,
+      warm,
       bucket: farm.bucket,
       store: farm.store,
       workDirectory: farm.workDirectory,
