@@ -9,7 +9,9 @@ import _signal as signal
 from . import names
 from .channel import CONTENT, END, MESSAGE, Channel
 from .execution import Execution
+from .files import Receiver, open_regular, sender
 from .jsontext import loads
+from .walk import difference, walk
 
 
 class Loop:
@@ -127,26 +129,18 @@ class Agent:
             if execution is not None:
                 execution.kill()
         elif op == "put":
-            from .files import Receiver
-
             self.receivers[ident] = Receiver(request["path"], request["mode"], request["owner"] == "job")
         elif op == "get":
-            from .files import open_regular, sender
-
             fd = open_regular(request["path"])
             if fd is None:
                 self.channel.message(ident, op="done", exists=False)
             else:
                 self.senders[ident] = sender(self.channel, fd, request["maxBytes"])
         elif op == "mark":
-            from .walk import walk
-
             everything = request.get("scope", "everything") == "everything"
             self.marks[request["name"]] = (everything, walk(everything))
             self.channel.message(ident, op="done")
         elif op == "difference":
-            from .walk import difference, walk
-
             if request["name"] not in self.marks:
                 raise KeyError("no such mark")
             everything, before = self.marks[request["name"]]

@@ -9,6 +9,8 @@ export type IsolationMinimum = "vm" | "gvisor" | "container";
 
 export interface MachineDependencies {
   readonly launcher?: LauncherClient;
+  /** Is given the machine before it is known whether its runtime works: what it starts is given up if it does not. */
+  readonly ahead?: (machine: Machine) => void;
 }
 
 /** @throws CreameryError `host-lacks` when the runtime is not there or does not start. */
@@ -17,8 +19,12 @@ export async function openMachine(
   dependencies: MachineDependencies = {},
 ): Promise<Machine> {
   const launcher = dependencies.launcher ?? processLauncher();
+  await using unproven = new AsyncDisposableStack();
+  const machine = unproven.use(new OciMachine(kind, launcher));
+  dependencies.ahead?.(machine);
   await launcher.request({ kind: "probe-runtime", runtime: kind });
-  return new OciMachine(kind, launcher);
+  unproven.move();
+  return machine;
 }
 
 /** Whether policy lets this kind run tests, or confirm what failed elsewhere. */

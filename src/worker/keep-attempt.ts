@@ -61,19 +61,19 @@ export async function keepAttempt(
   };
   const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 
-  const log = await put("log.txt", createReadStream(finished.logFile), true);
   const report = facts.tests?.best?.report ?? null;
-  const reportPath =
-    report === null ? null : await put("report.json", json({ schema: 1, ...report }));
   const { record } = facts;
-  let lock: string | null = null;
-  if (record !== null) {
-    await put("record.json", json(record));
-    const pylock = lockFrom(record, installedFromFreeze(facts.frozen));
-    lock = await put("pylock.toml", Buffer.from(pylock), true);
-  }
   const keyOf = (sha256: string) => (job.source.kind === "release" ? null : sourceKey(sha256));
-  await put("again.json", json(againJson(job, facts, machine, keyOf)));
+  // Each is on the disk when its promise is kept: side by side they wait for it once.
+  const [log, reportPath, lock] = await Promise.all([
+    put("log.txt", createReadStream(finished.logFile), true),
+    report === null ? null : put("report.json", json({ schema: 1, ...report })),
+    record === null
+      ? null
+      : put("pylock.toml", Buffer.from(lockFrom(record, installedFromFreeze(facts.frozen))), true),
+    record === null ? null : put("record.json", json(record)),
+    put("again.json", json(againJson(job, facts, machine, keyOf))),
+  ]);
 
   const axes = axesOf(job, facts, machine);
   const attempt = attemptJson({

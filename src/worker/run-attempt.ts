@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { CreameryError } from "../base/errors.ts";
 import { discover } from "../discovery/discover.ts";
 import type { Discovery, InstalledListing, RejectedRung, TreeListing } from "../discovery/plan.ts";
-import type { AttemptRecord, IndexService } from "../index/index-service.ts";
+import type { AttemptRecord, Endpoint, IndexService } from "../index/index-service.ts";
 import type {
   FileSystemDifference,
   Guest,
@@ -123,6 +123,7 @@ class AttemptRun {
   #frozen: readonly string[] = [];
   #record: AttemptRecord | null = null;
   #marked: Promise<void> = Promise.resolve();
+  #differing: Promise<void> = Promise.resolve();
 
   constructor(job: AttemptJob, deps: AttemptDeps, signal: AbortSignal) {
     this.#job = job;
@@ -152,12 +153,7 @@ class AttemptRun {
       );
       this.#session = session;
       try {
-        const spec = guestSpec(job.imageId, job.limits);
-        const { machine, warm } = this.#deps;
-        await putWarmFiles(guest, await warm.files(machine, spec, job.interpreter, this.#signal));
-        const cargo = Buffer.from(endpoint.cargoConfig(guest.indexOrigin));
-        const cargoFile = `${GUEST.home}/.cargo/config.toml`;
-        await guest.put(cargoFile, cargo, { mode: 0o644, owner: "job" });
+        await this.#bringFiles(guest, endpoint);
         await this.#phases(session);
       } finally {
         this.#record = endpoint.record();
@@ -172,6 +168,25 @@ class AttemptRun {
       this.#deps.log.note(`-- the farm failed: ${this.#farmFault.line}`);
     }
     return this.#facts();
+  }
+
+  /** What the installers read, put side by side: each waits for the guest. */
+  async #bringFiles(guest: Guest, endpoint: Endpoint): Promise<void> {
+    const { interpreter, imageId, limits } = this.#job;
+    const { machine, warm } = this.#deps;
+    const files = await warm.files(machine, guestSpec(imageId, limits), interpreter, this.#signal);
+    const cargo = Buffer.from(endpoint.cargoConfig(guest.indexOrigin));
+    const own = { mode: 0o644, owner: "job" } as const;
+    await Promise.all([
+      putWarmFiles(guest, files),
+      guest.put(`${GUEST.home}/.cargo/config.toml`, cargo, own),
+      ...this.#uploads().map(({ path, from }) => guest.put(path, createReadStream(from), own)),
+    ]);
+  }
+
+  #uploads(): { readonly path: string; readonly from: string }[] {
+    const file = this.#job.source.sourceFile;
+    return file === null ? [] : [{ path: `${GUEST.upload}/${file.filename}`, from: file.path }];
   }
 
   async #phases(session: GuestSession): Promise<void> {
@@ -216,14 +231,8 @@ class AttemptRun {
   async #prepare(session: GuestSession, createEnvironment: readonly string[]): Promise<boolean> {
     const job = this.#job;
     this.#enter("fetch", "environment");
-    const file = job.source.sourceFile;
-    const archive = file === null ? null : `${GUEST.upload}/${file.filename}`;
+    const archive = this.#uploads()[0]?.path ?? null;
     const prepared = await this.#watch.lap("venv", async () => {
-      if (file !== null && archive !== null)
-        await session.guest.put(archive, createReadStream(file.path), {
-          mode: 0o644,
-          owner: "job",
-        });
       const preparing = prepareJob(session, archive, createEnvironment);
       this.#marked = markLater(session.guest);
       return preparing;
@@ -284,7 +293,7 @@ class AttemptRun {
         if (step.step === "test") this.#watch.add("test", step.seconds);
         if (step.step.startsWith("dependencies")) this.#watch.add("dependencies", step.seconds);
       }
-      await this.#watch.lap("evidence", () => this.#differ(session, "test"));
+      this.#differing = this.#differ(session, "test");
     }
   }
 
@@ -300,6 +309,7 @@ class AttemptRun {
       guest.counters().catch(() => null),
       guest.refusedConnections().catch(() => []),
       readInstalledNames(guest).catch(() => []),
+      this.#differing.catch(() => undefined),
     ]);
   }
 

@@ -87,8 +87,11 @@ export class WarmInstaller {
 
 /** Puts them where the installer looks. */
 export async function putWarmFiles(guest: Guest, files: readonly WarmFile[]): Promise<void> {
-  for (const { path, content } of files)
-    await guest.put(`${INSTALLER_CACHE}/${path}`, content, { mode: 0o644, owner: "job" });
+  await Promise.all(
+    files.map(({ path, content }) =>
+      guest.put(`${INSTALLER_CACHE}/${path}`, content, { mode: 0o644, owner: "job" }),
+    ),
+  );
 }
 
 async function learn(

@@ -66,16 +66,14 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
   const image = options.image(join(directories.cache, "images"), launcher);
   image.catch(() => undefined);
   const { config, overrideOf } = await readConfig(options.config, cwd, launcher);
-  const choosing = chooseMachine(options.machine, config, launcher);
-  choosing.catch(() => undefined);
-  const place = async () => {
-    const [{ machine }, { id }] = await Promise.all([choosing, image]);
-    return { machine, spec: guestSpec(id, config.limits) };
+  const spec = image.then(({ id }) => guestSpec(id, config.limits));
+  spec.catch(() => undefined);
+  const startAhead = (machine: Machine) => {
+    // What keeps the image from being there is told below.
+    spec.then((known) => machine.startAhead(known, options.startAhead)).catch(() => undefined);
   };
-  const { machine, why } = await choosing;
+  const { machine, why } = await chooseMachine(options.machine, config, launcher, startAhead);
   opened.use(machine);
-  const { spec } = await place();
-  machine.startAhead(spec, options.startAhead);
   // Loaded while the first guest starts.
   const index = import("./open-index.ts").then(({ openIndex }) =>
     openIndex({
@@ -83,7 +81,7 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
       directory: join(directories.cache, "index"),
       env,
       signal,
-      asked: place,
+      asked: async () => ({ machine, spec: await spec }),
     }),
   );
   index.catch(() => undefined);
@@ -120,15 +118,16 @@ async function chooseMachine(
   choice: MachineChoice,
   config: FarmConfig,
   launcher: LauncherClient,
+  ahead: (machine: Machine) => void,
 ): Promise<{ machine: Machine; why: string }> {
   const { minimum } = config.isolation;
-  if (choice === "auto") return autoMachine(minimum, { launcher });
+  if (choice === "auto") return autoMachine(minimum, { launcher, ahead });
   if (!isolates(choice, minimum))
     throw new CreameryError("isolation", `is below isolation.minimum "${minimum}"`, {
       input: `--machine ${choice}`,
       nextStep: "leave --machine out, or change isolation.minimum in creamery.toml",
     });
-  return { machine: await openMachine(choice, { launcher }), why: "it was asked for" };
+  return { machine: await openMachine(choice, { launcher, ahead }), why: "it was asked for" };
 }
 
 /** Failures are run again on the kind that is nearest to an ordinary host: a container, where that is allowed. */
