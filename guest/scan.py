@@ -1,6 +1,8 @@
 """Lists a source tree, or an installed distribution, for discovery on the host (src/discovery/plan.ts says the fields).
 
     python3.13 -I -B scan.py unpack --out FILE ARCHIVE DIRECTORY    {"root", "listing", "refused"}
+    python3.13 -I -B scan.py unpack --out FILE ARCHIVE DIRECTORY --then CODE OUT VENV PROJECT
+                                                                    and, once CODE holds how an installer ended, `installed`
     python3.13 -I -B scan.py tree --out FILE ROOT                   the listing
     python3.13 -I -B scan.py installed --out FILE VENV PROJECT      the installed listing, or null
 
@@ -30,6 +32,7 @@ MAX_IMPORTS = 200
 MAX_REFUSED = 50
 MAX_DISTRIBUTIONS = 1000
 MAX_REQUIRES = 500
+MAX_WAIT_SECONDS = 3600
 SKIPPED = {".git", ".hg", ".svn", "__pycache__", ".tox", ".nox", ".venv", "node_modules", ".mypy_cache", ".pytest_cache"}
 
 TEST_FUNCTION = re.compile(rb"^[ \t]*(?:async[ \t]+)?def[ \t]+test", re.MULTILINE)
@@ -274,6 +277,19 @@ def unpack_zip(archive, destination, refused):
         raise Refused("it cannot be unpacked: %s" % error)
 
 
+def await_code(path):
+    """What an installer that runs beside us ended with: one process does both, as a start of Python has its price."""
+    import time
+
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
+    while time.monotonic() < deadline:
+        text = read_text(path)
+        if text.endswith("\n"):
+            return text.strip()
+        time.sleep(0.003)
+    return "none"
+
+
 def write(path, value):
     with open(path, "wb") as stream:
         stream.write(json.dumps(value).encode("ascii"))
@@ -281,13 +297,17 @@ def write(path, value):
 
 def main(argv):
     match argv[1:]:
-        case ["unpack", "--out", out, archive, destination]:
+        case ["unpack", "--out", out, archive, destination, *then]:
             try:
                 root, refused = unpack(archive, destination)
             except Refused as error:
                 sys.stderr.write("%s: %s\n" % (os.path.basename(archive), error))
                 return 1
             write(out, {"root": root, "listing": list_tree(root), "refused": refused})
+            if then:
+                _, code, installed_out, venv, project = then
+                if await_code(code) == "0":
+                    write(installed_out, list_installed(venv, project))
         case ["tree", "--out", out, root]:
             write(out, list_tree(root))
         case ["installed", "--out", out, venv, project]:

@@ -6,12 +6,11 @@ import type { InstalledListing, TreeListing } from "../discovery/plan.ts";
 import type { MarkerEnvironment } from "../python/markers.ts";
 import { checkInstalled } from "./check-installed.ts";
 import { GUEST } from "./guest-environment.ts";
-import type { GuestSession, StepResult } from "./guest-session.ts";
+import type { GuestSession, StepResult, TogetherResult } from "./guest-session.ts";
+import { codeFile, type LaneCommand } from "./together.ts";
 
 /** What guest/scan.py and guest/smoke.py wrote, read back bounded and checked: a package may have had a hand in it. */
 const MAX_LISTING_BYTES = 64 * 1024 * 1024;
-const PREPARE_MS = 180_000;
-const EXAMINE_MS = 240_000;
 
 const TreeFileSchema = z.object({
   path: z.string().max(4096),
@@ -76,13 +75,9 @@ export interface UnpackedTree {
   readonly listing: TreeListing;
 }
 
-export interface Preparation {
-  /** Null where there was no archive, or `failed` says why it could not be unpacked. */
-  readonly tree: UnpackedTree | null;
-  /** Unpacking the source failed. */
-  readonly failed: StepResult | null;
-  readonly environment: { readonly ok: boolean; readonly text: string };
-}
+const TREE_JSON = "/job/tree.json";
+const INSTALLED_JSON = "/job/installed.json";
+const SMOKE_JSON = "/job/smoke.json";
 
 const scan = (...words: readonly string[]): readonly string[] => [
   GUEST.systemPython,
@@ -92,41 +87,65 @@ const scan = (...words: readonly string[]): readonly string[] => [
   ...words,
 ];
 
-/** Makes the environment and, beside it, unpacks the source and lists what is in it; as the job's user. */
-export async function prepareJob(
+/** Unpacks the source and lists what is in it; without one there is an empty tree. */
+export function unpackCommand(archive: string | null): LaneCommand {
+  return {
+    name: "unpack",
+    argv:
+      archive === null
+        ? ["mkdir", "-p", GUEST.tree]
+        : scan("unpack", "--out", TREE_JSON, archive, GUEST.tree),
+  };
+}
+
+/** The same, and then, when the command `installer` beside it has ended, what was installed. */
+export function unpackAndScanCommand(
+  archive: string,
+  installer: string,
+  project: string,
+): LaneCommand {
+  const then = ["--then", codeFile(installer), INSTALLED_JSON, GUEST.venv, project];
+  return {
+    name: "unpack",
+    argv: scan("unpack", "--out", TREE_JSON, archive, GUEST.tree, ...then),
+  };
+}
+
+/** Lists what was installed. */
+export function scanCommand(project: string): LaneCommand {
+  return {
+    name: "scan",
+    argv: scan("installed", "--out", INSTALLED_JSON, GUEST.venv, project),
+  };
+}
+
+/** Imports what was installed, and asks its console scripts for --help. */
+export function smokeCommand(project: string): LaneCommand {
+  return {
+    name: "smoke",
+    argv: [GUEST.venvPython, "-B", `${GUEST.tools}/smoke.py`, "--out", SMOKE_JSON, project],
+  };
+}
+
+export interface Unpacking {
+  /** Null where there was no archive, or `failed` says why it could not be unpacked. */
+  readonly tree: UnpackedTree | null;
+  readonly failed: StepResult | null;
+}
+
+/** What `unpackCommand` left. */
+export async function readUnpacked(
   session: GuestSession,
   archive: string | null,
-  createEnvironment: readonly string[],
-): Promise<Preparation> {
-  const request = { step: "prepare", phase: "fetch", wallMs: PREPARE_MS } as const;
-  if (archive === null) {
-    const made = await session.together(request, {
-      venv: createEnvironment,
-      tree: ["mkdir", "-p", GUEST.tree],
-    });
-    return { tree: null, failed: null, environment: made.endOf("venv") };
-  }
-  const out = "/job/tree.json";
-  const made = await session.together(request, {
-    venv: createEnvironment,
-    unpack: scan("unpack", "--out", out, archive, GUEST.tree),
-  });
-  const environment = made.endOf("venv");
-  const unpacked = made.endOf("unpack");
-  if (!unpacked.ok) {
-    const { code, text } = unpacked;
-    return { tree: null, failed: { ...made.step, ok: false, code, text }, environment };
-  }
-  const { root, listing, refused } = await readJson(session, out, UnpackedSchema);
+  { step, endOf }: TogetherResult,
+): Promise<Unpacking> {
+  const { ok, code, text } = endOf("unpack");
+  if (!ok) return { tree: null, failed: { ...step, ok: false, code, text } };
+  if (archive === null) return { tree: null, failed: null };
+  const { root, listing, refused } = await readJson(session, TREE_JSON, UnpackedSchema);
   for (const line of refused) session.log.note(`-- not unpacked: ${printableLine(line)}`);
-  return {
-    tree: {
-      root: root.startsWith("/") ? root : `${GUEST.tree}/${root}`.replace(/\/$/u, ""),
-      listing,
-    },
-    failed: null,
-    environment,
-  };
+  const absolute = root.startsWith("/") ? root : `${GUEST.tree}/${root}`.replace(/\/$/u, "");
+  return { tree: { root: absolute, listing }, failed: null };
 }
 
 export interface Examination {
@@ -136,36 +155,19 @@ export interface Examination {
   readonly smoke: SmokeResult | null;
 }
 
-/**
- * Lists what was installed; with `smoke` also imports it, asks its console scripts for --help, and looks whether the
- * installed distributions agree with each other.
- */
-export async function examineInstalled(
+/** What scan and smoke left, with the check whether the installed distributions agree with each other. */
+export async function readExamined(
   session: GuestSession,
-  project: string,
   markers: MarkerEnvironment,
-  smoke: boolean,
+  { endOf }: TogetherResult,
 ): Promise<Examination> {
-  const out = "/job/installed.json";
-  const smokeOut = "/job/smoke.json";
-  // Away from the tree: what is imported is what was installed.
-  const request = {
-    step: "examine",
-    phase: "import",
-    cwd: GUEST.home,
-    wallMs: EXAMINE_MS,
-  } as const;
-  const list = scan("installed", "--out", out, GUEST.venv, project);
-  const tryOut = [GUEST.venvPython, "-B", `${GUEST.tools}/smoke.py`, "--out", smokeOut, project];
-  const done = await session.together(request, {
-    scan: list,
-    smoke: smoke ? tryOut : ["true"],
-  });
-  const installed = done.endOf("scan").ok
-    ? await readJson(session, out, InstalledListingSchema.nullable())
+  // Whichever listed it.
+  const listed = endOf("scan").ok || endOf("unpack").ok;
+  const installed = listed
+    ? await readJson(session, INSTALLED_JSON, InstalledListingSchema.nullable())
     : null;
-  if (!smoke || !done.endOf("smoke").ok) return { installed, smoke: null };
-  const tried = await readJson(session, smokeOut, SmokeSchema);
+  if (!endOf("smoke").ok) return { installed, smoke: null };
+  const tried = await readJson(session, SMOKE_JSON, SmokeSchema);
   const disagreements = checkInstalled(installed?.distributions ?? [], markers);
   return { installed, smoke: { ...tried, check: disagreements.join("\n") } };
 }

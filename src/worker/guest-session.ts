@@ -1,7 +1,7 @@
 import type { ExecResult, Guest } from "../machine/machine.ts";
 import type { Phase } from "../model/attempt.ts";
 import { TextEnds, type AttemptLog } from "./attempt-log.ts";
-import { readTogether, togetherScript, type TogetherResult } from "./together.ts";
+import { TogetherReader, togetherScript, type CommandEnd, type Lane } from "./together.ts";
 
 /** One command run in the guest, and what it said. */
 export interface StepResult extends ExecResult {
@@ -25,12 +25,19 @@ export interface StepRequest {
   readonly dumpStacks?: boolean;
   /** Lines of the reporters' event stream. */
   readonly onEvent?: (line: string) => void;
+  /** Its output, as it comes. */
+  readonly onOutput?: (text: string) => void;
   /** Not a step of the package's: its output is kept out of the log unless it fails. */
   readonly quiet?: boolean;
   /** A shell script of ours that runs beside it, silently, for what need not wait. */
   readonly beside?: string;
   /** A shell script of ours that runs after it, silently, whatever its end. */
   readonly after?: string;
+}
+
+export interface TogetherResult {
+  readonly step: StepResult;
+  readonly endOf: (name: string) => CommandEnd;
 }
 
 export interface SessionLimits {
@@ -82,7 +89,9 @@ export class GuestSession {
       },
       {
         output: (_stream, chunk) => {
-          ends.add(chunk.toString("utf8"));
+          const text = chunk.toString("utf8");
+          ends.add(text);
+          request.onOutput?.(text);
           if (request.quiet === true) held.push(chunk);
           else this.log.write(chunk);
         },
@@ -109,19 +118,27 @@ export class GuestSession {
   }
 
   /**
-   * Several quiet commands side by side in one exec, as each exec has its price; answers with how each ended.
-   * A limit ends them all.
+   * Several commands in one exec (together.ts), then a script of ours; what the shown ones say goes into the log below
+   * `title`. A limit ends them all.
    */
-  async together<Name extends string>(
-    request: Omit<StepRequest, "argv" | "quiet" | "onEvent">,
-    commands: Readonly<Record<Name, readonly string[]>>,
-  ): Promise<TogetherResult<Name>> {
+  async together(
+    request: Omit<StepRequest, "argv" | "quiet" | "onEvent" | "onOutput">,
+    lanes: readonly Lane[],
+    title?: string,
+    after?: string,
+  ): Promise<TogetherResult> {
+    const reader = new TogetherReader(lanes);
+    if (title !== undefined) this.log.note(`== ${title}`);
     const step = await this.run({
       ...request,
-      argv: ["sh", "-c", togetherScript(commands)],
+      argv: ["sh", "-c", togetherScript(lanes, after)],
+      onOutput: (text) => {
+        const shown = reader.read(text);
+        if (title !== undefined) this.log.write(Buffer.from(shown));
+      },
       quiet: true,
     });
-    return readTogether(step);
+    return { step, endOf: (name) => reader.endOf(name) };
   }
 
   /** Wall seconds spent in steps of this name. */

@@ -1,92 +1,121 @@
-import { readFile } from "node:fs/promises";
-
+import type { MarkerEnvironment } from "../python/markers.ts";
 import { markersOf } from "../python/interpreter-markers.ts";
+import { parseWheelFilename } from "../python/distribution-filename.ts";
 import { compatibleWheel } from "../python/wheel-tags.ts";
-import type { Phase } from "../model/attempt.ts";
 import type { AttemptJob } from "./attempt-job.ts";
 import { GUEST } from "./guest-environment.ts";
 import type { GuestSession, StepResult } from "./guest-session.ts";
 import type { Installer } from "./installer.ts";
-import { noteNamesScript } from "./unshadow.ts";
 
 /** A wheel that is built in a guest is read back for a confirmation elsewhere up to this size. */
 const MAX_WHEEL_BYTES = 256 * 1024 * 1024;
+
+/** A wheel that was built here: for a second run that must not build it again. */
+export interface BuiltWheel {
+  readonly filename: string;
+  readonly content: Buffer;
+}
 
 export interface Installation {
   readonly ok: boolean;
   readonly installed: "wheel" | "sdist";
   readonly project: string;
   readonly version: string;
-  readonly markers: Readonly<Record<string, string>>;
+  readonly markers: MarkerEnvironment;
   /** The step that failed. */
   readonly failed: StepResult | null;
-  /** What was built here from source. */
-  readonly wheel: { readonly filename: string; readonly content: Buffer } | null;
+  readonly wheel: BuiltWheel | null;
 }
 
-export interface InstallContext {
-  readonly session: GuestSession;
-  readonly installer: Installer;
-  readonly job: AttemptJob;
-  /** The unpacked source in the guest, or null. */
-  readonly treeRoot: string | null;
-  readonly enter: (phase: Phase, note: string) => void;
-  readonly lap: <Result>(name: string, work: () => Promise<Result>) => Promise<Result>;
-  readonly onAttempt: (event: string) => void;
+/** What is installed, and how: known before anything is unpacked, unless it has to be built. */
+export interface ReadyInstall {
+  readonly installed: "wheel" | "sdist";
+  readonly project: string;
+  readonly version: string;
+  readonly argv: readonly string[];
+  /** To be put at `path` first; from the host's file or as it was built. */
+  readonly upload:
+    | { readonly path: string; readonly from: string }
+    | { readonly path: string; readonly content: Buffer }
+    | null;
+  readonly wheel: BuiltWheel | null;
 }
 
 /**
- * Installs what pip would install for this configuration: the published wheel where one fits, else one
- * built from the source; a settled wheel or a given one as it is.
+ * What pip would install for this configuration: a settled wheel or a given one as it is, the published wheel where one
+ * fits; null where it has to be built from the source.
  */
-export async function installRelease(context: InstallContext): Promise<Installation> {
-  const { job, session } = context;
+export function readyInstall(job: AttemptJob, installer: Installer): ReadyInstall | null {
   const { source, settled } = job;
   const given = settled?.wheel ?? null;
   if (given !== null) {
-    const path = `${GUEST.wheels}/${given.filename}`;
-    await session.guest.put(path, given.content, { mode: 0o644, owner: "job" });
-    return installWheelFile(context, path, "sdist", given);
+    const upload = { path: `${GUEST.wheels}/${given.filename}`, content: given.content };
+    return ofWheel(job, installer, upload, { installed: "sdist", wheel: given });
   }
   if (source.wheelFile !== null && job.buildFrom === "auto") {
-    const path = `${GUEST.wheels}/${source.wheelFile.filename}`;
-    await session.guest.put(path, await readFile(source.wheelFile.path), {
-      mode: 0o644,
-      owner: "job",
-    });
-    return installWheelFile(context, path, "wheel", null);
+    const { filename, path: from } = source.wheelFile;
+    const upload = { path: `${GUEST.wheels}/${filename}`, from };
+    return ofWheel(job, installer, upload, { installed: "wheel", wheel: null });
   }
   const published =
     source.kind === "release" &&
     job.buildFrom === "auto" &&
     source.wheelNames.some((name) => compatibleWheel(name, job.interpreter));
-  if (published || context.treeRoot === null) {
-    context.enter("install", "wheel");
-    const wheelOnly = published;
-    const installed = await context.lap("install", () =>
-      session.run({
-        step: "install",
-        phase: "install",
-        argv: context.installer.installRelease(
-          source.project,
-          source.version,
-          source.extras,
-          wheelOnly,
-        ),
-        wallMs: job.limits.installMs,
-        silenceMs: job.limits.silenceMs,
-        after: noteNamesScript(),
-      }),
-    );
-    return finish(context, installed, "wheel", null);
-  }
-  return buildAndInstall(context, context.treeRoot);
+  if (!published && source.sourceFile !== null) return null;
+  const { project, version, extras } = source;
+  return {
+    installed: "wheel",
+    project,
+    version,
+    argv: installer.installRelease(project, version, extras, published),
+    upload: null,
+    wheel: null,
+  };
 }
 
-async function buildAndInstall(context: InstallContext, treeRoot: string): Promise<Installation> {
-  const { job, session } = context;
-  context.enter("build", "wheel from source");
-  // Built in a copy: a build that litters its tree must not change what the tests see.
+function ofWheel(
+  job: AttemptJob,
+  installer: Installer,
+  upload: NonNullable<ReadyInstall["upload"]>,
+  more: Pick<ReadyInstall, "installed" | "wheel">,
+): ReadyInstall {
+  const { project, version } = nameOfWheel(upload.path, job);
+  return {
+    ...more,
+    project,
+    version,
+    argv: installer.installWheels([upload.path], job.source.extras),
+    upload,
+  };
+}
+
+/** A tree's name and version are its wheel's to say. */
+function nameOfWheel(
+  path: string,
+  { source }: AttemptJob,
+): { readonly project: string; readonly version: string } {
+  const named = parseWheelFilename(path.slice(path.lastIndexOf("/") + 1));
+  return named === null
+    ? { project: source.project, version: source.version }
+    : { project: named.project, version: named.version };
+}
+
+export interface BuildContext {
+  readonly session: GuestSession;
+  readonly installer: Installer;
+  readonly job: AttemptJob;
+  /** The unpacked source in the guest. */
+  readonly treeRoot: string;
+  readonly onAttempt: (event: string) => void;
+}
+
+export type Build =
+  | { readonly kind: "failed"; readonly failed: StepResult }
+  | { readonly kind: "built"; readonly ready: ReadyInstall };
+
+/** Builds a wheel from the source, in a copy of it: a build that litters must not change what the tests see. */
+export async function buildWheel(context: BuildContext): Promise<Build> {
+  const { job, session, installer, treeRoot } = context;
   const copy = "/job/build";
   await session.run({
     step: "copy",
@@ -95,19 +124,17 @@ async function buildAndInstall(context: InstallContext, treeRoot: string): Promi
     wallMs: 60_000,
     quiet: true,
   });
-  const built = await context.lap("build", () =>
-    session.run({
-      step: "build",
-      phase: "build",
-      argv: context.installer.buildWheel(copy),
-      cwd: copy,
-      env: { PYTHONPATH: GUEST.inject, CREAMERY_AUDIT: "1" },
-      wallMs: job.limits.buildMs,
-      silenceMs: job.limits.silenceMs,
-      onEvent: context.onAttempt,
-    }),
-  );
-  if (!built.ok) return failure(context, built, "sdist");
+  const built = await session.run({
+    step: "build",
+    phase: "build",
+    argv: installer.buildWheel(copy),
+    cwd: copy,
+    env: { PYTHONPATH: GUEST.inject, CREAMERY_AUDIT: "1", ...pretendedVersion(job) },
+    wallMs: job.limits.buildMs,
+    silenceMs: job.limits.silenceMs,
+    onEvent: context.onAttempt,
+  });
+  if (!built.ok) return { kind: "failed", failed: built };
   const listing = await session.run({
     step: "wheels",
     phase: "build",
@@ -116,61 +143,59 @@ async function buildAndInstall(context: InstallContext, treeRoot: string): Promi
     quiet: true,
   });
   const filename = listing.text.split("\n").find((name) => name.endsWith(".whl"));
-  if (filename === undefined) return failure(context, { ...built, ok: false }, "sdist");
+  if (filename === undefined) return { kind: "failed", failed: { ...built, ok: false } };
   const path = `${GUEST.wheels}/${filename}`;
   const content = await session.guest.get(path, MAX_WHEEL_BYTES);
-  return installWheelFile(context, path, "sdist", content === null ? null : { filename, content });
+  return {
+    kind: "built",
+    ready: {
+      installed: "sdist",
+      ...nameOfWheel(path, job),
+      argv: installer.installWheels([path], job.source.extras),
+      upload: null,
+      wheel: content === null ? null : { filename, content },
+    },
+  };
 }
 
-async function installWheelFile(
-  context: InstallContext,
-  path: string,
-  installed: "wheel" | "sdist",
-  wheel: Installation["wheel"],
-): Promise<Installation> {
-  context.enter("install", "wheel and its dependencies");
-  const step = await context.lap("install", () =>
-    context.session.run({
-      step: "install",
-      phase: "install",
-      argv: context.installer.installWheels([path], context.job.source.extras),
-      wallMs: context.job.limits.installMs,
-      silenceMs: context.job.limits.silenceMs,
-      after: noteNamesScript(),
-    }),
-  );
-  return finish(context, step, installed, wheel, path);
+/**
+ * Trees and repositories come without their version control: tools that take the version from it are told one, the
+ * ref's where it is one. What is released has its version in it.
+ */
+function pretendedVersion({ source }: AttemptJob): Record<string, string> {
+  if (source.kind !== "tree" && source.kind !== "repository") return {};
+  const ref = /@v?(\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?)$/u.exec(source.label)?.[1];
+  const version = ref ?? "0+unknown";
+  return { SETUPTOOLS_SCM_PRETEND_VERSION: version, PDM_BUILD_SCM_VERSION: version };
 }
 
-function failure(
-  context: InstallContext,
+export function failedInstallation(
+  job: AttemptJob,
   failed: StepResult,
-  installed: "wheel" | "sdist",
+  known: Partial<Pick<Installation, "installed" | "project" | "version" | "wheel">> = {},
 ): Installation {
-  const { project, version } = context.job.source;
-  return { ok: false, installed, project, version, markers: {}, failed, wheel: null };
+  const { project, version } = job.source;
+  return {
+    ok: false,
+    installed: "sdist",
+    project,
+    version,
+    wheel: null,
+    ...known,
+    markers: markersOf(job.interpreter),
+    failed,
+  };
 }
 
-function finish(
-  context: InstallContext,
-  step: StepResult,
-  installed: "wheel" | "sdist",
-  wheel: Installation["wheel"],
-  path?: string,
-): Installation {
-  if (!step.ok) return { ...failure(context, step, installed), wheel };
-  const { source } = context.job;
-  const named =
-    path === undefined
-      ? null
-      : /([^/]+?)-([^-/]+)(?:-\d[^-/]*)?-[^-/]+-[^-/]+-[^-/]+\.whl$/.exec(path);
+export function doneInstallation(job: AttemptJob, ready: ReadyInstall): Installation {
+  const { installed, project, version, wheel } = ready;
   return {
     ok: true,
     installed,
-    project: named?.[1]?.replaceAll(/[-_.]+/g, "-").toLowerCase() ?? source.project,
-    version: named?.[2] ?? source.version,
-    markers: markersOf(context.job.interpreter),
-    failed: null,
+    project,
+    version,
     wheel,
+    markers: markersOf(job.interpreter),
+    failed: null,
   };
 }

@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import type { Readable } from "node:stream";
 
 import { CreameryError } from "../base/errors.ts";
 import { discover } from "../discovery/discover.ts";
@@ -18,11 +19,12 @@ import type { AttemptJob } from "./attempt-job.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { guestSpec } from "./guest-spec.ts";
 import { GUEST, jobEnvironment } from "./guest-environment.ts";
-import { examineInstalled, lackingModules, prepareJob, type SmokeResult } from "./guest-scans.ts";
+import { lackingModules, type SmokeResult } from "./guest-scans.ts";
 import { GuestSession, type StepResult } from "./guest-session.ts";
-import { installRelease, type Installation } from "./install-release.ts";
+import { readyInstall, type Installation } from "./install-release.ts";
 import { installerFor } from "./installer.ts";
 import { runPlans, type TestsOutcome } from "./run-tests.ts";
+import { setUpJob } from "./set-up-job.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { readInstalledNames } from "./unshadow.ts";
 import { putWarmFiles, type WarmInstaller } from "./warm-installer.ts";
@@ -180,81 +182,66 @@ class AttemptRun {
     await Promise.all([
       putWarmFiles(guest, files),
       guest.put(`${GUEST.home}/.cargo/config.toml`, cargo, own),
-      ...this.#uploads().map(({ path, from }) => guest.put(path, createReadStream(from), own)),
+      ...this.#uploads().map(({ path, content }) => guest.put(path, content, own)),
     ]);
   }
 
-  #uploads(): { readonly path: string; readonly from: string }[] {
+  /** The source, and the wheel where there is one already. */
+  #uploads(): { readonly path: string; readonly content: Buffer | Readable }[] {
+    const { source } = this.#job;
+    const archive = this.#archive();
+    const wheel = readyInstall(this.#job, installerFor(this.#job.interpreter))?.upload ?? null;
+    return [
+      ...(source.sourceFile === null || archive === null
+        ? []
+        : [{ path: archive, content: createReadStream(source.sourceFile.path) }]),
+      ...(wheel === null
+        ? []
+        : [
+            {
+              path: wheel.path,
+              content: "content" in wheel ? wheel.content : createReadStream(wheel.from),
+            },
+          ]),
+    ];
+  }
+
+  #archive(): string | null {
     const file = this.#job.source.sourceFile;
-    return file === null ? [] : [{ path: `${GUEST.upload}/${file.filename}`, from: file.path }];
+    return file === null ? null : `${GUEST.upload}/${file.filename}`;
   }
 
   async #phases(session: GuestSession): Promise<void> {
     const job = this.#job;
-    const installer = installerFor(job.interpreter);
-    if (!(await this.#prepare(session, installer.createEnvironment()))) return;
-
-    this.#installation = await installRelease({
+    const setUp = await setUpJob({
       session,
-      installer,
-      job: { ...job, limits: this.#limits },
-      treeRoot: this.#tree?.root ?? null,
+      job,
+      archive: this.#archive(),
+      watch: this.#watch,
       enter: (phase, note) => this.#enter(phase, note),
-      lap: (name, work) => this.#watch.lap(name, work),
       onAttempt: (event) => this.#attempts.add(event),
+      onBegun: () => {
+        this.#marked = markLater(session.guest);
+      },
     });
-    if (!this.#installation.ok) {
-      await this.#differ(session, "install");
-      return;
-    }
-
-    this.#enter("import", "smoke");
-    const { project, version, markers } = this.#installation;
-    const examined = await this.#watch.lap("examine", async () => {
-      const pin = Buffer.from(`${project}==${version}\n`);
-      await session.guest.put(GUEST.keep, pin, { mode: 0o644, owner: "root" });
-      const smoke = job.settled?.smoke ?? true;
-      const examining = examineInstalled(session, project, markers, smoke);
-      // The agent looks while the guest's other processes work.
-      await Promise.all([examining, later().then(() => this.#differ(session, "install"))]);
-      return examining;
-    });
-    this.#installed = examined.installed;
-    this.#smoke = examined.smoke;
-    if (this.#installed === null)
-      throw new CreameryError("image-bad", `the installed files of ${project} could not be listed`);
-
-    await this.#runTests(session, this.#installation, this.#installed);
+    this.#tree = setUp.tree;
+    this.#unpackFailed = setUp.unpackFailed;
+    this.#installation = setUp.installation;
+    this.#installed = setUp.installed;
+    this.#smoke = setUp.smoke;
+    this.#readProject();
+    if (setUp.installation !== null && setUp.installed !== null)
+      await this.#runTests(session, setUp.installation, setUp.installed);
+    this.#differing = this.#differ(session, "attempt");
   }
 
-  /** The environment and the unpacked source; false when the source could not be unpacked. */
-  async #prepare(session: GuestSession, createEnvironment: readonly string[]): Promise<boolean> {
-    const job = this.#job;
-    this.#enter("fetch", "environment");
-    const archive = this.#uploads()[0]?.path ?? null;
-    const prepared = await this.#watch.lap("venv", async () => {
-      const preparing = prepareJob(session, archive, createEnvironment);
-      this.#marked = markLater(session.guest);
-      return preparing;
-    });
-    if (!prepared.environment.ok) {
-      session.log.note(prepared.environment.text);
-      throw new CreameryError(
-        "image-bad",
-        `no environment could be made with ${job.interpreter.executable}`,
-        { input: job.imageId },
-      );
-    }
-    this.#tree = prepared.tree;
-    this.#unpackFailed = prepared.failed;
-    if (prepared.failed !== null) return false;
+  /** What the project says of itself: it may lower limits. */
+  #readProject(): void {
     const pyproject = this.#tree?.listing.texts["pyproject.toml"];
-    if (pyproject !== undefined) {
-      const reading = readProjectTable(pyproject, job.limits);
-      this.#limits = reading.limits;
-      if (reading.problem !== null) this.#rejected.push({ rung: "override", why: reading.problem });
-    }
-    return true;
+    if (pyproject === undefined) return;
+    const reading = readProjectTable(pyproject, this.#job.limits);
+    this.#limits = reading.limits;
+    if (reading.problem !== null) this.#rejected.push({ rung: "override", why: reading.problem });
   }
 
   async #runTests(
@@ -293,7 +280,6 @@ class AttemptRun {
         if (step.step === "test") this.#watch.add("test", step.seconds);
         if (step.step.startsWith("dependencies")) this.#watch.add("dependencies", step.seconds);
       }
-      this.#differing = this.#differ(session, "test");
     }
   }
 

@@ -1,59 +1,126 @@
-import type { StepResult } from "./guest-session.ts";
+/**
+ * Several commands in one exec: each exec, and each process of a shell's own, has its price under gVisor. Lanes run side
+ * by side, the stages of a lane one after the other, the commands of a stage side by side again; a lane ends with the first
+ * stage that fails.
+ */
+export interface LaneCommand {
+  /** Letters and dashes. */
+  readonly name: string;
+  readonly argv: readonly string[];
+  /** Its output is the exec's own, while it runs; else it is kept, and told only if it fails. One such runs at a time. */
+  readonly shown?: boolean;
+}
+export type Lane = readonly (readonly LaneCommand[])[];
 
-/** How one of several commands that ran side by side ended. */
+/** How one of the commands ended. */
 export interface CommandEnd {
   readonly ok: boolean;
-  /** Null when a limit ended them all. */
+  /** Null where it never ended by itself, or never began. */
   readonly code: number | null;
-  /** What it said; kept only where it failed. */
+  /** What it said: all of it where it is shown, else what there is when it failed. */
   readonly text: string;
-}
-
-export interface TogetherResult<Name extends string> {
-  readonly step: StepResult;
-  endOf(name: Name): CommandEnd;
+  /** From the exec's start to its end, s; null where it did not end. */
+  readonly endedAt: number | null;
 }
 
 const MAX_OUTPUT_BYTES = 64 * 1024;
 const DIRECTORY = "/job/.together";
 
-/**
- * A shell script that runs the commands side by side and says how each ended: `==NAME CODE`, below it what a
- * failing one said. Names are ours: letters and dashes.
- */
-export function togetherScript(commands: Readonly<Record<string, readonly string[]>>): string {
-  const names = Object.keys(commands);
+/** Where a command's exit code is written when it ends: for another that waits for it. */
+export const codeFile = (name: string): string => `${DIRECTORY}/${name}.code`;
+
+/** The shell script: a line `@@NAME CODE` as each command ends, and at the end `==NAME CODE` with what failing ones said. */
+export function togetherScript(lanes: readonly Lane[], after = "true"): string {
+  const quiet = lanes.flatMap((lane) =>
+    lane.flatMap((stage) => stage.filter(({ shown }) => shown !== true)),
+  );
   return [
     `mkdir -p ${DIRECTORY}`,
-    ...Object.entries(commands).map(
-      ([name, argv], index) =>
-        `${argv.map(quote).join(" ")} </dev/null >${DIRECTORY}/${name} 2>&1 & p${index}=$!`,
+    `quietly() { n=$1; shift; "$@" </dev/null >${DIRECTORY}/$n 2>&1; c=$?; echo $c >${DIRECTORY}/$n.code; echo "@@$n $c"; return $c; }`,
+    `shown() { n=$1; shift; "$@" </dev/null 2>&1; c=$?; echo $c >${DIRECTORY}/$n.code; echo; echo "@@$n $c"; return $c; }`,
+    ...lanes.map((lane, index) => `( ${lane.map(stageScript).join(" && ")} ) & lane${index}=$!`),
+    ...lanes.map((_lane, index) => `wait $lane${index}`),
+    ...quiet.map(
+      ({ name }) =>
+        `if [ -e ${DIRECTORY}/${name}.code ] && read -r c <${DIRECTORY}/${name}.code && [ "$c" != 0 ]; then echo "==${name} $c"; head -c ${MAX_OUTPUT_BYTES} ${DIRECTORY}/${name}; echo; fi`,
     ),
-    ...names.map(
-      (name, index) =>
-        `wait $p${index}; c=$?; echo "==${name} $c"; [ $c = 0 ] || { head -c ${MAX_OUTPUT_BYTES} ${DIRECTORY}/${name}; echo; }`,
-    ),
+    `( ${after} ) </dev/null >/dev/null 2>&1`,
     "exit 0",
   ].join("\n");
 }
 
-/** Reads the script's output. A command that it says nothing of did not end by itself. */
-export function readTogether<Name extends string>(step: StepResult): TogetherResult<Name> {
-  const found = new Map<string, CommandEnd>();
-  for (const part of step.text.split(/^==(?=[a-z-]+ \d+$)/mu).slice(1)) {
-    const [, name = "", code = "1"] = /^([a-z-]+) (\d+)/u.exec(part) ?? [];
-    // The first word counts: what a failing command printed may look like another's end.
-    if (!found.has(name))
-      found.set(name, {
-        ok: code === "0",
-        code: Number(code),
-        text: part.slice(part.indexOf("\n") + 1),
-      });
+function stageScript(stage: readonly LaneCommand[]): string {
+  const calls = stage.map(
+    ({ name, argv, shown }) =>
+      `${shown === true ? "shown" : "quietly"} ${name} ${argv.map(quote).join(" ")}`,
+  );
+  if (calls.length === 1) return calls.join("");
+  const began = calls.map((call, index) => `${call} & s${index}=$!;`);
+  const ended = calls.map((_call, index) => `wait $s${index} || r=1;`);
+  return `{ ${began.join(" ")} r=0; ${ended.join(" ")} [ $r = 0 ]; }`;
+}
+
+/** Reads what the script says, as it says it. The first word on a command counts: what another prints may look like one. */
+export class TogetherReader {
+  readonly #shown: ReadonlySet<string>;
+  readonly #began = performance.now();
+  readonly #ends = new Map<string, { code: number; endedAt: number }>();
+  readonly #texts = new Map<string, string>();
+  #rest = "";
+  #own = "";
+  #telling: string | null = null;
+
+  constructor(lanes: readonly Lane[]) {
+    this.#shown = new Set(
+      lanes.flatMap((lane) =>
+        lane.flatMap((stage) =>
+          stage.filter(({ shown }) => shown === true).map(({ name }) => name),
+        ),
+      ),
+    );
   }
-  return {
-    step,
-    endOf: (name) => found.get(name) ?? { ok: false, code: null, text: step.text },
-  };
+
+  /** @returns what of the chunk is the output of shown commands. */
+  read(chunk: string): string {
+    const lines = (this.#rest + chunk).split("\n");
+    this.#rest = lines.pop() ?? "";
+    return lines.map((line) => this.#line(line)).join("");
+  }
+
+  endOf(name: string): CommandEnd {
+    const end = this.#ends.get(name);
+    const text = this.#texts.get(name) ?? (this.#shown.has(name) ? this.#own : "");
+    return end === undefined
+      ? { ok: false, code: null, text, endedAt: null }
+      : { ok: end.code === 0, ...end, text };
+  }
+
+  #line(line: string): string {
+    const [, mark, name = "", code] = /^(@@|==)([a-z-]+) (\d+)$/u.exec(line) ?? [];
+    if (mark === "@@" && !this.#ends.has(name)) {
+      this.#ends.set(name, {
+        code: Number(code),
+        endedAt: (performance.now() - this.#began) / 1000,
+      });
+      if (this.#shown.has(name)) {
+        this.#texts.set(name, this.#own.trimEnd());
+        this.#own = "";
+      }
+      return "";
+    }
+    const failed = mark === "==" && code !== "0" && this.#ends.get(name)?.code === Number(code);
+    if (failed && !this.#texts.has(name)) {
+      this.#telling = name;
+      this.#texts.set(name, "");
+      return "";
+    }
+    if (this.#telling !== null) {
+      this.#texts.set(this.#telling, `${this.#texts.get(this.#telling) ?? ""}${line}\n`);
+      return "";
+    }
+    this.#own += `${line}\n`;
+    return `${line}\n`;
+  }
 }
 
 /** A word for a shell, whatever it holds. */

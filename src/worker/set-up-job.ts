@@ -1,0 +1,234 @@
+import { CreameryError } from "../base/errors.ts";
+import type { InstalledListing } from "../discovery/plan.ts";
+import type { Phase } from "../model/attempt.ts";
+import type { AttemptJob } from "./attempt-job.ts";
+import { GUEST } from "./guest-environment.ts";
+import {
+  readExamined,
+  readUnpacked,
+  scanCommand,
+  smokeCommand,
+  unpackAndScanCommand,
+  unpackCommand,
+  type Examination,
+  type SmokeResult,
+  type UnpackedTree,
+} from "./guest-scans.ts";
+import type { GuestSession, StepResult, TogetherResult } from "./guest-session.ts";
+import {
+  buildWheel,
+  doneInstallation,
+  failedInstallation,
+  readyInstall,
+  type Installation,
+  type ReadyInstall,
+} from "./install-release.ts";
+import { installerFor } from "./installer.ts";
+import type { Stopwatch } from "./stopwatch.ts";
+import type { Lane } from "./together.ts";
+import { noteNamesScript } from "./unshadow.ts";
+
+const PREPARE_MS = 180_000;
+/** The smoke run has its own limits, well below. */
+const EXAMINE_MS = 240_000;
+
+export interface SetUpContext {
+  readonly session: GuestSession;
+  readonly job: AttemptJob;
+  /** In the guest; null without a source. */
+  readonly archive: string | null;
+  readonly watch: Stopwatch;
+  readonly enter: (phase: Phase, note: string) => void;
+  readonly onAttempt: (event: string) => void;
+  /** The first exec is on its way: nothing of a package's has run yet. */
+  readonly onBegun: () => void;
+}
+
+/** What there is before tests are looked for. */
+export interface SetUp {
+  readonly tree: UnpackedTree | null;
+  /** Unpacking the source failed: then nothing else is there. */
+  readonly unpackFailed: StepResult | null;
+  readonly installation: Installation | null;
+  readonly installed: InstalledListing | null;
+  readonly smoke: SmokeResult | null;
+}
+
+/**
+ * Environment, source and release, the smoke run included. What need not be built is installed beside the unpacking, in
+ * one exec; else the source comes first.
+ * @throws CreameryError `image-bad`, `agent-lost`, `channel`.
+ */
+export async function setUpJob(context: SetUpContext): Promise<SetUp> {
+  const { job, session, archive, watch, enter } = context;
+  const installer = installerFor(job.interpreter);
+  const venv = { name: "venv", argv: installer.createEnvironment() };
+  const ready = readyInstall(job, installer);
+  enter("fetch", ready === null ? "source and environment" : "source, environment and wheel");
+  if (ready !== null) {
+    await pin(session, ready);
+    const done = began(
+      context,
+      session.together(
+        limits(job, job.limits.installMs + PREPARE_MS),
+        [[[venv], ...installStages(job, ready, archive === null)], sourceLane(archive, ready)],
+        installTitle(ready),
+        noteNamesScript(),
+      ),
+    );
+    const result = await done;
+    const environment = addLap(watch, "venv", result, "venv", 0);
+    assertEnvironment(job, session, result);
+    const { tree, failed } = await readUnpacked(session, archive, result);
+    if (failed !== null) return { ...NOTHING, unpackFailed: failed };
+    return {
+      tree,
+      unpackFailed: null,
+      ...(await finishInstall(context, ready, result, environment)),
+    };
+  }
+
+  const result = await began(
+    context,
+    session.together(limits(job, PREPARE_MS), [[[venv]], [[unpackCommand(archive)]]]),
+  );
+  addLap(watch, "venv", result, "venv", 0);
+  assertEnvironment(job, session, result);
+  const { tree, failed } = await readUnpacked(session, archive, result);
+  if (failed !== null || tree === null) return { ...NOTHING, unpackFailed: failed };
+  enter("build", "wheel from source");
+  const { onAttempt } = context;
+  const build = await watch.lap("build", () =>
+    buildWheel({ session, installer, job, treeRoot: tree.root, onAttempt }),
+  );
+  if (build.kind === "failed")
+    return { ...NOTHING, tree, installation: failedInstallation(job, build.failed) };
+  enter("install", "wheel and its dependencies");
+  await pin(session, build.ready);
+  const installing = await session.together(
+    limits(job, job.limits.installMs),
+    [installStages(job, build.ready, true)],
+    installTitle(build.ready),
+    noteNamesScript(),
+  );
+  return {
+    tree,
+    unpackFailed: null,
+    ...(await finishInstall(context, build.ready, installing, 0)),
+  };
+}
+
+const NOTHING: SetUp = {
+  tree: null,
+  unpackFailed: null,
+  installation: null,
+  installed: null,
+  smoke: null,
+};
+
+function limits(job: AttemptJob, installMs: number) {
+  return {
+    step: "set-up",
+    phase: "install",
+    // Away from the tree: what is imported is what was installed.
+    cwd: GUEST.home,
+    wallMs: installMs + EXAMINE_MS,
+    silenceMs: job.limits.silenceMs,
+  } as const;
+}
+
+/** @param listing whether this lane lists what was installed, rather than the one that unpacks. */
+function installStages(job: AttemptJob, ready: ReadyInstall, listing: boolean): Lane {
+  const smoke = job.settled?.smoke ?? true;
+  const examine = [
+    ...(listing ? [scanCommand(ready.project)] : []),
+    ...(smoke ? [smokeCommand(ready.project)] : []),
+  ];
+  const install = [{ name: "install", argv: ready.argv, shown: true }];
+  return examine.length === 0 ? [install] : [install, examine];
+}
+
+function sourceLane(archive: string | null, ready: ReadyInstall): Lane {
+  return [
+    [
+      archive === null
+        ? unpackCommand(null)
+        : unpackAndScanCommand(archive, "install", ready.project),
+    ],
+  ];
+}
+
+function installTitle({ argv }: ReadyInstall): string {
+  return `install: ${argv.join(" ")}`;
+}
+
+async function began<Result>({ onBegun }: SetUpContext, running: Promise<Result>): Promise<Result> {
+  onBegun();
+  return running;
+}
+
+/** Installing what the tests need must not move the release under test. */
+async function pin(session: GuestSession, { project, version }: ReadyInstall): Promise<void> {
+  const content = Buffer.from(`${project}==${version}\n`);
+  await session.guest.put(GUEST.keep, content, { mode: 0o644, owner: "root" });
+}
+
+function assertEnvironment(job: AttemptJob, session: GuestSession, result: TogetherResult): void {
+  const { ok, text } = result.endOf("venv");
+  if (ok) return;
+  session.log.note(text);
+  throw new CreameryError(
+    "image-bad",
+    `no environment could be made with ${job.interpreter.executable}`,
+    { input: job.imageId },
+  );
+}
+
+async function finishInstall(
+  { job, session, watch }: SetUpContext,
+  ready: ReadyInstall,
+  result: TogetherResult,
+  from: number,
+): Promise<Pick<SetUp, "installation" | "installed" | "smoke">> {
+  const { step } = result;
+  const install = result.endOf("install");
+  const installedAt = addLap(watch, "install", result, "install", from);
+  session.log.note(
+    install.endedAt === null
+      ? "-- install: did not end"
+      : `-- install: exit ${install.code} after ${(installedAt - from).toFixed(2)} s`,
+  );
+  const failed = (code: number | null, text: string, phase: Phase = "install") => ({
+    installation: failedInstallation(job, { ...step, ok: false, phase, code, text }, ready),
+    installed: null,
+    smoke: null,
+  });
+  if (!install.ok) return failed(install.code, install.text);
+  const examining = ["scan", "smoke", "unpack"];
+  const end = Math.max(...examining.map((name) => result.endOf(name).endedAt ?? installedAt));
+  watch.add("examine", Math.max(0, end - installedAt));
+  // Scanning could not end: a limit, or an installer that was made to say that it had succeeded.
+  if (!result.endOf("scan").ok && !result.endOf("unpack").ok)
+    return failed(step.code, step.text, "import");
+  const installation = doneInstallation(job, ready);
+  const examined: Examination = await readExamined(session, installation.markers, result);
+  if (examined.installed === null)
+    throw new CreameryError(
+      "image-bad",
+      `the installed files of ${ready.project} could not be listed`,
+    );
+  return { installation, ...examined };
+}
+
+/** @returns when it ended; where it did not, when the exec did. */
+function addLap(
+  watch: Stopwatch,
+  lap: string,
+  { step, endOf }: TogetherResult,
+  name: string,
+  from: number,
+): number {
+  const endedAt = endOf(name).endedAt ?? step.seconds;
+  watch.add(lap, Math.max(0, endedAt - from));
+  return endedAt;
+}
