@@ -7,6 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          setupFiles: ["test/properties.ts"],
           // No test here is a timed one: only what hangs is to be ended, on a busy machine too.
           testTimeout: 60_000,
           include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"],

@@ -108,7 +108,6 @@ class AttemptRun {
   readonly #watch = new Stopwatch();
   readonly #attempts = new Set<string>();
   readonly #differences: Record<string, FileSystemDifference> = {};
-  readonly #rejected: RejectedRung[] = [];
   #limits: Limits;
   #phase: Phase = "fetch";
   #farmFault: CreameryError | null = null;
@@ -239,9 +238,7 @@ class AttemptRun {
   #readProject(): void {
     const pyproject = this.#tree?.listing.texts["pyproject.toml"];
     if (pyproject === undefined) return;
-    const reading = readProjectTable(pyproject, this.#job.limits);
-    this.#limits = reading.limits;
-    if (reading.problem !== null) this.#rejected.push({ rung: "override", why: reading.problem });
+    this.#limits = readProjectTable(pyproject, this.#job.limits).limits;
   }
 
   async #runTests(
@@ -319,7 +316,7 @@ class AttemptRun {
       discovery: this.#discovery,
       smoke: this.#smoke,
       tests: this.#tests,
-      rejected: [...this.#rejected, ...planned, ...(this.#tests?.rejected ?? [])],
+      rejected: [...planned, ...(this.#tests?.rejected ?? [])],
       counters: this.#counters,
       refused: this.#refused,
       attempts: [...this.#attempts],
