@@ -27,7 +27,15 @@ const cases: readonly [Partial<AttemptJson>, string, string][] = [
     "requires-python",
   ],
   [{ outcome: "fail", confidence: "flaky" }, "flaky bad", "test-failure"],
-  [{ outcome: "fail", cause: "machine-difference" }, "farm neutral", "machine-difference"],
+  [
+    {
+      outcome: "fail",
+      cause: "machine-difference",
+      tests: { collected: 506, passed: 486, failed: 1, errors: 0, skipped: 19, deselected: 40 },
+    },
+    "differs neutral",
+    "1 of 506: machine-difference",
+  ],
   [{ outcome: "error", cause: "agent-lost" }, "farm neutral", "agent-lost"],
   [{ outcome: "error", cause: null }, "error bad", "no cause is known"],
 ];

@@ -6,7 +6,16 @@ import type { Tone } from "./tone.ts";
 
 /** One word for an attempt, that says the verdict without its colour. */
 export interface VerdictWord {
-  readonly word: "pass" | "FAIL" | "CRASH" | "KILLED" | "skip" | "error" | "flaky" | "farm";
+  readonly word:
+    | "pass"
+    | "FAIL"
+    | "CRASH"
+    | "KILLED"
+    | "skip"
+    | "error"
+    | "flaky"
+    | "differs"
+    | "farm";
   readonly tone: Tone;
 }
 
@@ -27,7 +36,7 @@ export function wordOf(attempt: AttemptJson): VerdictWord {
     case "error":
       // A difference between machine kinds: sound as far as the package goes, the farm's to explain.
       return standing === "sound"
-        ? { word: "farm", tone: "neutral" }
+        ? { word: "differs", tone: "neutral" }
         : { word: UNSOUND[attempt.outcome], tone: "bad" };
   }
 }
@@ -53,7 +62,7 @@ export function countsOf(tests: TestCounts): string {
     .join(", ");
 }
 
-/** Below the word: counts of a pass; else the cause, of a skip with the smoke result beside. */
+/** Below the word: counts of a pass; else the cause, of a skip with the smoke result beside, of a difference how many tests. */
 export function detailOf(attempt: AttemptJson): string {
   const cause = attempt.cause ?? "no cause is known";
   switch (attempt.outcome) {
@@ -65,7 +74,9 @@ export function detailOf(attempt: AttemptJson): string {
     case "crash":
     case "killed":
     case "error":
-      return cause;
+      return standingOf(attempt) === "sound" && attempt.tests !== null
+        ? `${attempt.tests.failed + attempt.tests.errors} of ${attempt.tests.collected}: ${cause}`
+        : cause;
   }
 }
 
