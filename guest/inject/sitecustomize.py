@@ -124,7 +124,9 @@ def _audit():
         busy.append(1)
         try:
             if event == "open":
-                if isinstance(args[2], int) and args[2] & writing:
+                # PyPy tells the mode and, where CPython has the flags, how it is buffered.
+                mode, flags = args[1], args[2]
+                if any(c in mode for c in "wax+") if isinstance(mode, str) else isinstance(flags, int) and flags & writing:
                     written(args[0])
             elif event == "socket.connect":
                 address = args[1]

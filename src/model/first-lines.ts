@@ -20,6 +20,7 @@ const TELLING: Partial<Record<CauseKind, RegExp>> = {
   "removed-api": /No module named|cannot import name|has no attribute/,
   "collection-error": /Error\b/,
   "test-failure": /^(?:FAILED|FAIL:|ERROR:|E {2,})|^\w*Error: /,
+  "machine-difference": /^(?:FAILED|FAIL:|ERROR:|E {2,})|^\w*Error: /,
   "test-error": /^(?:ERROR|INTERNALERROR|E {2,})|Error: |error: /,
   segfault: /Fatal Python error|Segmentation fault/,
   abort: /Fatal Python error|terminate called|Aborted|abort/,

@@ -1,5 +1,5 @@
 import { clip, printable, printableLine } from "../base/bounded-text.ts";
-import type { Comparison, TestReport } from "../model/attempt.ts";
+import type { Comparison, TestReport, TestResult } from "../model/attempt.ts";
 import { canonicalHash, type Axes } from "../model/axes.ts";
 import type { Verdict } from "../model/classify.ts";
 import type { SmokeEvidence } from "../model/evidence.ts";
@@ -117,7 +117,10 @@ function tellingText({ facts, verdict }: JudgedAttempt): string {
   const { report, result } = best;
   const messages = [
     ...report.collectionErrors.map(({ id, message }) => `${id}\n${message}`),
-    ...failingTests(report).map(({ id, message }) => `${id}\n${message}`),
+    ...report.results
+      .filter(isFailing)
+      .slice(0, MAX_FAILING)
+      .map(({ id, message = "" }) => `${id}\n${message}`),
   ];
   return verdict.outcome === "fail" && messages.length > 0
     ? messages.join("\n")
@@ -126,19 +129,29 @@ function tellingText({ facts, verdict }: JudgedAttempt): string {
 
 function failingTests(report: TestReport): AttemptJson["evidence"]["failing"] {
   return report.results
-    .flatMap(({ id, outcome, message }) =>
-      outcome === "failed" || outcome === "error"
-        ? [{ id, outcome, message: clip(printable(message ?? ""), MAX_TEXT_CHARS) }]
-        : [],
-    )
-    .slice(0, MAX_FAILING);
+    .filter(isFailing)
+    .slice(0, MAX_FAILING)
+    .map(({ id, outcome, message = "" }) => ({ id, outcome, message: ends(printable(message)) }));
+}
+
+function isFailing(
+  test: TestResult,
+): test is TestResult & { readonly outcome: "failed" | "error" } {
+  return test.outcome === "failed" || test.outcome === "error";
+}
+
+/** The beginning, and more of the end: that is where Python says what happened. */
+function ends(text: string): string {
+  if (text.length <= MAX_TEXT_CHARS) return text;
+  const head = Math.floor(MAX_TEXT_CHARS / 4);
+  return `${text.slice(0, head)}\n[…]\n${text.slice(head - MAX_TEXT_CHARS)}`;
 }
 
 function smokeFailures(smoke: SmokeEvidence): AttemptJson["evidence"]["smoke"] {
   return smoke.failures.slice(0, MAX_SMOKE_FAILURES).map(({ what, name, text }) => ({
     what,
     name: shown(name),
-    text: clip(printable(text), MAX_TEXT_CHARS),
+    text: ends(printable(text)),
   }));
 }
 
