@@ -1,4 +1,5 @@
 import type { DependencyStep, InstalledListing, Plan, RejectedRung } from "../discovery/plan.ts";
+import { reportFromText } from "../model/parsed-report.ts";
 import { reportFromEvents } from "../model/test-report.ts";
 import type { TestReport } from "../model/attempt.ts";
 import { GUEST } from "./guest-environment.ts";
@@ -97,8 +98,9 @@ class PlanRunner {
       }
       const run = await this.#runWithRepairs(plan);
       const { collected } = run.report.counts;
-      if (best === null || collected > best.report.counts.collected) best = run;
-      const enough = collected > 0 && collected >= plan.expectedAtLeast * ENOUGH;
+      if (best === null || weight(run) > weight(best)) best = run;
+      const recorded = run.report.origin === "recorded";
+      const enough = recorded && collected > 0 && collected >= plan.expectedAtLeast * ENOUGH;
       const ended = run.result.limit !== null || run.result.signal !== null;
       if (enough || ended || this.#context.only.length > 0) break;
       rejected.push({
@@ -255,10 +257,21 @@ class PlanRunner {
       plan: { ...plan, dependencies: [...this.#installed] },
       argv: command.argv,
       result,
-      report: reportFromEvents(lines, result.code),
+      report: recordedOrParsed(reportFromEvents(lines, result.code), plan, result.text),
       repairs: [...repairs],
     };
   }
+}
+
+/** What was recorded outweighs whatever was only read from text. */
+function weight({ report }: TestRun): number {
+  return report.origin === "recorded" ? report.counts.collected : report.counts.collected / 1e9;
+}
+
+/** A runner of a project's own may use nothing that we record. */
+function recordedOrParsed(report: TestReport, plan: Plan, text: string): TestReport {
+  const nothing = report.results.length === 0 && report.collectionErrors.length === 0;
+  return nothing && plan.runner === "custom" ? (reportFromText(text) ?? report) : report;
 }
 
 /** Steps that must succeed and follow each other are one command: each has its price. */
