@@ -7,52 +7,11 @@ import type { MarkerEnvironment } from "../python/markers.ts";
 import { checkInstalled } from "./check-installed.ts";
 import { GUEST } from "./guest-environment.ts";
 import type { GuestSession, StepResult, TogetherResult } from "./guest-session.ts";
+import { InstalledListingSchema, SmokeSchema, UnpackedSchema } from "./scan-schemas.ts";
 import { codeFile, type LaneCommand } from "./together.ts";
 
-/** What guest/scan.py and guest/smoke.py wrote, read back bounded and checked: a package may have had a hand in it. */
+/** Read back bounded and checked: a package may have had a hand in it. */
 const MAX_LISTING_BYTES = 64 * 1024 * 1024;
-
-const TreeFileSchema = z.object({
-  path: z.string().max(4096),
-  sizeBytes: z.number(),
-  testFunctions: z.number(),
-  imports: z.array(z.string()).optional(),
-  usesUnittest: z.boolean().optional(),
-  usesPytest: z.boolean().optional(),
-});
-const TreeListingSchema = z.object({
-  files: z.array(TreeFileSchema),
-  texts: z.record(z.string(), z.string()),
-  truncated: z.boolean(),
-});
-const UnpackedSchema = z.object({
-  root: z.string(),
-  listing: TreeListingSchema,
-  refused: z.array(z.string()),
-});
-const InstalledListingSchema = z.object({
-  sitePackages: z.string(),
-  files: z.array(TreeFileSchema),
-  topLevel: z.array(z.string()),
-  metadata: z.string(),
-  entryPoints: z.string(),
-  distributions: z
-    .array(z.object({ name: z.string(), version: z.string(), requires: z.array(z.string()) }))
-    .max(1000),
-});
-const SmokeSchema = z.object({
-  pass: z.boolean(),
-  topLevel: z.array(z.string()),
-  modules: z.object({
-    tried: z.number(),
-    imported: z.number(),
-    failed: z.array(z.object({ name: z.string(), top: z.boolean(), error: z.string() })),
-  }),
-  scripts: z.array(
-    z.object({ name: z.string(), ok: z.boolean(), exit: z.number().nullable(), error: z.string() }),
-  ),
-  truncated: z.boolean(),
-});
 
 export type SmokeResult = z.infer<typeof SmokeSchema> & {
   /** Where the installed distributions disagree, a line each; empty when they agree. */

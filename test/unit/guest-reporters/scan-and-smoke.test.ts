@@ -5,6 +5,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import {
+  InstalledListingSchema,
+  SmokeSchema,
+  TreeListingSchema,
+  UnpackedSchema,
+} from "../../../src/worker/scan-schemas.ts";
 import { GUEST } from "./event-pipe.ts";
 
 const run = promisify(execFile);
@@ -13,45 +19,6 @@ const hasDataFilter =
   spawnSync("python3", ["-c", "import tarfile; tarfile.data_filter"]).status === 0;
 let directory: string;
 let out: string;
-
-const file = z.object({
-  path: z.string(),
-  sizeBytes: z.number(),
-  testFunctions: z.number(),
-  imports: z.array(z.string()).optional(),
-  usesUnittest: z.boolean().optional(),
-  usesPytest: z.boolean().optional(),
-});
-const treeSchema = z.object({
-  files: z.array(file),
-  texts: z.record(z.string(), z.string()),
-  truncated: z.boolean(),
-});
-const unpackedSchema = z.object({
-  root: z.string(),
-  listing: treeSchema,
-  refused: z.array(z.string()),
-});
-const installedSchema = z.object({
-  sitePackages: z.string(),
-  files: z.array(file),
-  topLevel: z.array(z.string()),
-  metadata: z.string(),
-  entryPoints: z.string(),
-});
-const smokeSchema = z.object({
-  pass: z.boolean(),
-  topLevel: z.array(z.string()),
-  modules: z.object({
-    tried: z.number(),
-    imported: z.number(),
-    failed: z.array(z.object({ name: z.string(), top: z.boolean(), error: z.string() })),
-  }),
-  scripts: z.array(
-    z.object({ name: z.string(), ok: z.boolean(), exit: z.number().nullable(), error: z.string() }),
-  ),
-  truncated: z.boolean(),
-});
 
 async function scan<Schema extends z.ZodType>(
   schema: Schema,
@@ -107,7 +74,7 @@ describe("a tree", () => {
       "__pycache__/x.pyc": "",
       "big/data.bin": "x".repeat(1000),
     });
-    const tree = await scan(treeSchema, "tree", root);
+    const tree = await scan(TreeListingSchema, "tree", root);
     const found = Object.fromEntries(tree.files.map(({ path, ...rest }) => [path, rest]));
     expect(Object.keys(found)).toEqual([
       "big/data.bin",
@@ -141,7 +108,7 @@ describe("an archive", () => {
       "evil.zip",
       "with zipfile.ZipFile(path, 'w') as z:\n  for n in ('x-1/setup.py', '../out.py', '/etc/creamery-out', 'x-1/../../out.py'): z.writestr(n, 'pass')\n  link = zipfile.ZipInfo('x-1/link'); link.external_attr = 0o120777 << 16; z.writestr(link, '/etc')",
     );
-    const unpacked = await scan(unpackedSchema, "unpack", path, join(directory, "zip", "src"));
+    const unpacked = await scan(UnpackedSchema, "unpack", path, join(directory, "zip", "src"));
     expect(unpacked.root).toBe(join(directory, "zip", "src", "x-1"));
     expect(unpacked.listing.files.map((entry) => entry.path)).toEqual(["setup.py"]);
     expect(unpacked.refused).toHaveLength(4);
@@ -161,7 +128,7 @@ describe("an archive", () => {
           "  add('x-1/setup.py'); add('../out.py'); add('x-1/link', tarfile.SYMTYPE, '/etc'); add('x-1/link/creamery-out'); add('x-1/dev', tarfile.CHRTYPE)",
         ].join("\n"),
       );
-      const unpacked = await scan(unpackedSchema, "unpack", path, join(directory, "tar", "src"));
+      const unpacked = await scan(UnpackedSchema, "unpack", path, join(directory, "tar", "src"));
       expect(unpacked.listing.files.map((entry) => entry.path)).toContain("setup.py");
       expect(unpacked.refused.length).toBeGreaterThanOrEqual(3);
       await expect(readFile(join(directory, "tar", "out.py"))).rejects.toThrow("ENOENT");
@@ -180,7 +147,7 @@ describe("an archive", () => {
   ])("that %s is refused with a reason", async (name, script, reason) => {
     const path = await archive(name.replaceAll(" ", "-"), script);
     await expect(
-      scan(unpackedSchema, "unpack", path, join(directory, "bad", name)),
+      scan(UnpackedSchema, "unpack", path, join(directory, "bad", name)),
     ).rejects.toThrow(reason);
   });
 });
@@ -234,11 +201,16 @@ describe("what is installed", () => {
 
   const smoke = async (project: string) => {
     await run(python, ["-B", join(GUEST, "smoke.py"), "--out", out, project], { cwd: directory });
-    return smokeSchema.parse(JSON.parse(await readFile(out, "utf8")));
+    return SmokeSchema.parse(JSON.parse(await readFile(out, "utf8")));
   };
 
   it("is listed from its RECORD, by its normalised name", async () => {
-    const installed = await scan(installedSchema, "installed", join(directory, "venv"), "Good.One");
+    const installed = await scan(
+      InstalledListingSchema,
+      "installed",
+      join(directory, "venv"),
+      "Good.One",
+    );
     expect(installed).toMatchObject({
       sitePackages: site,
       topLevel: ["alone", "good", "scan"],
