@@ -12,6 +12,8 @@ import type { TestCounts, TestOutcome, TestReport, TestResult } from "./attempt.
 const MAX_RESULTS = 500_000;
 const MAX_ID_CHARS = 480;
 const MAX_MESSAGE_CHARS = 4000;
+/** Of all messages together: a report must fit into one text. */
+const MAX_MESSAGES_CHARS = 32 * 1024 * 1024;
 const MAX_CONTRADICTIONS = 20;
 const MAX_COLLECTION_ERRORS = 500;
 const MAX_UNFINISHED = 200;
@@ -82,7 +84,8 @@ export function reportFromEvents(lines: Iterable<string>, exitCode: number | nul
   return reader.report(exitCode);
 }
 
-class EventReader {
+/** Reads the events as they come, so that none is kept longer than it is needed. */
+export class EventReader {
   readonly #recordings = new Map<number, Recording>();
   readonly #results: TestResult[] = [];
   readonly #seenIds = new Map<string, number>();
@@ -92,6 +95,7 @@ class EventReader {
   readonly #imported = new Map<string, Set<string>>();
   #deselected = 0;
   #unreadable = 0;
+  #messageChars = 0;
   #incomplete = false;
 
   read(line: string): void {
@@ -197,7 +201,10 @@ class EventReader {
     this.#seenIds.set(base, times);
     const unique = times === 1 ? base : `${base}#${times}`;
     const shown = { id: unique, outcome: result.outcome, seconds: result.seconds };
-    this.#results.push(text === "" ? shown : { ...shown, message: shownMessage(text) });
+    const message = text === "" ? "" : shownMessage(text);
+    this.#messageChars += message.length;
+    const told = message !== "" && this.#messageChars <= MAX_MESSAGES_CHARS;
+    this.#results.push(told ? { ...shown, message } : shown);
   }
 
   report(exitCode: number | null): TestReport {

@@ -40,8 +40,8 @@ export function attemptJson(judged: JudgedAttempt): AttemptJson {
   const smoke = facts.smoke === null ? null : smokeEvidence(facts.smoke);
   return {
     id: job.attemptId,
-    project: facts.installation?.project ?? source.project,
-    version: facts.installation?.version ?? source.version,
+    project: projectOf(facts, source.project),
+    version: versionOf(facts, source.version),
     source: { kind: source.kind, sha256: source.sha256 },
     configuration: job.configuration,
     image: job.imageId,
@@ -68,19 +68,36 @@ export function attemptJson(judged: JudgedAttempt): AttemptJson {
       failing: best === null ? [] : failingTests(best.report),
       differing: judged.differing.slice(0, MAX_LINES),
       contradictions: best?.report.contradictions.slice(0, MAX_LINES) ?? [],
-      repairs: best?.repairs.map(shown) ?? [],
+      repairs: [...facts.notes, ...(best?.repairs ?? [])].map(shown),
       refused: facts.refused
         .slice(0, MAX_LINES)
         .map(({ target, kind, count }) => ({ target: shown(target), kind, count })),
       attempts: auditEvidence(facts.attempts, facts.differences).slice(0, MAX_LINES),
       limits: facts.counters,
-      installedPath: facts.installed?.sitePackages ?? null,
+      installedPath: installedPath(facts),
       smoke: smoke === null ? [] : smokeFailures(smoke),
       lock: paths.lock,
     },
     log: paths.log,
     report: paths.report,
   };
+}
+
+/** As it was built; of what was not, as its source says, else as it was named. */
+function projectOf({ installation, declared }: AttemptFacts, named: string): string {
+  return installation?.ok === true ? installation.project : (declared?.project ?? named);
+}
+
+function versionOf({ installation, declared }: AttemptFacts, named: string): string {
+  if (installation?.ok === true) return installation.version;
+  return named === "" ? (declared?.version ?? "") : named;
+}
+
+/** Where the tests imported the release from, else where it was installed. */
+function installedPath({ installed, tests }: AttemptFacts): string | null {
+  if (installed === null) return null;
+  const imported = Object.values(tests?.best?.report.imported ?? {}).flat();
+  return shown(imported[0] ?? installed.sitePackages);
 }
 
 /** All that the attempt's outcome may depend on. */

@@ -29,7 +29,11 @@ export function evidenceOf(job: AttemptJob, facts: AttemptFacts): AttemptEvidenc
     project: installation?.project ?? job.source.project,
     topLevel: installed?.topLevel ?? [],
     pythonVersion: job.interpreter.fullVersion,
-    requiresPython: metadata?.requiresPython ?? job.source.requiresPython,
+    requiresPython:
+      metadata?.requiresPython ??
+      job.source.requiresPython ??
+      facts.declared?.requiresPython ??
+      null,
     buildBackend: buildBackendOf(facts.tree?.texts["pyproject.toml"]),
     farmFault: farmFault === null ? null : { code: farmFault.code, reason: farmFault.message },
     failedStep: failed === null ? null : stepEvidence(failed),
@@ -59,6 +63,8 @@ export function excludedFacts(): AttemptFacts {
     counters: null,
     refused: [],
     attempts: [],
+    notes: [],
+    declared: null,
     differences: {},
     frozen: [],
     record: null,

@@ -101,7 +101,16 @@ export async function readUnpacked(
   const { ok, code, text } = endOf("unpack");
   if (!ok) return { tree: null, failed: { ...step, ok: false, code, text } };
   if (archive === null) return { tree: null, failed: null };
-  const { root, listing, refused } = await readJson(session, TREE_JSON, UnpackedSchema);
+  const unpacked = await readJson(session, TREE_JSON, UnpackedSchema).catch((thrown: unknown) => {
+    // Code of a dependency's build may run beside it: a listing that was changed is no fault of the channel.
+    if (thrown instanceof CreameryError && thrown.code === "channel") return null;
+    throw thrown;
+  });
+  if (unpacked === null) {
+    const why = "what was listed of the source was removed or changed";
+    return { tree: null, failed: { ...step, ok: false, code: 1, text: why } };
+  }
+  const { root, listing, refused } = unpacked;
   for (const line of refused) session.log.note(`-- not unpacked: ${printableLine(line)}`);
   const absolute = root.startsWith("/") ? root : `${GUEST.tree}/${root}`.replace(/\/$/u, "");
   return { tree: { root: absolute, listing }, failed: null };

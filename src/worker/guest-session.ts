@@ -1,3 +1,5 @@
+import { StringDecoder } from "node:string_decoder";
+
 import type { ExecResult, Guest } from "../machine/machine.ts";
 import type { Phase } from "../model/attempt.ts";
 import { TextEnds, type AttemptLog } from "./attempt-log.ts";
@@ -73,6 +75,7 @@ export class GuestSession {
   async run(request: StepRequest): Promise<StepResult> {
     const ends = new TextEnds();
     const held: Buffer[] = [];
+    const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
     const title = request.argv.join(" ");
     if (request.quiet !== true) this.log.section(request.step, title);
     const result = await this.guest.exec(
@@ -88,8 +91,8 @@ export class GuestSession {
         dumpStacks: request.dumpStacks ?? false,
       },
       {
-        output: (_stream, chunk) => {
-          const text = chunk.toString("utf8");
+        output: (stream, chunk) => {
+          const text = decoders[stream].write(chunk);
           ends.add(text);
           request.onOutput?.(text);
           if (request.quiet === true) held.push(chunk);
@@ -138,6 +141,8 @@ export class GuestSession {
       },
       quiet: true,
     });
+    const rest = reader.finish();
+    if (title !== undefined) this.log.write(Buffer.from(rest));
     return { step, endOf: (name) => reader.endOf(name) };
   }
 

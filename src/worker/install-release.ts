@@ -2,6 +2,7 @@ import type { MarkerEnvironment } from "../python/markers.ts";
 import { markersOf } from "../python/interpreter-markers.ts";
 import { parseWheelFilename } from "../python/distribution-filename.ts";
 import { compatibleWheel } from "../python/wheel-tags.ts";
+import type { TreeListing } from "../discovery/plan.ts";
 import type { AttemptJob } from "./attempt-job.ts";
 import { GUEST } from "./guest-environment.ts";
 import type { GuestSession, StepResult } from "./guest-session.ts";
@@ -107,6 +108,14 @@ export interface BuildContext {
   /** The unpacked source in the guest. */
   readonly treeRoot: string;
   readonly onAttempt: (event: string) => void;
+  /** What tools that ask version control for it are told. */
+  readonly version: string | null;
+}
+
+function scmVersion(version: string | null): Record<string, string> {
+  return version === null
+    ? {}
+    : { SETUPTOOLS_SCM_PRETEND_VERSION: version, PDM_BUILD_SCM_VERSION: version };
 }
 
 export type Build =
@@ -129,7 +138,7 @@ export async function buildWheel(context: BuildContext): Promise<Build> {
     phase: "build",
     argv: installer.buildWheel(copy),
     cwd: copy,
-    env: { PYTHONPATH: GUEST.inject, CREAMERY_AUDIT: "1", ...pretendedVersion(job) },
+    env: { PYTHONPATH: GUEST.inject, CREAMERY_AUDIT: "1", ...scmVersion(context.version) },
     wallMs: job.limits.buildMs,
     silenceMs: job.limits.silenceMs,
     onEvent: context.onAttempt,
@@ -145,7 +154,9 @@ export async function buildWheel(context: BuildContext): Promise<Build> {
   const filename = listing.text.split("\n").find((name) => name.endsWith(".whl"));
   if (filename === undefined) return { kind: "failed", failed: { ...built, ok: false } };
   const path = `${GUEST.wheels}/${filename}`;
-  const content = await session.guest.get(path, MAX_WHEEL_BYTES);
+  const bytes = await session.guest.get(path, MAX_WHEEL_BYTES + 1);
+  // A larger one is built again where it is needed: a part of it would be no wheel.
+  const content = bytes === null || bytes.length > MAX_WHEEL_BYTES ? null : bytes;
   return {
     kind: "built",
     ready: {
@@ -158,15 +169,21 @@ export async function buildWheel(context: BuildContext): Promise<Build> {
   };
 }
 
+const READS_VERSION_CONTROL =
+  /setuptools[-_]scm|setuptools[-_]git[-_]versioning|hatch[-_]vcs|versioningit|dunamai|source\s*=\s*"scm"/u;
+
 /**
  * Trees and repositories come without their version control: tools that take the version from it are told one, the
- * ref's where it is one. What is released has its version in it.
+ * ref's where it is one. What is released has its version in it. Null where nothing asks for one.
  */
-function pretendedVersion({ source }: AttemptJob): Record<string, string> {
-  if (source.kind !== "tree" && source.kind !== "repository") return {};
-  const ref = /@v?(\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?)$/u.exec(source.label)?.[1];
-  const version = ref ?? "0+unknown";
-  return { SETUPTOOLS_SCM_PRETEND_VERSION: version, PDM_BUILD_SCM_VERSION: version };
+export function pretendedVersion(
+  { source }: AttemptJob,
+  tree: Pick<TreeListing, "texts">,
+): string | null {
+  if (source.kind !== "tree" && source.kind !== "repository") return null;
+  const texts = ["pyproject.toml", "setup.py", "setup.cfg"].map((name) => tree.texts[name] ?? "");
+  if (!texts.some((text) => READS_VERSION_CONTROL.test(text))) return null;
+  return /@v?(\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?)$/u.exec(source.label)?.[1] ?? "0+unknown";
 }
 
 export function failedInstallation(

@@ -16,7 +16,9 @@ import type { Phase } from "../model/attempt.ts";
 import { readProjectTable } from "../model/config/project-table.ts";
 import type { Limits } from "../model/config/limits.ts";
 import type { AttemptJob } from "./attempt-job.ts";
+import { auditLine } from "./audit-events.ts";
 import type { AttemptLog } from "./attempt-log.ts";
+import { declaredMetadata, type DeclaredMetadata } from "./declared-metadata.ts";
 import { guestSpec } from "./guest-spec.ts";
 import { GUEST, jobEnvironment } from "./guest-environment.ts";
 import { lackingModules, type SmokeResult } from "./guest-scans.ts";
@@ -48,6 +50,8 @@ export interface AttemptFacts {
   /** Unpacking the source failed. */
   readonly unpackFailed: StepResult | null;
   readonly tree: TreeListing | null;
+  /** What the source says of itself; null without one. */
+  readonly declared: DeclaredMetadata | null;
   readonly installation: Installation | null;
   readonly installed: InstalledListing | null;
   readonly discovery: Discovery | null;
@@ -56,8 +60,10 @@ export interface AttemptFacts {
   readonly rejected: readonly RejectedRung[];
   readonly counters: GuestCounters | null;
   readonly refused: readonly RefusedConnection[];
-  /** Events of the audit hook: attempted writes outside of the job's own directories. */
+  /** What the audit hook told of, a line each: attempted writes outside of the job's own directories. */
   readonly attempts: readonly string[];
+  /** What was done to make it build or run at all, before any tests. */
+  readonly notes: readonly string[];
   readonly differences: Readonly<Record<string, FileSystemDifference>>;
   /** `name==version` of all that was in the environment at the end. */
   readonly frozen: readonly string[];
@@ -80,6 +86,7 @@ export async function runAttempt(
 }
 
 const MARK = "begin";
+const MAX_ATTEMPTS = 500;
 
 /** After what was asked for first is on its way. */
 function later(): Promise<void> {
@@ -123,6 +130,7 @@ class AttemptRun {
   #refused: readonly RefusedConnection[] = [];
   #frozen: readonly string[] = [];
   #record: AttemptRecord | null = null;
+  #notes: readonly string[] = [];
   #marked: Promise<void> = Promise.resolve();
   #differing: Promise<void> = Promise.resolve();
 
@@ -218,7 +226,7 @@ class AttemptRun {
       archive: this.#archive(),
       watch: this.#watch,
       enter: (phase, note) => this.#enter(phase, note),
-      onAttempt: (event) => this.#attempts.add(event),
+      onAttempt: (event) => this.#hear(event),
       onBegun: () => {
         this.#marked = markLater(session.guest);
       },
@@ -228,10 +236,17 @@ class AttemptRun {
     this.#installation = setUp.installation;
     this.#installed = setUp.installed;
     this.#smoke = setUp.smoke;
+    this.#notes = setUp.notes;
     this.#readProject();
     if (setUp.installation !== null && setUp.installed !== null)
       await this.#runTests(session, setUp.installation, setUp.installed);
     this.#differing = this.#differ(session, "attempt");
+  }
+
+  /** An event of the audit hook; a build may send any number. */
+  #hear(event: string): void {
+    const line = auditLine(event);
+    if (line !== null && this.#attempts.size < MAX_ATTEMPTS) this.#attempts.add(line);
   }
 
   /** What the project says of itself: it may lower limits. */
@@ -263,6 +278,7 @@ class AttemptRun {
         session,
         installer: installerFor(job.interpreter),
         treeRoot: this.#tree?.root ?? GUEST.tree,
+        tree: this.#tree?.listing ?? NO_TREE,
         installed,
         lacking: this.#smoke === null ? [] : lackingModules(this.#smoke),
         installMs: this.#limits.installMs,
@@ -311,6 +327,7 @@ class AttemptRun {
       farmFault: this.#farmFault,
       unpackFailed: this.#unpackFailed,
       tree: this.#tree?.listing ?? null,
+      declared: this.#tree === null ? null : declaredMetadata(this.#tree.listing),
       installation: this.#installation,
       installed: this.#installed,
       discovery: this.#discovery,
@@ -320,6 +337,7 @@ class AttemptRun {
       counters: this.#counters,
       refused: this.#refused,
       attempts: [...this.#attempts],
+      notes: this.#notes,
       differences: this.#differences,
       frozen: this.#frozen,
       record: this.#record,

@@ -1,6 +1,12 @@
-import type { DependencyStep, InstalledListing, Plan, RejectedRung } from "../discovery/plan.ts";
+import type {
+  DependencyStep,
+  InstalledListing,
+  Plan,
+  RejectedRung,
+  TreeListing,
+} from "../discovery/plan.ts";
 import { reportFromText } from "../model/parsed-report.ts";
-import { reportFromEvents } from "../model/test-report.ts";
+import { EventReader } from "../model/test-report.ts";
 import type { TestReport } from "../model/attempt.ts";
 import { GUEST } from "./guest-environment.ts";
 import type { GuestSession, StepResult } from "./guest-session.ts";
@@ -12,6 +18,7 @@ import {
   overlayScript,
   replacements,
   shadowsSeen,
+  strayModules,
   unshadowScript,
 } from "./unshadow.ts";
 
@@ -25,6 +32,7 @@ const ENOUGH = 0.5;
 const FAILED = /"o": ?"(?:failed|error)"/;
 const UNSHADOW_MS = 60_000;
 const MAX_EVENT_BYTES = 256 * 1024 * 1024;
+const MAX_EVENTS = 3_000_000;
 
 export interface TestRun {
   /** As it can be run again: with all that was installed until it ran, and all that was changed to make it run. */
@@ -49,6 +57,8 @@ export interface TestContext {
   readonly installer: Installer;
   /** Root of the unpacked tree in the guest. */
   readonly treeRoot: string;
+  /** What is in it; empty where there is no source. */
+  readonly tree: TreeListing;
   readonly installed: InstalledListing;
   /** Modules that the release's own top-level modules could not import. */
   readonly lacking: readonly string[];
@@ -98,11 +108,15 @@ class PlanRunner {
       }
       const run = await this.#runWithRepairs(plan);
       const { collected } = run.report.counts;
-      if (best === null || weight(run) > weight(best)) best = run;
+      const before = best;
+      if (best === null || outweighs(run, best)) best = run;
       const recorded = run.report.origin === "recorded";
       const enough = recorded && collected > 0 && collected >= plan.expectedAtLeast * ENOUGH;
-      const ended = run.result.limit !== null || run.result.signal !== null;
-      if (enough || ended || this.#context.only.length > 0) break;
+      // What was said outright is not replaced by what the ladder finds.
+      const outright = plan.rung.endsWith("override");
+      if (before !== null && best === run)
+        rejected.push({ rung: before.plan.rung, why: `another plan told more: ${plan.rung}` });
+      if (enough || endedBadly(run) || outright || this.#context.only.length > 0) break;
       rejected.push({
         rung: plan.rung,
         why:
@@ -117,12 +131,17 @@ class PlanRunner {
 
   /** What of the tree gives way for this plan, as a script; undefined when nothing is left to do. */
   #shadowScript(plan: Plan): string | undefined {
-    const { treeRoot, installed } = this.#context;
+    const { treeRoot, tree, installed } = this.#context;
     const fresh = plan.replaceByInstalled.filter((path) => !this.#replaced.has(path));
     if (fresh.length === 0 && this.#unshadowed) return undefined;
     this.#unshadowed = true;
     for (const path of fresh) this.#replaced.add(path);
-    return unshadowScript(treeRoot, installed.sitePackages, replacements(fresh, installed));
+    return unshadowScript(
+      treeRoot,
+      installed.sitePackages,
+      replacements(fresh, installed),
+      strayModules(tree, fresh, installed),
+    );
   }
 
   /**
@@ -201,24 +220,27 @@ class PlanRunner {
 
   /** A run that tested the tree's own copy of the release is made again with what was installed in its place. */
   async #withoutShadows(run: TestRun, repairs: string[]): Promise<TestRun> {
-    const { treeRoot, installed } = this.#context;
+    const { treeRoot, tree, installed } = this.#context;
     const seen = shadowsSeen(run.report.imported, treeRoot, this.#replaced);
     const pairs = replacements(seen, installed);
     if (pairs.length === 0) return run;
-    await this.#quietly("unshadow", overlayScript(treeRoot, installed.sitePackages, pairs));
-    for (const { tree } of pairs) this.#replaced.add(tree);
+    const paths = pairs.map((pair) => pair.tree);
+    const strays = strayModules(tree, paths, installed);
+    await this.#quietly("unshadow", overlayScript(treeRoot, installed.sitePackages, pairs, strays));
+    for (const path of paths) this.#replaced.add(path);
     repairs.push(
-      `laid the installed files over ${pairs.map(({ tree }) => tree).join(", ")}: the tests imported them from the tree`,
+      `laid the installed files over ${paths.join(", ")}: the tests imported them from the tree`,
     );
-    const again = await this.#runOnce(run.plan, repairs);
-    return again.report.counts.collected < run.report.counts.collected ? run : again;
+    // Whatever it says: the first one did not test what was installed.
+    return this.#runOnce(run.plan, repairs);
   }
 
   async #runOnce(plan: Plan, repairs: readonly string[]): Promise<TestRun> {
     const { session, treeRoot, installed, only, testMs, silenceMs, onTests, onFailing } =
       this.#context;
-    const lines: string[] = [];
+    const events = new EventReader();
     let bytes = 0;
+    let count = 0;
     let seen = 0;
     let failing = false;
     const command = testCommand(plan, {
@@ -242,9 +264,9 @@ class PlanRunner {
       silenceMs,
       dumpStacks: true,
       onEvent: (line) => {
-        bytes += line.length;
-        if (bytes > MAX_EVENT_BYTES) return;
-        lines.push(line);
+        bytes += line.length + 1;
+        if (line === "" || ++count > MAX_EVENTS || bytes > MAX_EVENT_BYTES) return;
+        events.read(line);
         if (!line.includes('"result"')) return;
         onTests(++seen);
         if (!failing && FAILED.test(line)) {
@@ -257,15 +279,25 @@ class PlanRunner {
       plan: { ...plan, dependencies: [...this.#installed] },
       argv: command.argv,
       result,
-      report: recordedOrParsed(reportFromEvents(lines, result.code), plan, result.text),
+      report: recordedOrParsed(events.report(result.code), plan, result.text),
       repairs: [...repairs],
     };
   }
 }
 
-/** What was recorded outweighs whatever was only read from text. */
-function weight({ report }: TestRun): number {
-  return report.origin === "recorded" ? report.counts.collected : report.counts.collected / 1e9;
+function endedBadly({ result }: TestRun): boolean {
+  return result.limit !== null || result.signal !== null;
+}
+
+/**
+ * Which of two runs tells more: what was recorded before what was only read from text; a crash, a limit or a failure
+ * before a run of fewer tests in which all was well, for that is not to hide it; else what ran more.
+ */
+function outweighs(run: TestRun, best: TestRun): boolean {
+  const bad = ({ report: { counts } }: TestRun) => counts.failed + counts.errors > 0;
+  if (endedBadly(run) || (bad(run) && !bad(best))) return !endedBadly(best);
+  if (run.report.origin !== best.report.origin) return run.report.origin === "recorded";
+  return run.report.counts.collected > best.report.counts.collected;
 }
 
 /** A runner of a project's own may use nothing that we record. */

@@ -1,7 +1,9 @@
 import { CreameryError } from "../base/errors.ts";
 import type { InstalledListing } from "../discovery/plan.ts";
 import type { Phase } from "../model/attempt.ts";
+import { isExcluded } from "../model/classify.ts";
 import type { AttemptJob } from "./attempt-job.ts";
+import { declaredMetadata } from "./declared-metadata.ts";
 import { GUEST } from "./guest-environment.ts";
 import {
   readExamined,
@@ -10,7 +12,6 @@ import {
   smokeCommand,
   unpackAndScanCommand,
   unpackCommand,
-  type Examination,
   type SmokeResult,
   type UnpackedTree,
 } from "./guest-scans.ts";
@@ -19,6 +20,7 @@ import {
   buildWheel,
   doneInstallation,
   failedInstallation,
+  pretendedVersion,
   readyInstall,
   type Installation,
   type ReadyInstall,
@@ -52,6 +54,8 @@ export interface SetUp {
   readonly installation: Installation | null;
   readonly installed: InstalledListing | null;
   readonly smoke: SmokeResult | null;
+  /** What was done to make it build at all. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -84,6 +88,7 @@ export async function setUpJob(context: SetUpContext): Promise<SetUp> {
     return {
       tree,
       unpackFailed: null,
+      notes: [],
       ...(await finishInstall(context, ready, result, environment)),
     };
   }
@@ -96,13 +101,28 @@ export async function setUpJob(context: SetUpContext): Promise<SetUp> {
   assertEnvironment(job, session, result);
   const { tree, failed } = await readUnpacked(session, archive, result);
   if (failed !== null || tree === null) return { ...NOTHING, unpackFailed: failed };
+  const declared = declaredMetadata(tree.listing);
+  // Some backends build all the same what an installer would refuse.
+  if (isExcluded(declared.requiresPython, job.interpreter.fullVersion)) return { ...NOTHING, tree };
+  const version = pretendedVersion(job, tree.listing);
+  const notes =
+    version === null
+      ? []
+      : [`told its version control's tools that the version is ${version}: they are not here`];
+  for (const note of notes) session.log.note(`-- ${note}`);
   enter("build", "wheel from source");
   const { onAttempt } = context;
   const build = await watch.lap("build", () =>
-    buildWheel({ session, installer, job, treeRoot: tree.root, onAttempt }),
+    buildWheel({ session, installer, job, treeRoot: tree.root, onAttempt, version }),
   );
   if (build.kind === "failed")
-    return { ...NOTHING, tree, installation: failedInstallation(job, build.failed) };
+    return { ...NOTHING, notes, tree, installation: failedInstallation(job, build.failed) };
+  if (declared.project !== null && declared.project !== build.ready.project) {
+    const text = `the build made a wheel of ${build.ready.project}, where the source says ${declared.project}`;
+    session.log.note(`-- build: ${text}`);
+    const misnamed = { ...result.step, ok: false, phase: "build", code: 1, text } as const;
+    return { ...NOTHING, notes, tree, installation: failedInstallation(job, misnamed) };
+  }
   enter("install", "wheel and its dependencies");
   await pin(session, build.ready);
   const installing = await session.together(
@@ -114,6 +134,7 @@ export async function setUpJob(context: SetUpContext): Promise<SetUp> {
   return {
     tree,
     unpackFailed: null,
+    notes,
     ...(await finishInstall(context, build.ready, installing, 0)),
   };
 }
@@ -124,6 +145,7 @@ const NOTHING: SetUp = {
   installation: null,
   installed: null,
   smoke: null,
+  notes: [],
 };
 
 function limits(job: AttemptJob, installMs: number) {
@@ -211,13 +233,17 @@ async function finishInstall(
   if (!result.endOf("scan").ok && !result.endOf("unpack").ok)
     return failed(step.code, step.text, "import");
   const installation = doneInstallation(job, ready);
-  const examined: Examination = await readExamined(session, installation.markers, result);
-  if (examined.installed === null)
-    throw new CreameryError(
-      "image-bad",
-      `the installed files of ${ready.project} could not be listed`,
-    );
+  const examined = await readExamined(session, installation.markers, result).catch(spoilt);
+  // The release's own code ran beside what listed it, with the same rights: what is missing now it took away.
+  if (examined === null || examined.installed === null)
+    return failed(1, `what was listed of ${ready.project} was removed or changed`, "import");
   return { installation, ...examined };
+}
+
+/** A listing that can't be read: a package had a hand in it. */
+function spoilt(thrown: unknown): null {
+  if (thrown instanceof CreameryError && thrown.code === "channel") return null;
+  throw thrown;
 }
 
 /** @returns when it ended; where it did not, when the exec did. */

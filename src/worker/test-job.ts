@@ -100,7 +100,12 @@ export async function testJob(
       ),
     );
   // Whatever failed first, a second run is likely: its guest starts while the suite goes on.
-  const startConfirming = () => confirming?.startAhead(guestSpec(job.imageId, job.limits), 1);
+  let startedConfirming = false;
+  const startConfirming = () => {
+    if (startedConfirming) return;
+    startedConfirming = true;
+    confirming?.startAhead(guestSpec(job.imageId, job.limits), 1);
+  };
 
   const excluded = isExcluded(job.source.requiresPython, job.interpreter.fullVersion);
   const first = excluded

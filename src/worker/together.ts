@@ -24,6 +24,8 @@ export interface CommandEnd {
 }
 
 const MAX_OUTPUT_BYTES = 64 * 1024;
+const MAX_LINE_CHARS = 64 * 1024;
+const MAX_SHOWN_CHARS = 400_000;
 const DIRECTORY = "/job/.together";
 
 /** Where a command's exit code is written when it ends: for another that waits for it. */
@@ -82,9 +84,21 @@ export class TogetherReader {
 
   /** @returns what of the chunk is the output of shown commands. */
   read(chunk: string): string {
-    const lines = (this.#rest + chunk).split("\n");
+    const lines = chunk.split("\n");
+    lines[0] = this.#rest + (lines[0] ?? "");
     this.#rest = lines.pop() ?? "";
+    if (this.#rest.length > MAX_LINE_CHARS) {
+      lines.push(this.#rest);
+      this.#rest = "";
+    }
     return lines.map((line) => this.#line(line)).join("");
+  }
+
+  /** What was begun and not ended as a line. */
+  finish(): string {
+    const rest = this.#rest;
+    this.#rest = "";
+    return rest === "" ? "" : this.#line(rest);
   }
 
   endOf(name: string): CommandEnd {
@@ -118,7 +132,7 @@ export class TogetherReader {
       this.#texts.set(this.#telling, `${this.#texts.get(this.#telling) ?? ""}${line}\n`);
       return "";
     }
-    this.#own += `${line}\n`;
+    if (this.#own.length < MAX_SHOWN_CHARS) this.#own += `${line}\n`;
     return `${line}\n`;
   }
 }

@@ -1,4 +1,4 @@
-import type { InstalledListing } from "../discovery/plan.ts";
+import type { InstalledListing, TreeListing } from "../discovery/plan.ts";
 import type { Guest } from "../machine/machine.ts";
 import { GUEST } from "./guest-environment.ts";
 import { quote } from "./together.ts";
@@ -35,9 +35,15 @@ export function replacements(
  * A shell script that puts copies of the installed packages in the place of the tree's own, so that what is imported is
  * what was installed whatever the working directory, and suites that read their own source by path still work.
  */
-export function unshadowScript(root: string, site: string, pairs: readonly Replacement[]): string {
+export function unshadowScript(
+  root: string,
+  site: string,
+  pairs: readonly Replacement[],
+  strays: readonly string[] = [],
+): string {
   return [
     `cd ${quote(root)}`,
+    ...strays.map(remove),
     // Metadata of an uninstalled project on the path would answer importlib.metadata before the installed one.
     "rm -rf -- ./*.egg-info ./*.dist-info",
     ...pairs.flatMap(({ tree, site: from }) => {
@@ -49,6 +55,55 @@ export function unshadowScript(root: string, site: string, pairs: readonly Repla
       ];
     }),
   ].join("\n");
+}
+
+const remove = (path: string): string => `rm -f -- ${quote(`./${path}`)}`;
+
+const CODE = /\.(?:py|pyx|so|pyd)$/u;
+const TESTS = /^(?:_?tests?|testing|unittests?|.*_tests?)$/iu;
+const TEST_MODULE = /^(?:test.*|.*_tests?|conftest)\.py$/iu;
+
+/**
+ * Modules of the release's own packages that are in the tree and were not installed: forgotten by its packaging, so
+ * nobody who installs it has them, and its tests must not find them either. Tests, and what lies in their directories,
+ * stay.
+ * @param replaced tree paths that give way, or parts of the packages that do.
+ */
+export function strayModules(
+  tree: Pick<TreeListing, "files">,
+  replaced: readonly string[],
+  installed: Pick<InstalledListing, "files" | "topLevel">,
+): string[] {
+  const present = new Set(installed.files.map(({ path }) => path));
+  const tops = new Set(
+    replaced.flatMap((path) => {
+      const [, prefix = "", top = ""] = /^((?:src|lib|python)\/)?([^/]+)/u.exec(path) ?? [];
+      return installed.topLevel.includes(top) ? [`${prefix}${top}/`] : [];
+    }),
+  );
+  return [...tops].flatMap((top) => {
+    const prefix = top.replace(/[^/]+\/$/u, "");
+    const own = tree.files.map(({ path }) => path).filter((path) => path.startsWith(top));
+    const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+    // Tests beside the modules: nothing tells helpers of theirs from the release's own.
+    const mixed = own.some(
+      (path) =>
+        !path.slice(top.length).includes("/") &&
+        TEST_MODULE.test(nameOf(path)) &&
+        !present.has(path.slice(prefix.length)),
+    );
+    if (mixed) return [];
+    return own.filter((path) => {
+      const inner = path.slice(prefix.length);
+      const directories = inner.split("/").slice(1, -1);
+      return (
+        CODE.test(path) &&
+        !present.has(inner) &&
+        !directories.some((part) => TESTS.test(part)) &&
+        !TEST_MODULE.test(nameOf(path))
+      );
+    });
+  });
 }
 
 /**
@@ -82,9 +137,15 @@ export function shadowsSeen(
  * A shell script that lays the installed files over the tree's own: for packages whose directory in the tree also
  * holds what was not installed, as their tests.
  */
-export function overlayScript(root: string, site: string, pairs: readonly Replacement[]): string {
+export function overlayScript(
+  root: string,
+  site: string,
+  pairs: readonly Replacement[],
+  strays: readonly string[] = [],
+): string {
   return [
     `cd ${quote(root)}`,
+    ...strays.map(remove),
     ...pairs.map(
       ({ tree, site: from }) => `cp -a -T -- ${quote(`${site}/${from}`)} ${quote(`./${tree}`)}`,
     ),
