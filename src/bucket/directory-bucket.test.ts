@@ -4,13 +4,18 @@ import {
   readFileSync,
   statSync,
   truncateSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
+import { createHash } from "node:crypto";
 import { afterEach, expect, test } from "vitest";
+import { z } from "zod";
 
 import { DirectoryBucket } from "./directory-bucket.ts";
 
@@ -102,6 +107,82 @@ test("what a process that was ended left is replaced", async () => {
   expect(await blobs.open("k")).toBeNull();
   await blobs.create("k", log, { signal, compression: "none" });
   expect((await contentOf(blobs, "k")).equals(log)).toBe(true);
+});
+
+/** Makes keys `0`, `1`, ... at the same instants as others do. Prints the codes of those that failed. */
+const CREATE_MANY = `
+  const [module, root, text, startMs, count] = process.argv.slice(1);
+  const { DirectoryBucket } = await import(module);
+  const blobs = await DirectoryBucket.open(root);
+  const failed = [];
+  for (let key = 0; key < Number(count); key++) {
+    while (Date.now() < Number(startMs) + key * 8) await new Promise(setImmediate);
+    const options = { signal: new AbortController().signal, compression: "gzip" };
+    await blobs.create(String(key), Buffer.from(text), options).catch((e) => failed.push(e.code + ": " + e.message));
+  }
+  console.log(JSON.stringify(failed));
+`;
+
+async function createMany(root: string, texts: readonly string[]): Promise<string[][]> {
+  const startMs = String(Date.now() + 1500);
+  const module = new URL("directory-bucket.ts", import.meta.url).href;
+  return Promise.all(
+    texts.map(async (text) => {
+      const argv = [module, root, text, startMs, "100"];
+      const flags = ["--input-type=module", "--eval", CREATE_MANY, "--"];
+      const { stdout } = await promisify(execFile)(process.execPath, [...flags, ...argv]);
+      return z.array(z.string()).parse(JSON.parse(stdout));
+    }),
+  );
+}
+
+test("processes that make a key at once: equal content is no fault", async () => {
+  const { root, blobs } = await bucket();
+  expect(await createMany(root, ["same", "same", "same"])).toEqual([[], [], []]);
+  expect(await blobs.list("")).toHaveLength(100);
+  for (const key of await blobs.list(""))
+    expect((await contentOf(blobs, key)).toString()).toBe("same");
+  expect(readdirSync(join(root, ".new"))).toEqual([]);
+});
+
+test("processes that make a key at once: other content is a fault of one, and what is kept is whole", async () => {
+  const { root, blobs } = await bucket();
+  const failed = await createMany(root, ["one", "other"]);
+  expect(failed.flat()).toHaveLength(100);
+  for (const line of failed.flat()) expect(line).toMatch(/bucket: holds something else/u);
+  for (const key of await blobs.list(""))
+    expect((await contentOf(blobs, key)).toString()).toMatch(/^(?:one|other)$/u);
+});
+
+test("one process makes a key many times at once", async () => {
+  const { root, blobs } = await bucket();
+  const options = { signal, compression: "none" } as const;
+  const made = await Promise.all(Array.from({ length: 12 }, () => blobs.create("k", log, options)));
+  for (const stored of made) expect(stored).toEqual(made[0]);
+  expect(readdirSync(join(root, ".new"))).toEqual([]);
+});
+
+test("opening removes what ended processes left, and nothing of those at work", async () => {
+  const { root } = await bucket();
+  const { stdout } = await promisify(execFile)(process.execPath, ["-p", "process.pid"]);
+  const ended = stdout.trim();
+  const names = [`${ended}-abc`, `${ended}-abc.json`, `${process.pid}-abc`, "1-abc", "note"];
+  for (const name of names) writeFileSync(join(root, ".new", name), "half");
+  symlinkSync(`${ended}-x`, join(root, ".new", "a.lock"));
+  symlinkSync(`${process.pid}-x`, join(root, ".new", "b.lock"));
+  await DirectoryBucket.open(root);
+  expect(readdirSync(join(root, ".new")).toSorted()).toEqual(
+    ["1-abc", `${process.pid}-abc`, "b.lock", "note"].toSorted(),
+  );
+});
+
+test("the lock of a process that was ended holds nobody up", async () => {
+  const { root, blobs } = await bucket();
+  const { stdout } = await promisify(execFile)(process.execPath, ["-p", "process.pid"]);
+  const name = createHash("sha256").update("k").digest("hex").slice(0, 32);
+  symlinkSync(`${stdout.trim()}-x`, join(root, ".new", `${name}.lock`));
+  await blobs.create("k", log, { signal, compression: "none" });
+  expect(readdirSync(join(root, ".new"))).toEqual([]);
 });
 
 test.each(["", "/etc/passwd", "../up", "a/../b", "a//b", ".hidden", "a\u0000", "x.blob.json"])(

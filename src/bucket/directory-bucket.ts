@@ -9,6 +9,7 @@ import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } fr
 import { z } from "zod";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
+import { removeLeftovers, takeKeyLock } from "./key-lock.ts";
 import type { Bucket, CreateOptions, OpenedBlob, Stored } from "./bucket.ts";
 
 const SUFFIX = { none: "", gzip: ".gz", zstd: ".zst" } as const;
@@ -29,6 +30,7 @@ export class DirectoryBucket implements Bucket {
 
   static async open(root: string): Promise<DirectoryBucket> {
     await mkdir(join(root, ".new"), { recursive: true });
+    await removeLeftovers(join(root, ".new"));
     return new DirectoryBucket(root);
   }
 
@@ -64,7 +66,7 @@ export class DirectoryBucket implements Bucket {
           { input: key },
         );
       }
-      return await this.#publish(path, fresh, stored, options.compression);
+      return await this.#publish(path, fresh, stored, options);
     } catch (thrown) {
       if (thrown instanceof CreameryError) throw thrown;
       if (options.signal.aborted)
@@ -89,36 +91,22 @@ export class DirectoryBucket implements Bucket {
     path: string,
     fresh: string,
     stored: Stored,
-    compression: CreateOptions["compression"],
+    { compression, signal }: CreateOptions,
   ): Promise<Stored> {
     await mkdir(dirname(path), { recursive: true });
     const target = `${path}${SUFFIX[compression]}`;
-    const { key: _key, ...note } = stored;
+    const { key, ...note } = stored;
     await writeFile(`${fresh}.json`, JSON.stringify({ ...note, compression }));
-    const linked = await linkOnce(fresh, target);
-    const existing = await this.#note(stored.key);
-    if (existing !== null) {
-      if (existing.sha256 === stored.sha256)
-        return {
-          key: stored.key,
-          sha256: existing.sha256,
-          sizeBytes: existing.sizeBytes,
-          storedBytes: existing.storedBytes,
-        };
-      if (linked) await rm(target, { force: true });
-      throw new CreameryError("bucket", "holds something else already, and keys are made once", {
-        input: stored.key,
-      });
-    }
-    if (!linked) {
-      // Content without a note: what a process that was ended left. Nobody has read it.
-      await rm(target, { force: true });
-      await link(fresh, target);
-    }
-    if (!(await linkOnce(`${fresh}.json`, `${path}.blob.json`))) {
-      throw new CreameryError("bucket", "is being made by somebody else", { input: stored.key });
-    }
-    return stored;
+    // One at a time: content without a note is then what an ended process left, and no other's at work.
+    await using _lock = await takeKeyLock(join(this.#root, ".new"), key, signal);
+    const existing = await this.#note(key);
+    if (existing !== null) return sameAs(existing, stored);
+    await rm(target, { force: true });
+    await link(fresh, target);
+    if (await linkOnce(`${fresh}.json`, `${path}.blob.json`)) return stored;
+    const winner = await this.#note(key);
+    if (winner !== null) return sameAs(winner, stored);
+    throw new CreameryError("bucket", "was removed while it was made", { input: key });
   }
 
   async open(key: string): Promise<OpenedBlob | null> {
@@ -192,6 +180,14 @@ export class DirectoryBucket implements Bucket {
     }
     return join(this.#root, ...parts);
   }
+}
+
+/** A key that exists already: no fault when it holds the same. */
+function sameAs({ sha256, sizeBytes, storedBytes }: z.infer<typeof Note>, stored: Stored): Stored {
+  if (sha256 === stored.sha256) return { key: stored.key, sha256, sizeBytes, storedBytes };
+  throw new CreameryError("bucket", "holds something else already, and keys are made once", {
+    input: stored.key,
+  });
 }
 
 /** Counts and hashes what passes; with `expected`, what passes wrong ends with an error. */

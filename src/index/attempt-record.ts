@@ -26,6 +26,7 @@ export const RecordedCrate = z.object({
 export type RecordedCrate = z.infer<typeof RecordedCrate>;
 
 export const RecordedRequest = z.object({
+  /** Milliseconds since the endpoint was opened. */
   atMs: z.number(),
   method: z.string(),
   /** Without the token, bounded. */
@@ -34,6 +35,14 @@ export const RecordedRequest = z.object({
   bytes: z.number(),
 });
 export type RecordedRequest = z.infer<typeof RecordedRequest>;
+
+export const RecordedFault = z.object({
+  /** Milliseconds since the endpoint was opened; older records did not say. */
+  atMs: z.number().default(0),
+  code: z.string(),
+  line: z.string(),
+});
+export type RecordedFault = z.infer<typeof RecordedFault>;
 
 export const AttemptRecord = z.object({
   schema: z.literal(1),
@@ -62,8 +71,8 @@ export const AttemptRecord = z.object({
   /** What was asked for and not allowed, with why. */
   refused: z.array(z.object({ path: z.string(), why: z.string() })),
   limits: z.array(z.enum(["bytes", "requests", "names"])),
-  /** Faults of upstreams, a line each. */
-  faults: z.array(z.object({ code: z.string(), line: z.string() })),
+  /** Faults of upstreams, a line each time. */
+  faults: z.array(RecordedFault),
   /** More happened than is listed. */
   truncated: z.boolean(),
 });
@@ -85,7 +94,8 @@ export class RecordBuilder {
   readonly #crates = new Map<string, RecordedCrate>();
   readonly #refused: { path: string; why: string }[] = [];
   readonly #limits = new Set<"bytes" | "requests" | "names">();
-  readonly #faults = new Map<string, { code: string; line: string }>();
+  readonly #faults: RecordedFault[] = [];
+  readonly #openedAtMs = performance.now();
   #bytes = 0;
   #truncated = false;
 
@@ -97,6 +107,11 @@ export class RecordBuilder {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Milliseconds since the endpoint was opened, by a clock that never goes back. */
+  get nowMs(): number {
+    return Math.round(performance.now() - this.#openedAtMs);
   }
 
   countBytes(bytes: number): void {
@@ -133,7 +148,7 @@ export class RecordBuilder {
   }
 
   fault(code: string, line: string): void {
-    this.#set(this.#faults, `${code} ${line}`, { code, line });
+    this.#add(this.#faults, { atMs: this.nowMs, code, line });
   }
 
   build(): AttemptRecord {
@@ -148,7 +163,7 @@ export class RecordBuilder {
       crates: [...this.#crates.values()],
       refused: [...this.#refused],
       limits: [...this.#limits],
-      faults: [...this.#faults.values()],
+      faults: [...this.#faults],
       truncated: this.#truncated,
     };
   }

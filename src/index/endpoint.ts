@@ -1,21 +1,23 @@
-import { createHash, randomBytes } from "node:crypto";
-import { open, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
 import { once } from "node:events";
-import { gzip } from "node:zlib";
-import { promisify } from "node:util";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
 import { printableLine } from "../base/bounded-text.ts";
 import { RecordBuilder, type AttemptRecord } from "./attempt-record.ts";
 import { cargoConfig } from "./crates.ts";
+import { acceptsGzip, hasAlready, sendText, watchClient, type Exchange } from "./exchange.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { abortable } from "./page-store.ts";
 import { projectSegment, type IndexFile, type ProjectPage } from "./project-page.ts";
-import { CONTENT_TYPES, negotiate, renderPage, uploadedBefore } from "./render-page.ts";
+import { CONTENT_TYPES, negotiate } from "./render-page.ts";
+import { RenderedPages } from "./rendered-pages.ts";
+import { DEFAULT_TURNS, RequestTurns } from "./request-turns.ts";
 import { shownUrl } from "./secret.ts";
+import { sendFile } from "./send-file.ts";
 
 export interface EndpointLimits {
   readonly bytes: number;
@@ -58,8 +60,6 @@ export async function openEndpoint(setup: EndpointSetup): Promise<Endpoint> {
   return served;
 }
 
-const CHUNK_BYTES = 512 * 1024;
-
 class AttemptServer implements Endpoint {
   readonly indexPath: string;
   readonly cratesPath: string;
@@ -69,11 +69,15 @@ class AttemptServer implements Endpoint {
   readonly #token = randomBytes(18).toString("base64url");
   readonly #abort = new AbortController();
   readonly #names = new Set<string>();
-  readonly #running = new Set<Promise<void>>();
+  readonly #turns = new RequestTurns(DEFAULT_TURNS);
+  readonly #pages: RenderedPages;
   #requests = 0;
+  /** Of pages that were made for answers without a body. */
+  #renderedBytes = 0;
 
   constructor(setup: EndpointSetup) {
     this.#setup = setup;
+    this.#pages = new RenderedPages(setup.before);
     this.indexPath = `/${this.#token}/simple/`;
     this.cratesPath = `/${this.#token}/crates/`;
     this.#record = new RecordBuilder({
@@ -85,12 +89,7 @@ class AttemptServer implements Endpoint {
     });
     this.#server = createServer(
       { maxHeaderSize: 16 * 1024, requestTimeout: 60_000, keepAliveTimeout: 30_000 },
-      (request, response) => {
-        const answered = this.#answer(request, response).finally(() =>
-          this.#running.delete(answered),
-        );
-        this.#running.add(answered);
-      },
+      (request, response) => this.#queue(request, response),
     );
     this.#server.maxConnections = 256;
   }
@@ -100,6 +99,8 @@ class AttemptServer implements Endpoint {
     await rm(socketPath, { force: true });
     this.#server.listen(socketPath);
     await once(this.#server, "listening");
+    // What no connection can be taken for, such as too many open files: this attempt's, never the process's end.
+    this.#server.on("error", (thrown) => this.#record.fault("internal", reasonOf(thrown)));
   }
 
   cargoConfig(origin: string): string {
@@ -115,7 +116,7 @@ class AttemptServer implements Endpoint {
     this.#abort.abort(new CreameryError("interrupted", "the attempt has ended"));
     this.#server.closeAllConnections();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    await Promise.allSettled(this.#running);
+    await this.#turns.settled();
     await rm(this.#setup.socketPath, { force: true });
   }
 
@@ -123,26 +124,42 @@ class AttemptServer implements Endpoint {
     return this.close();
   }
 
+  #queue(request: IncomingMessage, response: ServerResponse): void {
+    // Nobody else hears these, and an error that nobody hears ends the process.
+    request.on("error", () => undefined);
+    response.on("error", () => undefined);
+    if (request.socket.destroyed) return;
+    const answer = (): Promise<void> =>
+      this.#answer(request, response).catch((thrown: unknown) => {
+        this.#record.fault("internal", reasonOf(thrown));
+        request.socket.destroy();
+      });
+    if (this.#turns.queue(request.socket, answer)) return;
+    this.#record.refuse(this.#shownPath(pathOf(request)), "too many requests at once");
+    request.socket.destroy();
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const started = Date.now();
-    const signal = AbortSignal.any([this.#abort.signal, closedSignal(response)]);
-    const [path = "/"] = (request.url ?? "/").split("?");
+    const atMs = this.#record.nowMs;
+    using client = watchClient(request, response);
+    const signal = AbortSignal.any([this.#abort.signal, client.signal]);
+    const exchange = { request, response, path: pathOf(request), signal };
     const bytesBefore = request.socket.bytesWritten;
     try {
-      await this.#route(request, response, path, signal);
-      if (!response.writableEnded) response.end();
-      await finished(response).catch(() => undefined);
-    } catch (thrown) {
-      this.#fail(response, thrown, signal);
+      try {
+        await this.#route(exchange);
+        if (!response.writableEnded) response.end();
+      } catch (thrown) {
+        this.#fail(exchange, thrown);
+      }
+      await abortable(finished(response), signal).catch(() => undefined);
     } finally {
-      const method = request.method ?? "";
-      const bytes = Math.max(0, request.socket.bytesWritten - bytesBefore);
       this.#record.request({
-        atMs: started,
-        method,
-        path: this.#shownPath(path),
+        atMs,
+        method: request.method ?? "",
+        path: this.#shownPath(exchange.path),
         status: response.statusCode,
-        bytes,
+        bytes: Math.max(0, request.socket.bytesWritten - bytesBefore),
       });
     }
   }
@@ -152,8 +169,10 @@ class AttemptServer implements Endpoint {
   }
 
   /** An upstream's or the mirror's fault: kept as evidence; the client gets one line, or an answer cut short. */
-  #fail(response: ServerResponse, thrown: unknown, signal: AbortSignal): void {
-    if (!signal.aborted) {
+  #fail({ request, response, signal }: Exchange, thrown: unknown): void {
+    // A write can fail before the connection's end is told.
+    const gone = signal.aborted || (request.socket.destroyed && !response.writableFinished);
+    if (!gone) {
       const fault =
         thrown instanceof CreameryError
           ? thrown
@@ -168,46 +187,40 @@ class AttemptServer implements Endpoint {
     response.destroy();
   }
 
-  #refuse(response: ServerResponse, status: number, path: string, why: string): void {
+  #refuse({ response, path }: Exchange, status: number, why: string): void {
     this.#record.refuse(this.#shownPath(path), why);
     sendText(response, status, why);
   }
 
-  async #route(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #route(exchange: Exchange): Promise<void> {
+    const { request, path } = exchange;
     if (++this.#requests > this.#setup.limits.requests) {
       this.#record.limit("requests");
-      return this.#refuse(response, 429, path, "this attempt has asked too often");
+      return this.#refuse(exchange, 429, "this attempt has asked too often");
     }
-    if (this.#record.bytes >= this.#setup.limits.bytes) {
+    if (this.#spentBytes >= this.#setup.limits.bytes) {
       this.#record.limit("bytes");
-      return this.#refuse(response, 429, path, "this attempt has fetched too many bytes");
+      return this.#refuse(exchange, 429, "this attempt has fetched too many bytes");
     }
     const [root, token, area, ...rest] = path.split("/").map(decodeSegment);
-    if (root !== "" || token !== this.#token)
-      return this.#refuse(response, 404, path, "no such address");
+    if (root !== "" || token !== this.#token) return this.#refuse(exchange, 404, "no such address");
     if (request.method !== "GET" && request.method !== "HEAD")
       return this.#refuse(
-        response,
+        exchange,
         405,
-        path,
         `this index does not know ${printableLine(request.method ?? "")}`,
       );
-    if (area === "simple") return this.#simple(request, response, path, rest, signal);
-    if (area === "files") return this.#file(request, response, path, rest, signal);
-    if (area === "crates") return this.#crates(request, response, path, rest, signal);
-    return this.#refuse(response, 404, path, "no such address");
+    if (area === "simple") return this.#simple(exchange, rest);
+    if (area === "files") return this.#file(exchange, rest);
+    if (area === "crates") return this.#crates(exchange, rest);
+    return this.#refuse(exchange, 404, "no such address");
   }
 
-  /** Null (after the answer was sent) when this name would be one too many. */
-  #nameAllowed(response: ServerResponse, path: string, name: string): boolean {
+  /** False, after the answer was sent, when this name would be one too many. */
+  #nameAllowed(exchange: Exchange, name: string): boolean {
     if (!this.#names.has(name) && this.#names.size >= this.#setup.limits.names) {
       this.#record.limit("names");
-      this.#refuse(response, 429, path, "this attempt has asked for too many projects");
+      this.#refuse(exchange, 429, "this attempt has asked for too many projects");
       return false;
     }
     this.#names.add(name);
@@ -222,27 +235,21 @@ class AttemptServer implements Endpoint {
     }
     const { contentSha256, upstream, stale, lastSerial } = page;
     this.#record.page({ project: name, sha256: contentSha256, upstream, stale, lastSerial });
-    return this.#setup.before === null ? page : uploadedBefore(page, this.#setup.before);
+    return this.#pages.offered(page);
   }
 
-  async #simple(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    rest: readonly string[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #simple(exchange: Exchange, rest: readonly string[]): Promise<void> {
+    const { request, response, signal } = exchange;
     const [segment = "", slash, ...more] = rest;
-    if (segment === "")
-      return this.#refuse(response, 404, path, "this index does not list all names");
+    if (segment === "") return this.#refuse(exchange, 404, "this index does not list all names");
     const project = projectSegment(segment);
     if (project === null || more.length > 0 || (slash !== undefined && slash !== ""))
-      return this.#refuse(response, 404, path, "no project can have this name");
+      return this.#refuse(exchange, 404, "no project can have this name");
     if (!project.normalised || slash === undefined) {
       response.writeHead(301, { location: `${this.indexPath}${project.name}/` }).end();
       return;
     }
-    if (!this.#nameAllowed(response, path, project.name)) return;
+    if (!this.#nameAllowed(exchange, project.name)) return;
     const format = negotiate(request.headers.accept);
     if (format === null)
       return sendText(
@@ -253,33 +260,27 @@ class AttemptServer implements Endpoint {
     const page = await this.#page(project.name, signal);
     if (page === null)
       return sendText(response, 404, `${project.name} is on no index of this farm`);
-    const body = renderPage(page, format);
-    const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 32)}"`;
+    const rendered = this.#pages.render(page, format);
+    const { body, etag } = rendered;
     response.setHeader("etag", etag);
     response.setHeader("vary", "Accept, Accept-Encoding");
     response.setHeader("cache-control", "max-age=60");
     if (page.lastSerial !== null) response.setHeader("x-pypi-last-serial", String(page.lastSerial));
     if (page.stale) response.setHeader("warning", '110 - "Response is Stale"');
-    if (
-      request.headers["if-none-match"]
-        ?.split(",")
-        .some((tag) => tag.trim().replace(/^W\//u, "") === etag) === true
-    ) {
+    const unchanged = hasAlready(request, etag);
+    if (!rendered.wasKept && (unchanged || request.method === "HEAD"))
+      this.#renderedBytes += body.length;
+    if (unchanged) {
       response.writeHead(304).end();
       return;
     }
     const zipped = acceptsGzip(request) && body.length > 1024;
-    const sent = zipped ? await promisify(gzip)(body, { level: 1 }) : body;
+    const sent = zipped ? await rendered.zipped() : body;
     if (zipped) response.setHeader("content-encoding", "gzip");
-    this.#send(request, response, sent, CONTENT_TYPES[format]);
+    this.#send(exchange, sent, CONTENT_TYPES[format]);
   }
 
-  #send(
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: Buffer,
-    contentType: string,
-  ): void {
+  #send({ request, response }: Exchange, body: Buffer, contentType: string): void {
     response.writeHead(200, { "content-type": contentType, "content-length": body.length });
     if (request.method === "HEAD") {
       response.end();
@@ -289,18 +290,13 @@ class AttemptServer implements Endpoint {
     response.end(body);
   }
 
-  async #file(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    rest: readonly string[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #file(exchange: Exchange, rest: readonly string[]): Promise<void> {
+    const { response, signal } = exchange;
     const [segment = "", key, name, ...more] = rest;
     const project = projectSegment(segment);
     if (project === null || key === undefined || name === undefined || more.length > 0)
-      return this.#refuse(response, 404, path, "no such file");
-    if (!this.#nameAllowed(response, path, project.name)) return;
+      return this.#refuse(exchange, 404, "no such file");
+    if (!this.#nameAllowed(exchange, project.name)) return;
     const page = await this.#page(project.name, signal);
     const file = page?.files.find(
       (candidate) =>
@@ -308,18 +304,18 @@ class AttemptServer implements Endpoint {
         (candidate.filename === name || `${candidate.filename}.metadata` === name),
     );
     if (page === null || file === undefined)
-      return this.#refuse(response, 404, path, "no index of this farm lists this file");
+      return this.#refuse(exchange, 404, "no index of this farm lists this file");
     if (name !== file.filename) {
       const metadata = await this.#setup.catalogue.metadata(page, file, signal);
       if (metadata === null)
         return sendText(response, 404, `${file.filename} holds no metadata that can be read`);
-      return this.#send(request, response, metadata, "text/plain; charset=utf-8");
+      return this.#send(exchange, metadata, "text/plain; charset=utf-8");
     }
-    const sent = await this.#serveFile(request, response, {
-      kept: () => this.#setup.catalogue.kept(file),
-      follow: () => this.#setup.catalogue.follow(page, file),
-      signal,
-    });
+    const sent = await this.#sendFile(
+      exchange,
+      () => this.#setup.catalogue.kept(file),
+      () => this.#setup.catalogue.follow(page, file),
+    );
     if (sent === null) return;
     this.#recordFile(page, file, sent.stored);
     if (sent.fetched) await this.#setup.catalogue.confirmMetadata(file, sent.stored);
@@ -338,23 +334,18 @@ class AttemptServer implements Endpoint {
     });
   }
 
-  async #crates(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    rest: readonly string[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #crates(exchange: Exchange, rest: readonly string[]): Promise<void> {
+    const { request, response } = exchange;
     if (rest.join("/") === "config.json") {
       const host = request.headers.host ?? "";
       if (!/^[a-z0-9.-]+(?::\d+)?$/iu.test(host))
-        return this.#refuse(response, 400, path, "a Host header is needed");
+        return this.#refuse(exchange, 400, "a Host header is needed");
       const dl = `http://${host}${this.cratesPath}dl/{crate}/{version}/{sha256-checksum}`;
-      return this.#send(request, response, Buffer.from(JSON.stringify({ dl })), "application/json");
+      return this.#send(exchange, Buffer.from(JSON.stringify({ dl })), "application/json");
     }
     const isDownload = rest[0] === "dl" && rest.length === 4;
     const name = (isDownload ? rest[1] : rest.at(-1)) ?? "";
-    if (!this.#nameAllowed(response, path, `crate:${name}`)) return;
+    if (!this.#nameAllowed(exchange, `crate:${name}`)) return;
     const versions = await this.#setup.catalogue.crateVersions(
       name,
       isDownload ? null : rest.slice(0, -1).join("/"),
@@ -365,21 +356,19 @@ class AttemptServer implements Endpoint {
     }
     if (!isDownload)
       return this.#send(
-        request,
-        response,
+        exchange,
         Buffer.from(versions.map(({ line }) => `${line}\n`).join("")),
         "text/plain; charset=utf-8",
       );
     const version = versions.find(
       (candidate) => candidate.version === rest[2] && candidate.sha256 === rest[3],
     );
-    if (version === undefined)
-      return this.#refuse(response, 404, path, "no such version of this crate");
-    const sent = await this.#serveFile(request, response, {
-      kept: () => this.#setup.catalogue.kept({ key: version.sha256, sha256: version.sha256 }),
-      follow: () => this.#setup.catalogue.followCrate(version),
-      signal,
-    });
+    if (version === undefined) return this.#refuse(exchange, 404, "no such version of this crate");
+    const sent = await this.#sendFile(
+      exchange,
+      () => this.#setup.catalogue.kept({ key: version.sha256, sha256: version.sha256 }),
+      () => this.#setup.catalogue.followCrate(version),
+    );
     if (sent !== null)
       this.#record.crate({
         name: version.name,
@@ -390,129 +379,28 @@ class AttemptServer implements Endpoint {
       });
   }
 
-  /** Sends a file, from disk or while it comes. @returns null when no whole file was at hand or asked for (HEAD, a range that can't be). */
-  async #serveFile(
-    request: IncomingMessage,
-    response: ServerResponse,
-    source: FileSource,
-  ): Promise<{ stored: StoredFile; fetched: boolean } | null> {
-    response.setHeader("accept-ranges", "bytes");
-    response.setHeader("content-type", "application/octet-stream");
-    response.setHeader("cache-control", "max-age=31536000, immutable");
-    const stored = await source.kept();
-    if (stored !== null) {
-      await this.#sendStored(request, response, stored, source.signal);
-      return request.method === "HEAD" ? null : { stored, fetched: false };
-    }
-    using reader = await source.follow();
-    const size = await reader.size();
-    if (request.method === "HEAD") {
-      response.writeHead(200, size === null ? {} : { "content-length": size }).end();
-      return null;
-    }
-    if (request.headers.range !== undefined) {
-      // A part of what is not here yet: the whole is fetched and verified first.
-      const whole = await reader.done;
-      await this.#sendStored(request, response, whole, source.signal);
-      return { stored: whole, fetched: true };
-    }
-    response.writeHead(200, size === null ? {} : { "content-length": size });
-    for await (const chunk of reader.read(0, source.signal))
-      await this.#write(response, chunk, source.signal);
-    response.end();
-    return { stored: await reader.done, fetched: true };
+  #sendFile(
+    exchange: Exchange,
+    kept: () => Promise<StoredFile | null>,
+    follow: () => Promise<FileReader>,
+  ): ReturnType<typeof sendFile> {
+    return sendFile(exchange, { kept, follow, count: (bytes) => this.#count(bytes) });
   }
 
-  async #sendStored(
-    request: IncomingMessage,
-    response: ServerResponse,
-    stored: StoredFile,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const range = parseRange(request.headers.range, stored.sizeBytes);
-    response.setHeader("etag", `"${stored.sha256}"`);
-    if (range === "unsatisfiable") {
-      response.writeHead(416, { "content-range": `bytes */${stored.sizeBytes}` }).end();
-      return;
-    }
-    const { start, end } = range ?? { start: 0, end: stored.sizeBytes };
-    const head = {
-      "content-length": end - start,
-      ...(range === null
-        ? {}
-        : { "content-range": `bytes ${start}-${end - 1}/${stored.sizeBytes}` }),
-    };
-    response.writeHead(range === null ? 200 : 206, head);
-    if (request.method === "HEAD" || end === start) {
-      response.end();
-      return;
-    }
-    const file = await open(stored.path, "r");
-    try {
-      // Two buffers, by turns: one is filled while the other is sent.
-      const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)];
-      let sent: Promise<void> = Promise.resolve();
-      for (let at = start, turn = 0; at < end; turn = 1 - turn) {
-        const buffer = buffers[turn] ?? Buffer.alloc(0);
-        const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - at), at);
-        if (bytesRead === 0)
-          throw new CreameryError("internal", "a kept file is shorter than it was", {
-            input: stored.path,
-          });
-        await sent;
-        sent = this.#write(response, buffer.subarray(0, bytesRead), signal);
-        // Its failure is met at the next turn: until then it must not count as nobody's.
-        sent.catch(() => undefined);
-        at += bytesRead;
-      }
-      await sent;
-    } finally {
-      await file.close();
-    }
-    response.end();
+  #count(bytes: number): void {
+    this.#record.countBytes(bytes);
+    if (this.#spentBytes <= this.#setup.limits.bytes) return;
+    this.#record.limit("bytes");
+    throw new CreameryError("usage", "this attempt has fetched too many bytes");
   }
 
-  async #write(response: ServerResponse, chunk: Buffer, signal: AbortSignal): Promise<void> {
-    this.#record.countBytes(chunk.length);
-    if (this.#record.bytes > this.#setup.limits.bytes) {
-      this.#record.limit("bytes");
-      throw new CreameryError("usage", "this attempt has fetched too many bytes");
-    }
-    // Until the kernel has the bytes: the buffer is used again.
-    await abortable(
-      new Promise<void>((resolve, reject) =>
-        response.write(chunk, (error) =>
-          error === null || error === undefined ? resolve() : reject(error),
-        ),
-      ),
-      signal,
-    );
+  get #spentBytes(): number {
+    return this.#record.bytes + this.#renderedBytes;
   }
 }
 
-interface FileSource {
-  readonly kept: () => Promise<StoredFile | null>;
-  readonly follow: () => Promise<FileReader>;
-  readonly signal: AbortSignal;
-}
-
-function closedSignal(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  response.once("close", () => {
-    if (!response.writableFinished)
-      controller.abort(new CreameryError("interrupted", "the client went away"));
-  });
-  return controller.signal;
-}
-
-function sendText(response: ServerResponse, status: number, line: string): void {
-  const body = Buffer.from(`${printableLine(line)}\n`);
-  response
-    .writeHead(status, {
-      "content-type": "text/plain; charset=utf-8",
-      "content-length": body.length,
-    })
-    .end(body);
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "/").split("?")[0] ?? "/";
 }
 
 function decodeSegment(segment: string): string {
@@ -521,28 +409,4 @@ function decodeSegment(segment: string): string {
   } catch {
     return "\0";
   }
-}
-
-function acceptsGzip(request: IncomingMessage): boolean {
-  const accepted = request.headers["accept-encoding"];
-  return typeof accepted === "string" && /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))/iu.test(accepted);
-}
-
-/** One range of bytes (RFC 9110 14.1): `start` up to, not with, `end`; null for none or what may be ignored. */
-export function parseRange(
-  header: string | undefined,
-  sizeBytes: number,
-): { readonly start: number; readonly end: number } | "unsatisfiable" | null {
-  const match = header === undefined ? null : /^bytes=(\d{0,15})-(\d{0,15})$/u.exec(header.trim());
-  if (match === null || (match[1] === "" && match[2] === "")) return null;
-  const [, first = "", last = ""] = match;
-  if (first === "") {
-    const length = Math.min(Number(last), sizeBytes);
-    return length === 0 ? "unsatisfiable" : { start: sizeBytes - length, end: sizeBytes };
-  }
-  const start = Number(first);
-  if (last !== "" && Number(last) < start) return null;
-  return start >= sizeBytes
-    ? "unsatisfiable"
-    : { start, end: last === "" ? sizeBytes : Math.min(Number(last) + 1, sizeBytes) };
 }

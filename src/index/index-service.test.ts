@@ -6,6 +6,7 @@ import { request } from "node:http";
 import { createConnection, createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { inspect, promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
@@ -291,6 +292,34 @@ test("an index that is away: an old page is served and says so; without one, the
   await expect(farm.project("eggs", signal)).rejects.toMatchObject({ code: "no-network" });
 });
 
+test("an upstream that can't be reached is named as it is configured, with the reason, each time and when", async () => {
+  const up = await upstream({ files: [sdist] });
+  const { port } = new URL(up.url);
+  await up[Symbol.asyncDispose]();
+  for (const host of ["127.0.0.1", "localhost"]) {
+    const index = `http://user:planted-s3cret@${host}:${port}/simple/`;
+    const { endpoint: on, socketPath } = await endpoint(await service({ index }));
+    await sleep(30);
+    for (const _ of [1, 2])
+      expect((await ask(socketPath, `${on.indexPath}spam/`)).status).toBe(502);
+    const { faults, requests, openedAt } = on.record();
+    expect(faults.map(({ code }) => code)).toEqual(["no-network", "no-network"]);
+    for (const { line } of faults) {
+      expect(line).toContain("can't be reached: connection refused");
+      expect(line).toContain(`configured is http://${host}:${port}/simple/`);
+      expect(line).not.toContain("planted");
+    }
+    const times = [...faults, ...requests].map(({ atMs }) => atMs);
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(25);
+    expect(Math.max(...times)).toBeLessThanOrEqual(Date.now() - Date.parse(openedAt) + 5);
+  }
+});
+
+test("a record from before faults said when can be read", () => {
+  const older = { code: "upstream", line: "answers 500" };
+  expect(AttemptRecord.shape.faults.parse([older])).toEqual([{ ...older, atMs: 0 }]);
+});
+
 test("pages are revalidated by ETag, and not asked for while fresh", async () => {
   let now = Date.now();
   const up = await upstream({ files: [sdist], maxAgeSeconds: 10, etag: true });
@@ -377,6 +406,20 @@ test("an attempt's bytes, requests and names are bounded, and other addresses re
     limits: ["names", "requests"],
     refused: [{}, {}, {}, {}, {}],
   });
+});
+
+test("a page that is made for an answer without a body counts as if it were sent, once", async () => {
+  const up = await upstream({ files: [sdist] });
+  const farm = await service({ index: up.url });
+  const { endpoint: on, socketPath } = await endpoint(farm, { limits: { bytes: 1000 } });
+  const statuses = [];
+  for (const accept of [JSON_TYPE, JSON_TYPE, JSON_TYPE, "text/html", "text/html"])
+    statuses.push((await ask(socketPath, `${on.indexPath}spam/`, { accept }, "HEAD")).status);
+  expect(statuses).toEqual([200, 200, 200, 200, 200]);
+  const { endpoint: poor, socketPath: path } = await endpoint(farm, { limits: { bytes: 100 } });
+  expect((await ask(path, `${poor.indexPath}spam/`, {}, "HEAD")).status).toBe(200);
+  expect((await ask(path, `${poor.indexPath}spam/`, {}, "HEAD")).status).toBe(429);
+  expect(poor.record()).toMatchObject({ bytes: 0, limits: ["bytes"] });
 });
 
 test("files from before an instant alone", async () => {

@@ -191,16 +191,36 @@ export class UpstreamClient {
     }
     if (signal.aborted) return new CreameryError("interrupted", "was interrupted", { input });
     if (thrown instanceof CreameryError) return thrown;
+    // Of all hosts that an index can send to, the one that was configured is what a person knows.
+    const index = this.#isOwn(url) ? "the index" : "what the index names";
     // The cause is left out: a request's own error can carry its headers.
     return new CreameryError(
       "no-network",
-      `the index can't be reached: ${withoutCredentials(reasonOf(thrown))}`,
+      `${index} can't be reached: ${this.#proxied ? "by way of the proxy, " : ""}${whyUnreachable(thrown)} (configured is ${shownUrl(this.upstream.url)})`,
       {
         input,
         nextStep: "check this host's network and pip's configuration with `./creamery doctor`",
       },
     );
   }
+}
+
+const UNREACHABLE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  EHOSTUNREACH: "no way to the host",
+  ENETUNREACH: "no way to its network",
+  ENOTFOUND: "its name is not known",
+  EAI_AGAIN: "its name can't be looked up now",
+  ETIMEDOUT: "connection timed out",
+};
+
+/** Without the address that was tried: a loopback address of the host reads like one of the guest's. */
+function whyUnreachable(thrown: unknown): string {
+  // Where a name has several addresses, the first one's failure stands for all; the whole has no message.
+  const first: unknown = thrown instanceof AggregateError ? thrown.errors[0] : thrown;
+  const code = first instanceof Error && "code" in first ? String(first.code) : "";
+  return UNREACHABLE[code] ?? withoutCredentials(reasonOf(first));
 }
 
 function proxyEnvironment(proxy: Secret | null): NodeJS.ProcessEnv {

@@ -1,0 +1,128 @@
+import { open } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
+
+import { CreameryError } from "../base/errors.ts";
+import type { Exchange } from "./exchange.ts";
+import type { FileReader, StoredFile } from "./file-store.ts";
+import { abortable } from "./page-store.ts";
+
+const CHUNK_BYTES = 512 * 1024;
+
+export interface FileSource {
+  readonly kept: () => Promise<StoredFile | null>;
+  readonly follow: () => Promise<FileReader>;
+  /** Called before bytes are sent. @throws CreameryError when they are too many. */
+  readonly count: (bytes: number) => void;
+}
+
+/** Sends a file, from disk or while it comes. @returns null when no whole file was at hand or asked for (HEAD, a range that can't be). */
+export async function sendFile(
+  exchange: Exchange,
+  source: FileSource,
+): Promise<{ stored: StoredFile; fetched: boolean } | null> {
+  const { request, response, signal } = exchange;
+  response.setHeader("accept-ranges", "bytes");
+  response.setHeader("content-type", "application/octet-stream");
+  response.setHeader("cache-control", "max-age=31536000, immutable");
+  const stored = await source.kept();
+  if (stored !== null) {
+    await sendStored(exchange, stored, source.count);
+    return request.method === "HEAD" ? null : { stored, fetched: false };
+  }
+  using reader = await source.follow();
+  const size = await abortable(reader.size(), signal);
+  if (request.method === "HEAD") {
+    response.writeHead(200, size === null ? {} : { "content-length": size }).end();
+    return null;
+  }
+  if (request.headers.range !== undefined) {
+    // A part of what is not here yet: the whole is fetched and verified first.
+    const whole = await abortable(reader.done, signal);
+    await sendStored(exchange, whole, source.count);
+    return { stored: whole, fetched: true };
+  }
+  response.writeHead(200, size === null ? {} : { "content-length": size });
+  for await (const chunk of reader.read(0, signal)) {
+    source.count(chunk.length);
+    await write(response, chunk, signal);
+  }
+  response.end();
+  return { stored: await reader.done, fetched: true };
+}
+
+async function sendStored(
+  { request, response, signal }: Exchange,
+  stored: StoredFile,
+  count: FileSource["count"],
+): Promise<void> {
+  const range = parseRange(request.headers.range, stored.sizeBytes);
+  response.setHeader("etag", `"${stored.sha256}"`);
+  if (range === "unsatisfiable") {
+    response.writeHead(416, { "content-range": `bytes */${stored.sizeBytes}` }).end();
+    return;
+  }
+  const { start, end } = range ?? { start: 0, end: stored.sizeBytes };
+  const head = {
+    "content-length": end - start,
+    ...(range === null ? {} : { "content-range": `bytes ${start}-${end - 1}/${stored.sizeBytes}` }),
+  };
+  response.writeHead(range === null ? 200 : 206, head);
+  if (request.method === "HEAD" || end === start) {
+    response.end();
+    return;
+  }
+  const file = await open(stored.path, "r");
+  try {
+    // Two buffers, by turns: one is filled while the other is sent.
+    const chunkBytes = Math.min(CHUNK_BYTES, end - start);
+    const buffers = [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)];
+    let sent: Promise<void> = Promise.resolve();
+    for (let at = start, turn = 0; at < end; turn = 1 - turn) {
+      const buffer = buffers[turn] ?? Buffer.alloc(0);
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - at), at);
+      if (bytesRead === 0)
+        throw new CreameryError("internal", "a kept file is shorter than it was", {
+          input: stored.path,
+        });
+      await sent;
+      count(bytesRead);
+      sent = write(response, buffer.subarray(0, bytesRead), signal);
+      // Its failure is met at the next turn: until then it must not count as nobody's.
+      sent.catch(() => undefined);
+      at += bytesRead;
+    }
+    await sent;
+  } finally {
+    await file.close();
+  }
+  response.end();
+}
+
+/** Until the kernel has the bytes: the buffer is used again. */
+function write(response: ServerResponse, chunk: Buffer, signal: AbortSignal): Promise<void> {
+  const written = new Promise<void>((resolve, reject) =>
+    response.write(chunk, (error) =>
+      error === null || error === undefined ? resolve() : reject(error),
+    ),
+  );
+  return abortable(written, signal);
+}
+
+/** One range of bytes (RFC 9110 14.1): `start` up to, not with, `end`; null for none or what may be ignored. */
+export function parseRange(
+  header: string | undefined,
+  sizeBytes: number,
+): { readonly start: number; readonly end: number } | "unsatisfiable" | null {
+  const match = header === undefined ? null : /^bytes=(\d{0,15})-(\d{0,15})$/u.exec(header.trim());
+  if (match === null || (match[1] === "" && match[2] === "")) return null;
+  const [, first = "", last = ""] = match;
+  if (first === "") {
+    const length = Math.min(Number(last), sizeBytes);
+    return length === 0 ? "unsatisfiable" : { start: sizeBytes - length, end: sizeBytes };
+  }
+  const start = Number(first);
+  if (last !== "" && Number(last) < start) return null;
+  return start >= sizeBytes
+    ? "unsatisfiable"
+    : { start, end: last === "" ? sizeBytes : Math.min(Number(last) + 1, sizeBytes) };
+}
