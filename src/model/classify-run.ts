@@ -2,7 +2,7 @@ import { environmentCause } from "./causes/environment.ts";
 import { counterEnd, limitEnd, signalEnd, toldCrash } from "./causes/ends.ts";
 import { importCause, removedApi } from "./causes/exception.ts";
 import { causeOf } from "./causes/find.ts";
-import type { Cause, CauseKind, Confidence, Outcome, TestResult } from "./attempt.ts";
+import type { Cause, Confidence, Outcome, TestResult } from "./attempt.ts";
 import type { AttemptEvidence, TestRunEvidence } from "./evidence.ts";
 
 /** What a run of the tests comes to, before smoke and other phases have their say. */
@@ -18,6 +18,11 @@ const INFERRED: Confidence = { kind: "inferred" };
 /** pytest's interrupted, internal error and usage error: the harness failed, whatever the tests would have said. */
 const PYTEST_HARNESS_EXITS: ReadonlySet<number> = new Set([2, 3, 4]);
 
+/** Failures beyond this many say no more of a limit that was met. */
+const MAX_TOLD = 200;
+/** So many failures that reading each costs more than a cause they might share is worth. */
+const MAX_JUDGED = 5000;
+
 /**
  * Limits first, then crashes, then what the report recorded. A pass needs all of: exit 0, a recorded
  * report that is complete and contradicts nothing, at least one test that ran, and no failure.
@@ -30,7 +35,8 @@ export function classifyRun(run: TestRunEvidence, evidence: AttemptEvidence): Ru
   const clean = result.code === 0 && result.signal === null && result.limit === null;
 
   if (!clean) {
-    const text = [result.text, ...nonPasses.map((test) => test.message ?? "")].join("\n");
+    const told = nonPasses.slice(0, MAX_TOLD).map((test) => test.message ?? "");
+    const text = [result.text, ...told].join("\n");
     // What ran out of memory or processes may then hang until the agent ends it: the counters know better.
     const ended =
       counterEnd(evidence.counters, text, false) ??
@@ -86,8 +92,8 @@ function failureCause(
   evidence: AttemptEvidence,
 ): Cause {
   const plain = causeOf(failed > 0 ? "test-failure" : "test-error");
-  const causes = nonPasses.map((test) => {
-    const message = test.message ?? "";
+  if (nonPasses.length > MAX_JUDGED) return plain;
+  const causes = nonPasses.map(({ message = "" }) => (): Cause | null => {
     return (
       environmentCause(message, evidence.refused) ?? removedApi(message, evidence.pythonVersion)
     );
@@ -97,7 +103,9 @@ function failureCause(
 
 function collectionCause(run: TestRunEvidence, evidence: AttemptEvidence): Cause {
   const causes = run.report.collectionErrors.map(
-    ({ message }) => environmentCause(message, evidence.refused) ?? importCause(message, evidence),
+    ({ message }) =>
+      () =>
+        environmentCause(message, evidence.refused) ?? importCause(message, evidence),
   );
   return common(causes) ?? causeOf("collection-error");
 }
@@ -114,9 +122,8 @@ function harnessCause(run: TestRunEvidence, evidence: AttemptEvidence): Cause {
 }
 
 /** The cause that every one of them has; for a detail that differs, the one named first. */
-function common(causes: readonly (Cause | null)[]): Cause | null {
-  const first = causes[0] ?? null;
+function common(causes: readonly (() => Cause | null)[]): Cause | null {
+  const first = causes[0]?.() ?? null;
   if (first === null) return null;
-  const kinds = new Set<CauseKind | null>(causes.map((cause) => cause?.kind ?? null));
-  return kinds.size === 1 ? first : null;
+  return causes.slice(1).every((cause) => cause()?.kind === first.kind) ? first : null;
 }

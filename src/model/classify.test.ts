@@ -389,18 +389,98 @@ describe("before the tests", () => {
     ],
     [
       "Requires-Python that only the files say",
-      { ...failedStep(samples["uv-rp"] ?? ""), project: "rp" },
+      { ...failedStep(samples["uv-rp"] ?? ""), project: "rp", requiresPython: null },
       "resolve skip requires-python",
     ],
     [
       "Requires-Python as pip words it",
-      { ...failedStep(samples["pip-rp"] ?? ""), project: "rp" },
+      { ...failedStep(samples["pip-rp"] ?? ""), project: "rp", requiresPython: null },
       "resolve skip requires-python",
     ],
     [
       "Requires-Python of a dependency",
       { ...failedStep(samples["uv-rp"] ?? ""), project: "mine" },
       "resolve fail unresolvable",
+    ],
+    [
+      "Requires-Python of a local wheel, as uv words it",
+      {
+        ...failedStep(
+          "  × No solution found when resolving dependencies:\n  ╰─▶ Because the current Python version (3.13.5) does not satisfy\n      Python>=3.99 and rp==1.0 depends on Python>=3.99, we can conclude that\n      rp==1.0 cannot be used.\n",
+        ),
+        project: "rp",
+        requiresPython: null,
+      },
+      "resolve skip requires-python",
+    ],
+    [
+      "a setup.py that only says so, as uv build lets it through",
+      {
+        ...failedStep(
+          "error: No solution found\n  cause: Because mine==1.0 requires Python >=9\nerror: Failed to build `/job/build`\n  cause: The build backend returned an error\n",
+          { phase: "build" },
+        ),
+        requiresPython: null,
+      },
+      "build fail build-backend(setuptools.build_meta)",
+    ],
+    [
+      "one that says so below uv's own words",
+      {
+        ...failedStep(
+          "error: Failed to build `mine==1.0`\n  cause: The build backend returned an error\n         Because mine==1.0 requires Python >=9\n",
+        ),
+        requiresPython: null,
+      },
+      "build fail build-backend(setuptools.build_meta)",
+    ],
+    [
+      "a release whose own word is that it fits",
+      {
+        ...failedStep(samples["pip-rp"] ?? ""),
+        project: "rp",
+        requiresPython: ">=3.9",
+      },
+      "resolve fail unresolvable",
+    ],
+    [
+      "an egg_info that prints what an index's failure looks like",
+      failedStep(
+        "Collecting mine==1.0\n  error: subprocess-exited-with-error\n  ╰─> [1 lines of output]\n      ERROR: NewConnectionError\n      [end of output]\nerror: metadata-generation-failed\n\n× Encountered error while generating package metadata.\n",
+      ),
+      "build fail build-backend(setuptools.build_meta)",
+    ],
+    [
+      "the same by an older pip",
+      failedStep(
+        "Collecting mine==1.0\n    ERROR: Command errored out with exit status 1:\n    Complete output (1 lines):\nERROR: NewConnectionError\nERROR: Command errored out with exit status 1: python setup.py egg_info Check the logs for full command output.\n",
+      ),
+      "build fail build-backend(setuptools.build_meta)",
+    ],
+    [
+      "an index that failed below pip's own second process",
+      failedStep(
+        "Collecting mine==1.0\n  error: subprocess-exited-with-error\n  ╰─> [1 lines of output]\n      WARNING: Retrying after connection broken by 'NewConnectionError'\n      [end of output]\nerror: subprocess-exited-with-error\n\n× pip subprocess to install build dependencies did not run successfully.\n",
+      ),
+      "install error index-mirror",
+    ],
+    [
+      "words of a build hook before uv's last error",
+      failedStep(
+        "error: Failed to fetch: http://x/\nerror: No solution found when resolving dependencies\n  cause: Because nosuch was not found in the package registry\n",
+        { phase: "build" },
+      ),
+      "build fail build-backend(setuptools.build_meta)",
+    ],
+    [
+      "an index's fault while a backend failed",
+      { ...failedStep(samples["pip-bkfail"] ?? ""), project: "bkfail", indexFaults: ["500"] },
+      "build fail build-backend(setuptools.build_meta)",
+    ],
+    [
+      "a source that can't be unpacked",
+      failedStep("EOFError: Compressed file ended", { phase: "fetch" }),
+      "fetch fail no-distribution(mine)",
     ],
     [
       "a build that hangs",
@@ -470,8 +550,43 @@ describe("before the tests", () => {
     };
     const broken = { result: sampleStep({ code: 1 }), report: sampleReport(["error"]) };
     expect(ofRun(broken, { smoke })).toBe(verdict);
-    // Tests that pass all the same know better than an import without what they set up.
-    expect(ofRun({}, { smoke })).toBe("test pass -");
+  });
+
+  const broken = (text: string, name = "mine") => ({
+    ok: false,
+    failures: [{ what: "import" as const, name, top: true, text }],
+  });
+  const lacks = "ModuleNotFoundError: No module named 'yaml'";
+  const undeclared = "import fail missing-dependency-declaration(yaml)";
+
+  test("no tests make no skip of a release that can't be imported", () => {
+    const discovery = { kind: "smoke-only", cause: "no-tests" } as const;
+    expect(verdictOf({ tests: null, discovery, smoke: broken("ValueError: no") })).toBe(
+      "import fail import-error",
+    );
+    expect(ofRun({ report: sampleReport(["skipped"]) }, { smoke: broken(lacks) })).toBe(undeclared);
+  });
+
+  test("tests that pass make no pass of a release that nobody can import", () => {
+    expect(ofRun({}, { smoke: broken(lacks) })).toBe(undeclared);
+    expect(ofRun({}, { smoke: broken("importing it ended by signal 11") })).toBe(
+      "import crash segfault",
+    );
+    const several = { project: "my-project", topLevel: ["My_Project", "other", "_own", "tests"] };
+    expect(ofRun({}, { ...several, smoke: broken(lacks, "My_Project") })).toBe(undeclared);
+    const only = { project: "pyyaml", topLevel: ["yaml", "_yaml"] };
+    expect(ofRun({}, { ...only, smoke: broken("ImportError: no", "yaml") })).toBe(
+      "import fail import-error",
+    );
+  });
+
+  test.each([
+    ["another module is broken", broken(lacks, "other")],
+    ["it asks for settings", broken("django.core.exceptions.ImproperlyConfigured: settings")],
+    ["it asks for a display", broken("Xlib.error: couldn't connect to display")],
+    ["it took its time", broken("importing it took too long")],
+  ])("a pass stays one where %s", (_why, smoke) => {
+    expect(ofRun({}, { smoke, topLevel: ["mine", "other"] })).toBe("test pass -");
   });
 
   test("what the tests need can't be had", () => {

@@ -1,11 +1,13 @@
 import type { ErrorCode } from "../base/errors.ts";
-import { normaliseName } from "../python/names.ts";
 import { parseSpecifierSet, satisfiesText } from "../python/specifiers.ts";
 import type { Cause, CauseKind, Confidence, Outcome, Phase } from "./attempt.ts";
+import { boundedEvidence } from "./bounded-log.ts";
+import { brokenImports, isBroken, unusableImport } from "./causes/broken-import.ts";
 import { counterEnd, cpuEnd, limitEnd, signalEnd } from "./causes/ends.ts";
 import { importCause } from "./causes/exception.ts";
 import { causeOf } from "./causes/find.ts";
 import { installCause } from "./causes/installing.ts";
+import { ranBuild, saysExcluded, saysIndexFailed } from "./causes/tool-lines.ts";
 import { classifyRun } from "./classify-run.ts";
 import type { AttemptEvidence, FarmFaultEvidence, SmokeFailure, StepEvidence } from "./evidence.ts";
 
@@ -28,6 +30,10 @@ const INFERRED: Confidence = { kind: "inferred" };
  * and whatever the package wrote, a pass needs a whole, uncontradicted report of tests that ran.
  */
 export function classify(evidence: AttemptEvidence): Verdict {
+  return judge(boundedEvidence(evidence));
+}
+
+function judge(evidence: AttemptEvidence): Verdict {
   if (evidence.farmFault !== null) return farmVerdict(evidence, evidence.farmFault);
   if (isExcluded(evidence.requiresPython, evidence.pythonVersion)) {
     return {
@@ -39,6 +45,8 @@ export function classify(evidence: AttemptEvidence): Verdict {
   }
   if (evidence.failedStep !== null) return installVerdict(evidence, evidence.failedStep);
   if (evidence.discovery?.kind === "smoke-only") {
+    const broken = brokenImports(evidence).find((failure) => isBroken(failure, evidence));
+    if (broken !== undefined) return importVerdict(broken, evidence);
     return {
       phase: "discover",
       outcome: "skip",
@@ -115,15 +123,23 @@ function farmCause(code: ErrorCode): CauseKind {
   }
 }
 
-const INDEX_FAILED =
-  /Failed to fetch: \S+|HTTP status server error \(5\d\d|error sending request for url|Request failed after \d+ retries|HTTPError: 5\d\d|Connection broken|ReadTimeoutError|NewConnectionError/;
-
 /** Building or installing the release failed. */
 function installVerdict(evidence: AttemptEvidence, step: StepEvidence): Verdict {
   const ended =
     limitEnd(step) ?? counterEnd(evidence.counters, step.text, false) ?? signalEnd(step);
   if (ended !== null) return { phase: step.phase, ...ended, confidence: UNCONFIRMED };
-  if (saysExcluded(step.text, evidence.project)) {
+  if (step.phase === "fetch") {
+    // The source could not be unpacked: no backend has run, and no file of the release can be used.
+    return {
+      phase: "fetch",
+      outcome: "fail",
+      cause: causeOf("no-distribution", evidence.project),
+      confidence: UNCONFIRMED,
+    };
+  }
+  // What the index or the metadata said was held against the interpreter before anything else.
+  const unsaid = (evidence.requiresPython ?? "").trim() === "";
+  if (unsaid && saysExcluded(step, evidence.project)) {
     return {
       phase: "resolve",
       outcome: "skip",
@@ -137,8 +153,7 @@ function installVerdict(evidence: AttemptEvidence, step: StepEvidence): Verdict 
 /** The farm's own index failed, or a cause from the tools' words. */
 function settingUp(evidence: AttemptEvidence, step: StepEvidence): Verdict {
   // Once a backend ran, what failed was its; before that, whatever had to be fetched.
-  const built = /build backend returned an error|Failed building wheel/.test(step.text);
-  if (!built && (evidence.indexFaults.length > 0 || INDEX_FAILED.test(step.text))) {
+  if (saysIndexFailed(step) || (evidence.indexFaults.length > 0 && !ranBuild(step))) {
     return {
       phase: step.phase,
       outcome: "error",
@@ -168,21 +183,10 @@ function phaseOf(cause: Cause, phase: Phase): Phase {
   return phase === "build" ? phase : (PHASE_OF_CAUSE[cause.kind] ?? phase);
 }
 
-/** uv's and pip's words for a release whose own `Requires-Python` leaves the interpreter out. */
-function saysExcluded(text: string, project: string): boolean {
-  const match =
-    /Because ([\w.-]+)==\S+ requires Python |Package '([\w.-]+)' requires a different Python|does not satisfy Python\S* and ([\w.-]+)==\S+ depends on Python/.exec(
-      text.replaceAll(/\s+/g, " "),
-    );
-  const named = match?.[1] ?? match?.[2] ?? match?.[3];
-  return named !== undefined && normaliseName(named) === normaliseName(project);
-}
-
 function testsVerdict(evidence: AttemptEvidence): Verdict {
   const { tests } = evidence;
   const best = tests?.best ?? null;
-  const broken =
-    evidence.smoke?.failures.find((failure) => failure.what === "import" && failure.top) ?? null;
+  const [broken = null] = brokenImports(evidence);
   if (best === null) {
     if (broken !== null) return importVerdict(broken, evidence);
     const step = tests?.failedStep ?? null;
@@ -199,6 +203,15 @@ function testsVerdict(evidence: AttemptEvidence): Verdict {
   const nothingPassed = best.report.counts.passed === 0;
   if (broken !== null && nothingPassed && (run.outcome === "fail" || run.outcome === "error")) {
     return importVerdict(broken, evidence);
+  }
+  if (run.outcome === "skip") {
+    const unusable = brokenImports(evidence).find((failure) => isBroken(failure, evidence));
+    if (unusable !== undefined) return importVerdict(unusable, evidence);
+  }
+  if (run.outcome === "pass") {
+    // Whatever the tests installed beside it, nobody has that after a plain install.
+    const unusable = unusableImport(evidence);
+    if (unusable !== null) return importVerdict(unusable, evidence);
   }
   const phase: Phase = run.cause?.kind === "no-tests" ? "discover" : "test";
   return { phase, ...run };

@@ -21,3 +21,51 @@ test("else shows the end, bounded, with control characters made visible", () => 
   expect(lines.at(-1)).toMatch(/^\\x1b\[31mred/);
   expect(lines.at(-1)).toHaveLength(200);
 });
+
+test("shows of each failed test its id and what its exception says, not the source above it", () => {
+  const urllib = Array.from({ length: 30 }, (_, line) => `        source = ${line}  # resolve`);
+  const one = (name: string) =>
+    [
+      `tests/test_a.py::${name}`,
+      "",
+      ...urllib,
+      "E       socket.gaierror: [Errno -3] Temporary failure in name resolution",
+      "",
+      ...urllib,
+      ">       raise URLError(err)",
+      "E       urllib.error.URLError: <urlopen error Temporary failure in name resolution>",
+      "",
+      "/usr/lib/python3.13/urllib/request.py:1: URLError",
+    ].join("\n");
+  expect(
+    firstLinesThatMatter(`${one("test_x")}\n${one("test_y")}`, { kind: "needs-network" }),
+  ).toEqual(
+    ["test_x", "test_y"].flatMap((name) => [
+      `tests/test_a.py::${name}`,
+      "E       urllib.error.URLError: <urlopen error Temporary failure in name resolution>",
+    ]),
+  );
+});
+
+test("gives up to three tests their share of the lines", () => {
+  const failures = ["a", "b", "c", "d"].map((name) =>
+    [
+      `pkg.tests.TestX.test_${name}`,
+      "Traceback (most recent call last):",
+      '  File "x.py", line 3, in test',
+      "    self.assertEqual(1, 2)",
+      "AssertionError: 1 != 2",
+      ...Array.from({ length: 9 }, (_, line) => `diff ${line}`),
+    ].join("\n"),
+  );
+  expect(firstLinesThatMatter(failures.join("\n"), { kind: "test-failure" })).toEqual([
+    "pkg.tests.TestX.test_a",
+    "AssertionError: 1 != 2",
+    "diff 0",
+    "pkg.tests.TestX.test_b",
+    "AssertionError: 1 != 2",
+    "diff 0",
+    "pkg.tests.TestX.test_c",
+    "AssertionError: 1 != 2",
+  ]);
+});

@@ -1,5 +1,6 @@
 import { clip, printable } from "../base/bounded-text.ts";
 import type { Cause, CauseKind } from "./attempt.ts";
+import { boundedText } from "./bounded-log.ts";
 
 const MAX_LINES = 8;
 const MAX_LINE_CHARS = 200;
@@ -42,7 +43,9 @@ const TELLING: Partial<Record<CauseKind, RegExp>> = {
  * last lines. Bounded, with control characters made visible.
  */
 export function firstLinesThatMatter(log: string, cause: Cause | null): string[] {
-  const lines = log.split("\n").map((line) => line.replaceAll("\r", "").trimEnd());
+  const lines = boundedText(log)
+    .split("\n")
+    .map((line) => line.replaceAll("\r", "").trimEnd());
   const pattern = cause === null ? undefined : TELLING[cause.kind];
   const named =
     cause?.detail === undefined
@@ -50,12 +53,76 @@ export function firstLinesThatMatter(log: string, cause: Cause | null): string[]
       : lines.findIndex(
           (line) => line.includes(cause.detail ?? "") && (pattern?.test(line) ?? true),
         );
+  const failures = failedTests(lines);
+  if (failures.length > 0) return linesOfTests(failures, pattern);
   const telling =
     named >= 0 || pattern === undefined ? named : lines.findIndex((line) => pattern.test(line));
-  const isShown = (line: string) => line.trim() !== "" && !/^(?:==|--) \w[\w ()-]*: /.test(line);
   const from = telling >= 0 ? lines.slice(telling) : lines.filter(isShown).slice(-MAX_LINES);
-  return from
-    .filter(isShown)
-    .slice(0, MAX_LINES)
-    .map((line) => clip(printable(line), MAX_LINE_CHARS));
+  return from.filter(isShown).slice(0, MAX_LINES).map(shown);
+}
+
+const MAX_TESTS = 3;
+/** A test's id on a line of its own, as pytest and unittest make them, or a module that was not collected. */
+const TEST_ID =
+  /^(?:[^\s:][^:\n]{0,300}\.pyx?::\S|[\w./-]{1,300}\.py$|[A-Za-z_][\w.]{0,300}\.test\w{0,200}(?:$|[#[( ])|(?:setUp|tearDown)(?:Class|Module) \([\w.]{1,300}\)$)/;
+
+interface FailedTest {
+  readonly id: string;
+  readonly message: readonly string[];
+}
+
+/** The tests of a text that is made of each one's id and then its message; none where it is another text. */
+function failedTests(lines: readonly string[]): FailedTest[] {
+  if (!TEST_ID.test(lines[0] ?? "")) return [];
+  const tests: { id: string; message: string[] }[] = [];
+  for (const line of lines) {
+    if (TEST_ID.test(line)) tests.push({ id: line, message: [] });
+    else if (isShown(line)) tests.at(-1)?.message.push(line);
+  }
+  const told = tests.filter(({ message }) => message.length > 0);
+  return told.length > 0 ? told : tests;
+}
+
+/** Of up to three tests the id and what its exception says; the lines that are left over go to the first ones. */
+function linesOfTests(tests: readonly FailedTest[], pattern: RegExp | undefined): string[] {
+  const few = tests.slice(0, MAX_TESTS);
+  const told = few.map((test) => exceptionLines(test, pattern));
+  const each = few.map(() => 0);
+  let left = MAX_LINES - few.length;
+  for (let round = 0; left > 0 && round < MAX_LINES; round++) {
+    for (const [index, exception] of told.entries()) {
+      if (left === 0 || round >= exception.length) continue;
+      each[index] = round + 1;
+      left--;
+    }
+  }
+  return few.flatMap(({ id }, index) =>
+    [id, ...(told[index] ?? []).slice(0, each[index] ?? 0)].map(shown),
+  );
+}
+
+/** pytest's `E` lines of the last exception that tells the cause, else of the last; else what stands below Python's last frame. */
+function exceptionLines({ message }: FailedTest, pattern: RegExp | undefined): readonly string[] {
+  const runs: string[][] = [];
+  for (const [index, line] of message.entries()) {
+    if (!SAID.test(line)) continue;
+    if (SAID.test(message[index - 1] ?? "")) runs.at(-1)?.push(line);
+    else runs.push([line]);
+  }
+  const telling = (line: string) => pattern?.test(line) ?? false;
+  const run = runs.findLast((one) => one.some(telling)) ?? runs.at(-1);
+  if (run !== undefined) return run.slice(Math.max(0, run.findIndex(telling)));
+  const frame = message.findLastIndex((line) => /^[ \t]{0,8}File "/.test(line));
+  const raised = message.findIndex((line, index) => index > frame && /^\S/.test(line));
+  return raised < 0 ? message.slice(-2) : message.slice(raised);
+}
+
+const SAID = /^E(?:\s|$)/;
+
+function isShown(line: string): boolean {
+  return line.trim() !== "" && !/^(?:==|--) \w[\w ()-]{0,200}: /.test(line);
+}
+
+function shown(line: string): string {
+  return clip(printable(line), MAX_LINE_CHARS);
 }

@@ -1,3 +1,4 @@
+import { boundedText } from "./bounded-log.ts";
 import type { TestCounts, TestReport } from "./attempt.ts";
 
 /**
@@ -5,7 +6,8 @@ import type { TestCounts, TestReport } from "./attempt.ts";
  * nor unittest's result classes. Text is easily made to say anything, so such a report never makes a pass by itself;
  * it tells what there was, and counts as a failure where it says that something failed.
  */
-export function reportFromText(text: string): TestReport | null {
+export function reportFromText(output: string): TestReport | null {
+  const text = boundedText(output);
   const counts = unittestCounts(text) ?? summaryCounts(text);
   if (counts === null) return null;
   return {
@@ -22,7 +24,7 @@ export function reportFromText(text: string): TestReport | null {
 
 /** `Ran 12 tests in 0.1s`, then `OK (skipped=1)` or `FAILED (failures=1, errors=2)`: unittest's words, and its likes'. */
 function unittestCounts(text: string): TestCounts | null {
-  const ran = [...text.matchAll(/^Ran (\d{1,9}) tests? in [\d.]+ ?s/gmu)].at(-1);
+  const ran = [...text.matchAll(/^Ran (\d{1,9}) tests? in [\d.]{1,20} ?s/gmu)].at(-1);
   if (ran === undefined) return null;
   const after = text.slice(ran.index);
   const said = (word: string) =>

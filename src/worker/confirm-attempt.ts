@@ -1,27 +1,36 @@
 import type { Machine } from "../machine/machine.ts";
+import type { TestReport } from "../model/attempt.ts";
 import { classify, type Verdict } from "../model/classify.ts";
-import { confirm, idsToConfirm, wantsConfirmation } from "../model/confirm.ts";
+import {
+  confirm,
+  idsToConfirm,
+  wantsConfirmation,
+  wantsSameConditions,
+  type Confirmation,
+} from "../model/confirm.ts";
 import type { AttemptJob } from "./attempt-job.ts";
 import { evidenceOf } from "./evidence-of.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
 
-/** A second run of what failed, with its own id; it is kept like any other. */
+/** One more run of what failed, with its own id; it is kept like any other. */
 export interface ConfirmingRun {
   readonly job: AttemptJob;
   readonly facts: AttemptFacts;
   readonly verdict: Verdict;
+  readonly machine: Machine["kind"];
 }
 
 export interface ConfirmedAttempt {
   readonly verdict: Verdict;
-  /** Tests that failed and passed in the second run. */
+  /** Tests that failed whenever they ran on the first kind, and passed on the other. */
   readonly differing: readonly string[];
-  readonly second: ConfirmingRun | null;
+  /** In the order in which they ran; empty where nothing was to be confirmed. */
+  readonly runs: readonly ConfirmingRun[];
 }
 
 export interface ConfirmDeps {
-  /** Of the first run. */
-  readonly machine: Machine["kind"];
+  /** Of the first run: what passes elsewhere is run there once more. */
+  readonly first: Machine;
   /** Where a failure may be run again; null where policy or host have nothing to confirm with. */
   readonly confirming: Machine | null;
   readonly newId: () => string;
@@ -33,7 +42,8 @@ const MORE_TIME = 1.5;
 
 /**
  * Runs what failed again, in a fresh guest where policy lets it confirm: only the failing tests, the wheel already
- * built, the index as it was. What can't be confirmed stays as it is, and says so by its confidence.
+ * built, the index as it was. What passes on another machine kind is held against what the first kind says of it by itself:
+ * that it ran alone may be what made it pass. What can't be confirmed stays as it is, and says so by its confidence.
  */
 export async function confirmAttempt(
   job: AttemptJob,
@@ -42,12 +52,12 @@ export async function confirmAttempt(
   deps: ConfirmDeps,
 ): Promise<ConfirmedAttempt> {
   const best = facts.tests?.best ?? null;
-  if (!wantsConfirmation(verdict) || best === null || deps.confirming === null)
-    return { verdict, differing: [], second: null };
+  const { first, confirming } = deps;
+  if (!wantsConfirmation(verdict) || best === null || confirming === null)
+    return { verdict, differing: [], runs: [] };
   const { limits } = job;
-  const again: AttemptJob = {
+  const again: Omit<AttemptJob, "attemptId"> = {
     ...job,
-    attemptId: deps.newId(),
     limits:
       verdict.outcome === "killed" ? { ...limits, testMs: limits.testMs * MORE_TIME } : limits,
     settled: {
@@ -58,16 +68,48 @@ export async function confirmAttempt(
     },
     ...(facts.record === null ? {} : { replay: facts.record }),
   };
-  const secondFacts = await deps.run(again, deps.confirming);
-  const secondVerdict = classify(evidenceOf(again, secondFacts));
-  const confirmed = confirm(verdict, deps.machine, best.report, {
-    machine: deps.confirming.kind,
-    verdict: secondVerdict,
-    report: secondFacts.tests?.best?.report ?? null,
-  });
+  const runOn = async (machine: Machine): Promise<ConfirmingRun> => {
+    const one: AttemptJob = { ...again, attemptId: deps.newId() };
+    const seen = await deps.run(one, machine);
+    return {
+      job: one,
+      facts: seen,
+      verdict: classify(evidenceOf(one, seen)),
+      machine: machine.kind,
+    };
+  };
+  const second = await runOn(confirming);
+  const wanted = wantsSameConditions(verdict, first.kind, best.report, asConfirmation(second));
+  const alone = wanted ? aloneInFirst(job, facts, first.kind) : null;
+  const third = wanted && alone === null ? await runOn(first) : null;
+  const confirmed = confirm(
+    verdict,
+    first.kind,
+    best.report,
+    asConfirmation(second),
+    alone ?? (third === null ? null : asConfirmation(third)),
+  );
   return {
     verdict: confirmed.verdict,
     differing: confirmed.differing,
-    second: { job: again, facts: secondFacts, verdict: secondVerdict },
+    runs: third === null ? [second] : [second, third],
   };
+}
+
+/** What the first guest itself said of the same tests by themselves; null where it was not asked. */
+function aloneInFirst(
+  job: AttemptJob,
+  facts: AttemptFacts,
+  machine: Machine["kind"],
+): Confirmation | null {
+  const { tests } = facts;
+  if (tests === null || tests.best === null || tests.alone === null) return null;
+  const best = { ...tests.best, ...tests.alone };
+  const verdict = classify(evidenceOf(job, { ...facts, tests: { ...tests, best } }));
+  return { machine, verdict, report: tests.alone.report };
+}
+
+function asConfirmation({ machine, verdict, facts }: ConfirmingRun): Confirmation {
+  const report: TestReport | null = facts.tests?.best?.report ?? null;
+  return { machine, verdict, report };
 }

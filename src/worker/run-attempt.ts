@@ -285,12 +285,14 @@ class AttemptRun {
         testMs: this.#limits.testMs,
         silenceMs: this.#limits.silenceMs,
         only: job.settled?.only ?? [],
+        retest: (job.settled?.only ?? []).length === 0,
         onFailing: () => this.#deps.onFailing?.(),
         onTests: (seen) => this.#enter("test", seen === 0 ? "" : `${seen} tests`),
         onInstalling: (from) => this.#enter("install", from),
       });
       for (const step of session.steps) {
-        if (step.step === "test") this.#watch.add("test", step.seconds);
+        if (step.step === "test" || step.step === "retest")
+          this.#watch.add(step.step, step.seconds);
         if (step.step.startsWith("dependencies")) this.#watch.add("dependencies", step.seconds);
       }
     }

@@ -5,6 +5,7 @@ import type {
   RejectedRung,
   TreeListing,
 } from "../discovery/plan.ts";
+import { failingIds } from "../model/confirm.ts";
 import { reportFromText } from "../model/parsed-report.ts";
 import { EventReader } from "../model/test-report.ts";
 import type { TestReport } from "../model/attempt.ts";
@@ -33,6 +34,8 @@ const FAILED = /"o": ?"(?:failed|error)"/;
 const UNSHADOW_MS = 60_000;
 const MAX_EVENT_BYTES = 256 * 1024 * 1024;
 const MAX_EVENTS = 3_000_000;
+/** More failures than that say enough of themselves. */
+const MAX_ALONE = 1000;
 
 export interface TestRun {
   /** As it can be run again: with all that was installed until it ran, and all that was changed to make it run. */
@@ -47,6 +50,8 @@ export interface TestRun {
 
 export interface TestsOutcome {
   readonly best: TestRun | null;
+  /** What failed, run once more by itself in the same guest; null where nothing failed or nothing is to be learnt. */
+  readonly alone: Pick<TestRun, "result" | "report"> | null;
   /** The step that failed when nothing could be run: installing what the tests need. */
   readonly failedStep: StepResult | null;
   readonly rejected: readonly RejectedRung[];
@@ -67,6 +72,8 @@ export interface TestContext {
   readonly silenceMs: number;
   /** Only these test ids; empty for all. */
   readonly only: readonly string[];
+  /** Whether what failed is run once more by itself. */
+  readonly retest: boolean;
   readonly onTests: (seen: number) => void;
   /** The first test that fails. */
   readonly onFailing: () => void;
@@ -126,7 +133,8 @@ class PlanRunner {
       });
     }
     const won = best?.report.counts.collected === 0 ? undefined : best?.plan.rung;
-    return { best, failedStep, rejected: rejected.filter(({ rung }) => rung !== won) };
+    const alone = best !== null && this.#context.retest ? await this.#runAlone(best) : null;
+    return { best, alone, failedStep, rejected: rejected.filter(({ rung }) => rung !== won) };
   }
 
   /** What of the tree gives way for this plan, as a script; undefined when nothing is left to do. */
@@ -235,9 +243,19 @@ class PlanRunner {
     return this.#runOnce(run.plan, repairs);
   }
 
-  async #runOnce(plan: Plan, repairs: readonly string[]): Promise<TestRun> {
-    const { session, treeRoot, installed, only, testMs, silenceMs, onTests, onFailing } =
-      this.#context;
+  /** Whether what failed fails without the tests before it: in a process of its own, for no more than its own time. */
+  async #runAlone(best: TestRun): Promise<TestRun | null> {
+    const ids = failingIds(best.report);
+    if (ids.length === 0 || ids.length > MAX_ALONE || endedBadly(best)) return null;
+    return this.#runOnce(best.plan, best.repairs, { step: "retest", only: ids });
+  }
+
+  async #runOnce(
+    plan: Plan,
+    repairs: readonly string[],
+    { step, only } = { step: "test", only: this.#context.only },
+  ): Promise<TestRun> {
+    const { session, treeRoot, installed, testMs, silenceMs, onTests, onFailing } = this.#context;
     const events = new EventReader();
     let bytes = 0;
     let count = 0;
@@ -257,7 +275,7 @@ class PlanRunner {
     }
     onTests(0);
     const result = await session.run({
-      step: "test",
+      step,
       phase: "test",
       ...command,
       wallMs: testMs,

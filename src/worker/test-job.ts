@@ -40,15 +40,15 @@ export interface TestedJob {
   readonly results: readonly TestResult[];
 }
 
-/** Seconds of the run that confirmed stand beside the first one's: its tests, and all the rest of it. */
+/** Seconds of the runs that confirmed stand beside the first one's: their tests, and all the rest of them. */
 function withConfirmation(
   facts: AttemptFacts,
-  [second]: readonly LoggedRun[],
+  runs: readonly LoggedRun[],
   beganMs: number,
 ): AttemptFacts {
-  if (second === undefined) return facts;
+  if (runs.length === 0) return facts;
   const all = (performance.now() - beganMs) / 1000;
-  const tests = second.facts.seconds["test"] ?? 0;
+  const tests = runs.reduce((sum, run) => sum + (run.facts.seconds["test"] ?? 0), 0);
   const rounded = (value: number) => Math.round(value * 1000) / 1000;
   return {
     ...facts,
@@ -119,7 +119,7 @@ export async function testJob(
   const seconds: LoggedRun[] = [];
   const confirmingBegan = performance.now();
   const confirmed = await confirmAttempt(job, first.facts, verdict, {
-    machine: deps.machine.kind,
+    first: deps.machine,
     confirming: deps.confirming,
     newId: deps.newId,
     run: async (again, machine) => {
@@ -145,20 +145,22 @@ export async function testJob(
     },
     keep,
   );
-  const [second] = seconds;
-  if (confirmed.second !== null && second !== undefined && deps.confirming !== null)
+  for (const [position, run] of confirmed.runs.entries()) {
+    const kept = seconds[position];
+    if (kept === undefined) continue;
     await keepAttempt(
       {
-        job: confirmed.second.job,
-        ...second,
-        verdict: confirmed.second.verdict,
+        ...kept,
+        job: run.job,
+        verdict: run.verdict,
         differing: [],
-        machine: deps.confirming.kind,
+        machine: run.machine,
         reason: "confirm",
         of: job.attemptId,
         visibility,
       },
       keep,
     );
+  }
   return { attempt, results: first.facts.tests?.best?.report.results ?? [] };
 }

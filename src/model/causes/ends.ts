@@ -78,7 +78,7 @@ function crashKind(signal: string, text: string): "segfault" | "abort" | "assert
   if (signal === "SIGSEGV" || signal === "SIGBUS") return "segfault";
   // glibc's, CPython's debug build's and Rust's or C++'s words for a broken invariant.
   const asserted =
-    /Assertion [`'"‘][^\n]*failed|Assertion failed: |_PyObject_AssertFailed|panicked at [^\n]*assert/.test(
+    /Assertion [`'"‘][^\n]{0,300}failed|Assertion failed: |_PyObject_AssertFailed|panicked at [^\n]{0,500}assert/.test(
       text,
     );
   return signal === "SIGABRT" && asserted ? "assertion" : "abort";
@@ -86,7 +86,7 @@ function crashKind(signal: string, text: string): "segfault" | "abort" | "assert
 
 /** A crash inside a process that the runner outlived (a worker of xdist, a forked test), told in its output. */
 export function toldCrash(text: string): End | null {
-  if (!/worker '\w+' crashed|\bcrashed with signal\b/.test(text)) return null;
+  if (!/worker '\w{1,40}' crashed|\bcrashed with signal\b/.test(text)) return null;
   if (/Fatal Python error: Segmentation fault/.test(text))
     return { outcome: "crash", cause: causeOf("segfault") };
   return /Fatal Python error/.test(text) ? { outcome: "crash", cause: causeOf("abort") } : null;
@@ -94,7 +94,7 @@ export function toldCrash(text: string): End | null {
 
 // The innermost frame of a dumped thread follows its heading; these functions do nothing but wait for another thread.
 const THREAD =
-  /(?:Current thread|Thread) 0x[0-9a-f]+[^\n]*\(most recent call first\):\n\s+File "([^"\n]+)", line \d+ in (\w+)/gm;
+  /(?:Current thread|Thread) 0x[0-9a-f]{1,16}\b[^\n]{0,200}\(most recent call first\):\n[ \t]{1,8}File "([^"\n]{1,1000})", line \d{1,9} in (\w{1,200})/gm;
 const WAITING: readonly { readonly file: RegExp; readonly functions: ReadonlySet<string> }[] = [
   {
     file: /\/threading\.py$/,

@@ -3,7 +3,7 @@ import { anyGroup, causeOf, type TextRule } from "./find.ts";
 import type { Cause } from "../attempt.ts";
 
 /** What a failure says of the world that it wanted around it, more special first. */
-const ENVIRONMENT_RULES: readonly TextRule[] = [
+export const ENVIRONMENT_RULES: readonly TextRule[] = [
   {
     kind: "needs-gpu",
     pattern:
@@ -17,7 +17,7 @@ const ENVIRONMENT_RULES: readonly TextRule[] = [
   {
     kind: "needs-service",
     pattern:
-      /connection to server (?:at|on) [^\n]*(?:refused|No such file)|could not connect to server: [^\n]*(?:refused|No such file)|Can't connect to (?:local )?(?:MySQL|MariaDB) server|Error (?:99|111) connecting to [^\n]*:\d+|ServerSelectionTimeoutError|NoBrokersAvailable|(?:connect to|fetching server API version|Is) the [Dd]ocker daemon|docker\.sock|AMQPConnectionError|(?:localhost|127\.0\.0\.1|::1)\D{0,8}(?:5432|3306|6379|27017|5672|9200|11211|9092|2181|1521|1433)\b[^\n]*(?:refused|Errno 111)/,
+      /connection to server (?:at|on) [^\n]{0,500}(?:refused|No such file)|could not connect to server: [^\n]{0,500}(?:refused|No such file)|Can't connect to (?:local )?(?:MySQL|MariaDB) server|Error (?:99|111) connecting to [^\n]{0,300}:\d|ServerSelectionTimeoutError|NoBrokersAvailable|(?:connect to|fetching server API version|Is) the [Dd]ocker daemon|docker\.sock|AMQPConnectionError|(?:localhost|127\.0\.0\.1|::1)\D{0,8}(?:5432|3306|6379|27017|5672|9200|11211|9092|2181|1521|1433)\b[^\n]{0,200}(?:refused|Errno 111)/,
   },
   {
     kind: "needs-network",
@@ -46,8 +46,11 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host.startsWith("127.") || host === "::1" || host === "[::1]";
 }
 
+export const MISSING_SHARED_LIBRARY =
+  /(?<![\w.+-])(lib[\w.+-]{1,150}?\.so[\w.]{0,40}): cannot open shared object file/;
+
 /** A shared library that the image does not have. */
 export function missingSharedLibrary(text: string): Cause | null {
-  const match = /(lib[\w.+-]+\.so[\w.]*): cannot open shared object file/.exec(text);
+  const match = MISSING_SHARED_LIBRARY.exec(text);
   return match === null ? null : causeOf("missing-system-library", anyGroup(match));
 }

@@ -10,12 +10,13 @@ export interface ExceptionContext {
   readonly pythonVersion: string;
 }
 
-const NO_MODULE = /(?:ModuleNotFoundError|ImportError): No module named ['"]?([\w.]+)['"]?/g;
+const NO_MODULE = /(?:ModuleNotFoundError|ImportError): No module named ['"]?([\w.]{1,200})/g;
 const NO_NAME =
-  /ImportError: cannot import name ['"]?(\w+)['"]?(?: from (?:partially initialized module )?['"]([\w.]+)['"])?/g;
+  /ImportError: cannot import name ['"]?(\w{1,200})['"]?(?: from (?:partially initialized module )?['"]([\w.]{1,200})['"])?/g;
 const NO_ATTRIBUTE =
-  /AttributeError: (?:partially initialized )?(?:module|'module' object) ?(?:'([\w.]+)' )?has no attribute '(\w+)'/g;
-const NO_MEMBER = /AttributeError: (?:type object )?'(\w+)'(?: object)? has no attribute '(\w+)'/g;
+  /AttributeError: (?:partially initialized )?(?:module|'module' object) ?(?:'([\w.]{1,200})' )?has no attribute '(\w{1,200})'/g;
+const NO_MEMBER =
+  /AttributeError: (?:type object )?'(\w{1,200})'(?: object)? has no attribute '(\w{1,200})'/g;
 const NO_SYNTAX = /\b(?:SyntaxError|IndentationError|TabError): /;
 const IMPORT_FAILED = /\b(?:ImportError|ModuleNotFoundError)\b/;
 

@@ -1,36 +1,38 @@
 import { normaliseName } from "../../python/names.ts";
 import type { Cause } from "../attempt.ts";
 import type { StepEvidence } from "../evidence.ts";
+import { MISSING_SHARED_LIBRARY } from "./environment.ts";
 import { importCause, removedApi, type ExceptionContext } from "./exception.ts";
 import { anyGroup, causeOf, firstCause, type TextRule } from "./find.ts";
 
 /** What uv and pip say when they cannot put a set of distributions together, more special first. */
-const RESOLUTION_RULES: readonly TextRule[] = [
+export const RESOLUTION_RULES: readonly TextRule[] = [
   {
     kind: "yanked",
-    pattern: /Because ([\w.-]+)==\S+ was yanked|([\w.-]+)==\S+ is yanked/,
+    pattern: /(?<![\w.-])([\w.-]{1,100})==[^\s,=]{1,100} (?:was|is) yanked/,
     detail: anyGroup,
   },
   {
     kind: "no-distribution",
     pattern:
-      /([\w.-]+)(?:==[^\s,]+)? (?:has no (?:wheels|usable wheels|source distribution|publicly available)|has no wheels with a matching)/,
-    detail: anyGroup,
-  },
-  {
-    kind: "no-distribution",
-    pattern: /([\w.-]+) was not found in the (?:package registry|cache|provided package locations)/,
+      /(?<![\w.-])([\w.-]{1,100})(?:==[^\s,=]{1,100})? has no (?:wheels|usable wheels|source distribution|publicly available)/,
     detail: anyGroup,
   },
   {
     kind: "no-distribution",
     pattern:
-      /Could not find a version that satisfies the requirement ([A-Za-z0-9][\w.-]*)[^\n]*\(from versions: (?:none)?\)/,
+      /(?<![\w.-])([\w.-]{1,100}) was not found in the (?:package registry|cache|provided package locations)/,
+    detail: anyGroup,
+  },
+  {
+    kind: "no-distribution",
+    pattern:
+      /Could not find a version that satisfies the requirement ([A-Za-z0-9][\w.-]{0,100})(?![\w.-])[^\n]{0,500}\(from versions: (?:none)?\)/,
     detail: anyGroup,
   },
   {
     kind: "unresolvable",
-    pattern: /Could not find a version that satisfies the requirement ([A-Za-z0-9][\w.-]*)/,
+    pattern: /Could not find a version that satisfies the requirement ([A-Za-z0-9][\w.-]{0,100})/,
     detail: anyGroup,
   },
   {
@@ -43,72 +45,73 @@ const RESOLUTION_RULES: readonly TextRule[] = [
   },
   {
     kind: "no-distribution",
-    pattern: /No matching distribution found for ([A-Za-z0-9][\w.-]*)/,
+    pattern: /No matching distribution found for ([A-Za-z0-9][\w.-]{0,100})/,
     detail: anyGroup,
   },
 ];
 
 /** What compilers, linkers and configuration tools say of a library that is not there. */
-const LIBRARY_RULES: readonly TextRule[] = [
+export const LIBRARY_RULES: readonly TextRule[] = [
   {
     kind: "missing-system-library",
     pattern:
-      /fatal error: ['"]?([^\s'":]+\.(?:h|hh|hpp|hxx|H|inc))['"]?(?:: No such file or directory| file not found)/,
+      /fatal error: ['"]?([^\s'":]{1,300}\.(?:h|hh|hpp|hxx|H|inc))['"]?(?:: No such file or directory| file not found)/,
     detail: anyGroup,
   },
-  { kind: "missing-system-library", pattern: /cannot find -l([\w.+-]+)/, detail: anyGroup },
-  {
-    kind: "missing-system-library",
-    pattern: /unable to find library -l([\w.+-]+)|library ['"‘]?-?l?([\w.+-]+)['"’]? not found/,
-    detail: anyGroup,
-  },
+  { kind: "missing-system-library", pattern: /cannot find -l([\w.+-]{1,100})/, detail: anyGroup },
   {
     kind: "missing-system-library",
     pattern:
-      /Package ['"]?([\w.+-]+)['"]?,? (?:required by|was not found in the pkg-config)|No package ['"]([\w.+-]+)['"] found/,
+      /unable to find library -l([\w.+-]{1,100})|library ['"‘]?-?l?([\w.+-]{1,100})['"’]? not found/,
     detail: anyGroup,
   },
   {
     kind: "missing-system-library",
     pattern:
-      /Dependency ['"]([\w.+-]+)['"] not found|Dependency lookup for ([\w.+-]+) with method|Run-time dependency ([\w.+-]+) found: NO[^]*?ERROR/,
-    detail: anyGroup,
-  },
-  {
-    kind: "missing-system-library",
-    pattern: /Could (?:NOT|not) find ([A-Z][\w+-]+) \(missing:/,
+      /Package ['"]?([\w.+-]{1,100})['"]?,? (?:required by|was not found in the pkg-config)|No package ['"]([\w.+-]{1,100})['"] found/,
     detail: anyGroup,
   },
   {
     kind: "missing-system-library",
     pattern:
-      /\b((?:pg|mysql|mariadb|xml2|xslt|curl|krb5|gdal|geos|nc|freetype|sdl2?|pcap|net-snmp)[-_]config)\b[^\n]*not found/,
+      /Dependency ['"]([\w.+-]{1,100})['"] not found|Dependency lookup for ([\w.+-]{1,100}) with method|Run-time dependency ([\w.+-]{1,100}) found: NO[^]{0,600}?ERROR/,
     detail: anyGroup,
   },
   {
     kind: "missing-system-library",
-    pattern: /could not find (?:system library|native static library) ['"`]([\w.+-]+)['"`]/,
+    pattern: /Could (?:NOT|not) find ([A-Z][\w+-]{1,100}) \(missing:/,
     detail: anyGroup,
   },
   {
     kind: "missing-system-library",
-    pattern: /(lib[\w.+-]+\.so[\w.]*): cannot open shared object file/,
+    pattern:
+      /\b((?:pg|mysql|mariadb|xml2|xslt|curl|krb5|gdal|geos|nc|freetype|sdl2?|pcap|net-snmp)[-_]config)\b[^\n]{0,100}not found/,
+    detail: anyGroup,
+  },
+  {
+    kind: "missing-system-library",
+    pattern: /could not find (?:system library|native static library) ['"`]([\w.+-]{1,100})['"`]/,
+    detail: anyGroup,
+  },
+  {
+    kind: "missing-system-library",
+    pattern: MISSING_SHARED_LIBRARY,
     detail: anyGroup,
   },
 ];
 
 /** What says that source was not to be compiled. */
-const COMPILER_RULES: readonly TextRule[] = [
+export const COMPILER_RULES: readonly TextRule[] = [
   { kind: "compiler", pattern: /internal compiler error/ },
   {
     kind: "compiler",
     pattern:
-      /[Cc]ommand ['"]?\[?['"]?(?:\/\S*\/)?(?:[\w.-]*-)?(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran|rustc|cargo|ld)[\w.-]*['"]?[^\n]* (?:failed|returned non-zero)/,
+      /[Cc]ommand ['"[]{0,3}(?=[^\s'"]{0,300}?(?<![A-Za-z0-9])(?:gcc|g\+\+|cc|c\+\+|clang|gfortran|rustc|cargo|ld)[\w.+-]{0,40}(?:[\s'"]|$))[^\n]{0,2000}? (?:failed|returned non-zero)/m,
   },
   {
     kind: "compiler",
     pattern:
-      /unable to execute ['"]?\S*(?:gcc|g\+\+|cc|clang)|No such file or directory: ['"](?:gcc|g\+\+|cc|clang|gfortran)['"]/,
+      /unable to execute ['"]?\S{0,300}(?:gcc|g\+\+|cc|clang)|No such file or directory: ['"](?:gcc|g\+\+|cc|clang|gfortran)['"]/,
   },
   {
     kind: "compiler",
@@ -118,7 +121,7 @@ const COMPILER_RULES: readonly TextRule[] = [
   {
     kind: "compiler",
     pattern:
-      /ninja: build stopped: subcommand failed|collect2: error: ld returned|make(?:\[\d+\])?: \*\*\* \[[^\n]*Error \d/,
+      /ninja: build stopped: subcommand failed|collect2: error: ld returned|make(?:\[\d{1,3}\])?: \*\*\* \[[^\n]{0,1000}Error \d/,
   },
   {
     kind: "compiler",
@@ -127,15 +130,15 @@ const COMPILER_RULES: readonly TextRule[] = [
   },
   {
     kind: "compiler",
-    pattern: /^[^\n]*\.(?:c|cc|cpp|cxx|pyx|f90|rs):\d+:\d+: (?:fatal )?error: /m,
+    pattern: /^[^\n]{0,1000}\.(?:c|cc|cpp|cxx|pyx|f90|rs):\d{1,7}:\d{1,7}: (?:fatal )?error: /m,
   },
 ];
 
 const FAILED_BUILD: readonly RegExp[] = [
   // uv; the path form is `uv build` of an unpacked tree: the project itself.
-  /Failed to (?:download and )?build [`']([A-Za-z0-9][\w.-]*)(?:==|@| @ |[`'])/g,
-  /Failed building wheel for ([A-Za-z0-9][\w.-]*)/g,
-  /Could not build wheels for ([A-Za-z0-9][\w.-]*)/g,
+  /Failed to (?:download and )?build [`']([A-Za-z0-9][\w.-]{0,100})(?:==|@| @ |[`'])/g,
+  /Failed building wheel for ([A-Za-z0-9][\w.-]{0,100})/g,
+  /Could not build wheels for ([A-Za-z0-9][\w.-]{0,100})/g,
 ];
 
 export interface InstallContext extends ExceptionContext {
@@ -169,7 +172,7 @@ function buildCause(text: string, context: InstallContext): Cause {
   if (compiler !== null) return compiler;
   const backend = backendOf(text, context.buildBackend);
   // A backend that is not there is the backend's failure, not an undeclared import of setup.py's.
-  const missing = /No module named ['"]?([\w.]+)/.exec(text)?.[1];
+  const missing = /No module named ['"]?([\w.]{1,200})/.exec(text)?.[1];
   if (missing !== undefined && backend.split(/[.:]/)[0] === missing.split(".")[0])
     return causeOf("build-backend", backend);
   const removed = removedApi(text, context.pythonVersion);
@@ -192,7 +195,9 @@ function failedProject(text: string): string | null {
     )
   ) {
     const collected = [
-      ...text.matchAll(/^\s*(?:Collecting|Processing) ([A-Za-z0-9][\w.-]*?)(?=[=<>!~;[\s(]|$)/gm),
+      ...text.matchAll(
+        /^[ \t]{0,20}(?:Collecting|Processing) ([A-Za-z0-9][\w.-]{0,200}?)(?=[=<>!~;[\s(]|$)/gm,
+      ),
     ].at(-1)?.[1];
     if (collected !== undefined && !collected.includes("/"))
       return collected.replace(/-\d[\w.]*\.(?:tar|zip|whl).*$/, "");
@@ -202,7 +207,7 @@ function failedProject(text: string): string | null {
 
 function backendOf(text: string, declared: string | null): string {
   const called =
-    /Call to [`']([\w.:]+?)\.(?:build_wheel|build_sdist|build_editable|get_requires_for_\w+|prepare_metadata_\w+)[`']/.exec(
+    /Call to [`']([\w.:]{1,200}?)\.(?:build_wheel|build_sdist|build_editable|get_requires_for_\w{1,40}|prepare_metadata_\w{1,40})[`']/.exec(
       text,
     )?.[1];
   const backend = called ?? declared ?? "setuptools.build_meta";

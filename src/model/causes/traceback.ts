@@ -13,7 +13,7 @@ const RUNNERS = new Set(
 
 // `File "x.py", line 3` of Python itself; `x.py:3: in f` and `x.py:3: ValueError` of pytest.
 const FRAME =
-  /File "([^"\n]{1,1000})", line \d+|^(?:E\s+)?([^\s:"'<>][^:\n]{0,1000}\.pyx?):\d+: /gm;
+  /File "([^"\n]{1,1000})", line \d|^(?:E[ \t]{1,20})?([^\s:"'<>][^:\n]{0,1000}\.pyx?):\d{1,9}: /gm;
 
 /** Paths of all frames in a text, outermost first. */
 export function framePaths(text: string): string[] {
@@ -24,9 +24,9 @@ export function framePaths(text: string): string[] {
 export function innermostOwner(text: string, topLevel: readonly string[]): Owner {
   for (const path of framePaths(text).toReversed()) {
     if (path.startsWith("<")) continue;
-    const installed = /[/\\](?:site|dist)-packages[/\\]([^/\\]+)/.exec(path)?.[1];
+    const installed = /[/\\](?:site|dist)-packages[/\\]([^/\\]{1,200})/.exec(path)?.[1];
     if (installed === undefined) {
-      if (/\/lib\/(?:python|pypy)\d[^/]*\//.test(path)) continue;
+      if (/\/lib\/(?:python|pypy)\d[^/]{0,40}\//.test(path)) continue;
       return { kind: "own" };
     }
     const name = installed.split(".")[0] ?? installed;
