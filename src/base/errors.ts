@@ -1,3 +1,5 @@
+import { constants } from "node:os";
+
 /**
  * The one error class of the farm. Expected outcomes are data; what is thrown is a fault, and a fault
  * names its input, its reason and the next step for the person who reads it.
@@ -56,13 +58,19 @@ export interface ErrorDetails {
   readonly input?: string;
   /** What to do next, as a sentence for a person. */
   readonly nextStep?: string;
+  /** The signal that ended the command, for `interrupted`. */
+  readonly signal?: EndingSignal;
   readonly cause?: unknown;
 }
+
+/** What a person or a system ends a command with. */
+export type EndingSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 export class CreameryError extends Error {
   readonly code: ErrorCode;
   readonly input: string | undefined;
   readonly nextStep: string | undefined;
+  readonly signal: EndingSignal | undefined;
 
   /** @param reason why it failed, one line, without the next step. */
   constructor(code: ErrorCode, reason: string, details: ErrorDetails = {}) {
@@ -71,10 +79,12 @@ export class CreameryError extends Error {
     this.code = code;
     this.input = details.input;
     this.nextStep = details.nextStep;
+    this.signal = details.signal;
   }
 
-  /** 2 for bad usage or input, 3 for the farm's own fault. */
-  get exitCode(): 2 | 3 {
+  /** 2 for bad usage or input, 3 for the farm's own fault; of a signal what a shell makes of it, 130 for Ctrl-C. */
+  get exitCode(): number {
+    if (this.signal !== undefined) return 128 + constants.signals[this.signal];
     return inputCodes.has(this.code) ? 2 : 3;
   }
 
@@ -90,6 +100,21 @@ export class CreameryError extends Error {
 /** The message of anything thrown, for the end of a sentence. */
 export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** A full disk or a used-up quota, as a fault that names what was being written; null for anything else. */
+export function diskFullFault(thrown: unknown, input: string): CreameryError | null {
+  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+  if (code !== "ENOSPC" && code !== "EDQUOT") return null;
+  return new CreameryError(
+    "disk-full",
+    code === "ENOSPC" ? "the disk is full" : "the disk quota is used up",
+    {
+      input,
+      nextStep: "free some space, or set another directory (docs/configuration.md)",
+      cause: thrown,
+    },
+  );
 }
 
 const farmCodes: ReadonlySet<string> = new Set(FARM_CODES);

@@ -12,9 +12,15 @@ export function interruption(): AbortSignal {
     controller = made;
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       process.on(name, () =>
-        made.abort(new CreameryError("interrupted", `interrupted by ${name}`)),
+        made.abort(new CreameryError("interrupted", `interrupted by ${name}`, { signal: name })),
       );
     }
   }
   return controller.signal;
+}
+
+/** What ended this command early, if a signal did; whatever else was thrown since then only follows from it. */
+export function interruptedBy(): CreameryError | null {
+  const reason: unknown = controller?.signal.reason;
+  return reason instanceof CreameryError ? reason : null;
 }

@@ -1,8 +1,8 @@
 import { Command, CommanderError } from "commander";
 
-import { CreameryError, reasonOf } from "../base/errors.ts";
+import { CreameryError, diskFullFault, reasonOf } from "../base/errors.ts";
 import type { ImageAction } from "./image.ts";
-import { interruption } from "./interruption.ts";
+import { interruptedBy, interruption } from "./interruption.ts";
 
 /**
  * The command line: the only place where the rooms are wired together. Each command's module is loaded
@@ -11,7 +11,7 @@ import { interruption } from "./interruption.ts";
 
 const EXIT_CODES = `
 Exit codes: 0 done, or all passed or skipped; 1 something failed, or what was checked is not sound;
-2 bad usage or input; 3 the farm's own fault.`;
+2 bad usage or input; 3 the farm's own fault; 129, 130, 143 ended by a signal.`;
 
 function program(finish: (code: number) => void): Command {
   const root = new Command("creamery")
@@ -112,11 +112,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     return code;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    return report(thrown);
+    return report(interruptedBy() ?? thrown);
   }
 }
 
-function report(thrown: unknown): number {
+function report(caught: unknown): number {
+  const thrown = diskFullFault(caught, pathOf(caught)) ?? caught;
   if (thrown instanceof CreameryError) {
     process.stderr.write(`creamery: ${thrown.line}\n`);
     return thrown.exitCode;
@@ -131,6 +132,25 @@ function report(thrown: unknown): number {
   return 3;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+/** What the system was doing where it named a file. */
+function pathOf(thrown: unknown): string {
+  return thrown instanceof Error && "path" in thrown ? String(thrown.path) : "the farm's files";
+}
+
+// Who has read enough closes the pipe: that is no fault, and nothing that is left to do depends on it.
+let outputFault: number | null = null;
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE" || outputFault !== null) return;
+  process.exitCode = outputFault = report(
+    diskFullFault(error, "standard output") ??
+      new CreameryError("output-file", `can't be written: ${error.code ?? error.message}`, {
+        input: "standard output",
+      }),
+  );
+});
+process.stderr.on("error", () => undefined);
+
+const ended = await main(process.argv.slice(2));
+process.exitCode = outputFault ?? ended;
 // The launcher's channel keeps the process alive otherwise.
 process.disconnect?.();

@@ -8,6 +8,7 @@ import type { Bucket } from "../bucket/bucket.ts";
 import { DirectoryBucket } from "../bucket/directory-bucket.ts";
 import { loadImage } from "../image/image-store.ts";
 import { AttemptRecord, type IndexService } from "../index/index-service.ts";
+import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
 import { newAttemptId } from "../store/attempt-id.ts";
 import { openStore } from "../store/open-store.ts";
@@ -16,10 +17,12 @@ import { AgainJson, type KeptFile } from "../worker/again.ts";
 import type { AttemptJob, HostFile } from "../worker/attempt-job.ts";
 import { attemptKey } from "../worker/keep-attempt.ts";
 import { openFarm } from "./farm/open-farm.ts";
-import { echoTo } from "./test/echo.ts";
+import { assertReportPlace } from "./test/assert-report-place.ts";
 import { printResults } from "./test/print-results.ts";
 import { openProgress } from "./test/progress.ts";
 import { runJobs } from "./test/run-jobs.ts";
+
+const SHOWN_ATTEMPTS = 3;
 
 const Options = z.object({
   config: z.string().optional(),
@@ -39,6 +42,7 @@ export async function reproduceCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const options = Options.parse(given ?? {});
+  if (options.junit !== undefined) await assertReportPlace(options.junit, launcher(), process.env);
   const { data } = directoriesFrom(process.env);
   const bucket = await DirectoryBucket.open(join(data, "bucket"));
   const stored = await findAttempt(join(data, "store.sqlite"), id);
@@ -85,33 +89,50 @@ export async function reproduceCommand(
       : { settled: { plan: again.plan, only: again.only, wheel: null, smoke: true } }),
     ...(record === null ? {} : { replay: record }),
   };
-  const tested = await runJobs({
+  const ran = await runJobs({
     farm,
     jobs: [job],
     atOnce: 1,
     reason: "reproduce",
     of: stored.attempt.id,
     progress,
-    ...(options.log ? { echo: echoTo(progress) } : {}),
+    log: options.log,
     signal,
   });
   progress[Symbol.dispose]();
-  return printResults(tested, options, farm);
+  // Awaited here: the farm is closed before anybody else hears of a fault.
+  return await printResults(ran, options, farm);
 }
 
-/** @throws CreameryError `unknown-attempt` that names the newest ones. */
+/** @throws CreameryError `unknown-attempt` that names those that begin so, else the newest ones. */
 async function findAttempt(path: string, id: string): Promise<StoredAttempt> {
   await using store: Store = await openStore(path);
   const found = await store.attempt(id);
   if (found !== null) return found;
-  const newest = await store.attempts({ limit: 3 });
-  throw new CreameryError("unknown-attempt", "no attempt of this host begins so, or several do", {
-    input: printableLine(id).slice(0, 80),
+  const input = printableLine(id).slice(0, 80);
+  // `~` sorts after all that an id is made of: what begins so comes first among the older ones.
+  const older = await store.attempts({ limit: SHOWN_ATTEMPTS + 1, olderThan: `${id}~` });
+  const begun = older.filter(({ attempt }) => id !== "" && attempt.id.startsWith(id));
+  if (begun.length > 0)
+    throw new CreameryError("unknown-attempt", "several attempts of this host begin so", {
+      input,
+      nextStep: `write more of it: ${namesOf(begun)}`,
+    });
+  const newest = await store.attempts({ limit: SHOWN_ATTEMPTS });
+  throw new CreameryError("unknown-attempt", "no attempt of this host begins so", {
+    input,
     nextStep:
       newest.length === 0
         ? "there is none yet: run ./creamery test"
-        : `the newest are ${newest.map(({ attempt }) => `${attempt.id} (${attempt.project} ${attempt.configuration})`).join(", ")}`,
+        : `the newest are ${namesOf(newest)}`,
   });
+}
+
+function namesOf(found: readonly StoredAttempt[]): string {
+  const shown = found
+    .slice(0, SHOWN_ATTEMPTS)
+    .map(({ attempt }) => `${attempt.id} (${attempt.project} ${attempt.configuration})`);
+  return [...shown, ...(found.length > SHOWN_ATTEMPTS ? ["and more"] : [])].join(", ");
 }
 
 async function readKept<Value>(

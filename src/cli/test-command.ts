@@ -1,18 +1,25 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 
+import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
+import { launcher } from "../launcher/client.ts";
 import { parseTarget } from "../worker/sources/target.ts";
 import { ensureImage } from "./farm/ensure-image.ts";
 import { openFarm } from "./farm/open-farm.ts";
+import { assertReportPlace } from "./test/assert-report-place.ts";
 import { openProgress } from "./test/progress.ts";
+
+const FROM = ["auto", "sdist"] as const;
+const MACHINES = ["auto", "gvisor", "container"] as const;
+const MAX_JOBS = 256;
 
 const Options = z.object({
   on: z.string().default("priority"),
-  from: z.enum(["auto", "sdist"]).default("auto"),
-  machine: z.enum(["auto", "gvisor", "container"]).default("auto"),
+  from: z.enum(FROM).default("auto"),
+  machine: z.enum(MACHINES).default("auto"),
   config: z.string().optional(),
-  jobs: z.coerce.number().int().min(1).max(256).optional(),
+  jobs: z.coerce.number().int().min(1).max(MAX_JOBS).optional(),
   json: z.boolean().default(false),
   junit: z.string().optional(),
   log: z.boolean().default(false),
@@ -22,7 +29,7 @@ type Options = z.infer<typeof Options>;
 /**
  * `creamery test TARGET…`: each target on each configuration, in fresh guests.
  * @returns the exit code: 0 all sound, 1 something failed, 3 the farm gave no verdict somewhere.
- * @throws CreameryError whatever is wrong with what was typed or with the farm.
+ * @throws CreameryError whatever is wrong with what was typed or with the farm; what ends it early, once the rest is told.
  */
 export async function testCommand(
   words: readonly string[],
@@ -31,14 +38,15 @@ export async function testCommand(
 ): Promise<number> {
   const options = asOptions(given);
   // What was mistyped is told before anything is opened, or an image built.
-  const targets = words.map(parseTarget);
+  const targets = [...new Set(words)].map(parseTarget);
+  if (options.junit !== undefined) await assertReportPlace(options.junit, launcher(), process.env);
   using progress = openProgress(process.stderr, process.env);
   await using farm = await openFarm({
     config: options.config,
     machine: options.machine,
-    image: async (imagesDir, launcher) => {
+    image: async (imagesDir, own) => {
       const tell = (line: string) => progress.say(`creamery: ${line}`);
-      return (await ensureImage({ imagesDir, launcher, force: false, signal, tell })).image;
+      return (await ensureImage({ imagesDir, launcher: own, force: false, signal, tell })).image;
     },
     startAhead: 1,
     env: process.env,
@@ -47,29 +55,37 @@ export async function testCommand(
   // What a test needs besides is loaded while the first guest starts.
   const { planJobs } = await import("./test/plan-jobs.ts");
   const { runJobs } = await import("./test/run-jobs.ts");
-  const { echoTo } = await import("./test/echo.ts");
   const jobs = await planJobs(targets, options, farm, signal);
-  const tested = await runJobs({
+  const ran = await runJobs({
     farm,
     jobs,
     atOnce: options.jobs ?? availableParallelism(),
     reason: "manual",
     progress,
-    ...(options.log ? { echo: echoTo(progress) } : {}),
+    log: options.log,
     signal,
   });
   progress[Symbol.dispose]();
   const { printResults } = await import("./test/print-results.ts");
-  return printResults(tested, options, farm);
+  // Awaited here: the farm is closed before anybody else hears of a fault.
+  return await printResults(ran, options, farm);
 }
 
 /** @throws CreameryError `usage` for a value that an option can't have. */
 function asOptions(given: unknown): Options {
   const parsed = Options.safeParse(given);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new CreameryError("usage", issue?.message ?? "can't be read", {
-    input: `--${issue?.path.join(".") ?? ""}`,
-    nextStep: "see ./creamery test --help",
+  const name = String(parsed.error.issues[0]?.path[0] ?? "");
+  const typed = z.record(z.string(), z.unknown()).safeParse(given).data?.[name];
+  const nextStep = ALLOWED[name];
+  throw new CreameryError("usage", "is no value of this option", {
+    input: clip(printableLine(`--${name} ${typeof typed === "string" ? typed : ""}`), 100),
+    nextStep: nextStep === undefined ? "see ./creamery test --help" : `write ${nextStep}`,
   });
 }
+
+const ALLOWED: Readonly<Record<string, string>> = {
+  from: FROM.join(" or "),
+  machine: `${MACHINES.slice(0, -1).join(", ")} or ${MACHINES.at(-1)}`,
+  jobs: `a number from 1 to ${MAX_JOBS}`,
+};

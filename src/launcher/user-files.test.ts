@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CreameryError } from "../base/errors.ts";
 import type { Asker } from "./asker.ts";
 import type { Session } from "./session.ts";
-import { packTree, probeUserPath, readUserFile } from "./user-files.ts";
+import { packTree, probeUserPath, readUserFile, writeUserFile } from "./user-files.ts";
 
 // As root, another user is who asks; elsewhere it is us, and nobody's rights need be dropped.
 const isRoot = process.getuid?.() === 0;
@@ -61,6 +61,13 @@ const ask = {
   pack: (path: string) =>
     packTree({ session, asker, path, signal, result: "packed", maxBytes: 1 << 20 }),
 };
+
+/** What the farm left to be written. */
+async function write(path: string): Promise<void> {
+  mkdirSync(session.exchange, { recursive: true });
+  writeFileSync(join(session.exchange, "content"), "report");
+  await writeUserFile({ session, asker, path, signal, content: "content" });
+}
 
 async function refusal(asked: Promise<unknown>): Promise<readonly [code: string, reason: string]> {
   const outcome: unknown = await asked.catch((thrown: unknown) => thrown);
@@ -133,5 +140,46 @@ describe("a path of the person who asked", () => {
     expect(await refusal(ask.read(large))).toEqual(told);
     expect(await refusal(ask.pack(join(root, "d")))).toEqual(told);
     expect(readdirSync(session.received)).toEqual([]);
+  });
+});
+
+describe("a file for the person who asked", () => {
+  test("is written whole, in place of an older one, and of a link that leads nowhere", async () => {
+    const open = plantDirectory("open", 0o777);
+    symlinkSync("nowhere", join(open, "link"));
+    for (const name of ["new", "new", "link"]) {
+      await write(join(open, name));
+      expect(readFileSync(join(open, name), "utf8")).toBe("report");
+    }
+    expect(readdirSync(open).toSorted()).toEqual(["inside", "link", "new"]);
+  });
+
+  test("takes the place of no directory, pipe or device, and leaves nothing behind", async () => {
+    const open = plantDirectory("open", 0o777);
+    execFileSync("mkfifo", [join(open, "pipe")]);
+    mkdirSync(join(open, "dir"));
+    for (const path of [open, join(open, "dir"), join(open, "pipe"), "/dev/null"])
+      expect(await refusal(write(path))).toEqual(["output-file", "is there and no file"]);
+    expect(readdirSync(open).toSorted()).toEqual(["dir", "inside", "pipe"]);
+    expect(readdirSync(join(open, "dir"))).toEqual([]);
+  });
+
+  test("that can't be made is told by what the system says, without a shell's words", async () => {
+    expect(await refusal(write(join(root, "none/x")))).toEqual([
+      "output-file",
+      "can't be written: its directory is not there",
+    ]);
+    expect(await refusal(write(join(plantDirectory("open", 0o777), "x".repeat(256))))).toEqual([
+      "output-file",
+      expect.stringMatching(/^can't be written: (?:file name too long|no reason was given)$/u),
+    ]);
+    expect(readdirSync(join(root, "open"))).toEqual(["inside"]);
+  });
+
+  test.skipIf(!isRoot)("is not written where that person may not", async () => {
+    const own = plantDirectory("own", 0o755);
+    const denied = ["output-file", "can't be written: permission denied"];
+    expect(await refusal(write(join(own, "x")))).toEqual(denied);
+    expect(readdirSync(own)).toEqual(["inside"]);
   });
 });

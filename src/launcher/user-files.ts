@@ -116,6 +116,21 @@ export async function readUserFile(
 }
 
 /**
+ * A file beside the path that takes its place once it is whole: its size is checked before, since input that was cut off is
+ * never taken for the whole. What is there and no file (a directory, `/dev/stdout`) is left as it is.
+ */
+const WRITE = `set -e
+if [ -e "$1" ] && ! [ -f "$1" ]; then exit ${EXIT.otherKind}; fi
+[ -d "\${1%/*}/" ] || exit ${EXIT.missing}
+cd -- "\${1%/*}/" 2>/dev/null || exit ${EXIT.hidden}
+umask 022
+part="./.creamery-$$.part"
+trap 'rm -f -- "$part"' EXIT
+cat >"$part"
+test "$(wc -c <"$part")" -eq "$2"
+mv -fT -- "$part" "./\${1##*/}"`;
+
+/**
  * Writes a file of the exchange directory to the path, with the rights of the person who asked; whole or not at all.
  * @throws CreameryError `output-file`.
  */
@@ -131,10 +146,7 @@ export async function writeUserFile(request: FileRequest & { content: string }):
     if (!state.isFile())
       throw new CreameryError("launcher", "what is to be written is no file", { input: content });
     const { size } = state;
-    // The size is checked before the rename: input that was cut off is never taken for the whole.
-    const script =
-      'set -e; umask 022; part="$1.creamery-$$.part"; trap \'rm -f -- "$part"\' EXIT; cat >"$part"; test "$(wc -c <"$part")" -eq "$2"; mv -f -- "$part" "$1"';
-    const child = runAs(asker, ["sh", "-c", script, "sh", path, String(size)], signal);
+    const child = runAs(asker, ["sh", "-c", WRITE, "sh", path, String(size)], signal);
     const said = firstWords(child.stderr);
     const closed = once(child, "close");
     child.stdout.resume();
@@ -143,13 +155,7 @@ export async function writeUserFile(request: FileRequest & { content: string }):
     );
     const code: unknown = (await closed)[0];
     signal.throwIfAborted();
-    if (code !== 0) {
-      throw new CreameryError(
-        "output-file",
-        `can't be written: ${said() || `exit ${String(code)}`}`,
-        { input: path },
-      );
-    }
+    if (code !== 0) throw notWritten(code, said(), path);
   } finally {
     await handle.close();
   }
@@ -208,4 +214,20 @@ function notTaken(exit: unknown, said: string, path: string, otherKind?: OtherKi
     default:
       return unreadable(`can't be read: ${said || "no reason was given"}`);
   }
+}
+
+/** Why a file could not be written, by the exit code of the child that tried and by its last words. */
+function notWritten(exit: unknown, said: string, path: string): CreameryError {
+  const nextStep = "name a file in a directory that you may write to";
+  const reasons: Readonly<Record<number, string>> = {
+    [EXIT.missing]: "can't be written: its directory is not there",
+    [EXIT.hidden]: "can't be written: lies where you may not look",
+    [EXIT.otherKind]: "is there and no file",
+  };
+  // Of `sh: 1: cannot create /x: Permission denied` what the system said.
+  const system = /: ([\w ,-]{1,60})$/u.exec(said)?.[1]?.toLowerCase() ?? "";
+  const reason =
+    (typeof exit === "number" ? reasons[exit] : "it took too long") ??
+    `can't be written: ${system === "" ? "no reason was given" : system}`;
+  return new CreameryError("output-file", reason, { input: path, nextStep });
 }

@@ -201,10 +201,10 @@ export class EventReader {
     this.#seenIds.set(base, times);
     const unique = times === 1 ? base : `${base}#${times}`;
     const shown = { id: unique, outcome: result.outcome, seconds: result.seconds };
-    const message = text === "" ? "" : shownMessage(text);
-    this.#messageChars += message.length;
-    const told = message !== "" && this.#messageChars <= MAX_MESSAGES_CHARS;
-    this.#results.push(told ? { ...shown, message } : shown);
+    const said = text === "" ? "" : shownMessage(text);
+    this.#messageChars += said.length;
+    const told = said !== "" && this.#messageChars <= MAX_MESSAGES_CHARS;
+    this.#results.push(told ? { ...shown, message: said } : shown);
   }
 
   report(exitCode: number | null): TestReport {

@@ -1,6 +1,10 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
 import { finished } from "node:stream/promises";
+import { StringDecoder } from "node:string_decoder";
+
+import { diskFullFault } from "../base/errors.ts";
 
 /** How much of a step's output is kept in memory for classification: its beginning and its end. */
 const HEAD_CHARS = 64 * 1024;
@@ -32,13 +36,16 @@ export class TextEnds {
 
 /**
  * The whole log of one attempt, as the package wrote it, on disk while the attempt runs. Each step
- * begins with a line of ours, `== step: command`, so that a reader (and a page) can fold by step.
+ * begins with a line of ours, `== step: command`, so that a reader (and a page) can fold by step. What was not closed when
+ * it is disposed of belongs to no attempt, and is removed.
  */
 export class AttemptLog implements AsyncDisposable {
   readonly path: string;
   readonly #stream: WriteStream;
   readonly #echo: ((text: string) => void) | undefined;
+  readonly #decoder = new StringDecoder("utf8");
   #atLineStart = true;
+  #isWhole = false;
 
   /** @param echo is told what is written, for `--log`. */
   constructor(path: string, echo?: (text: string) => void) {
@@ -63,22 +70,29 @@ export class AttemptLog implements AsyncDisposable {
     if (chunk.length > 0) this.#put(chunk);
   }
 
+  /** @throws CreameryError `disk-full`, and what else kept it from being written. */
   async close(): Promise<void> {
-    if (this.#stream.errored !== null) throw this.#stream.errored;
-    if (!this.#stream.closed) {
-      this.#stream.end();
-      await finished(this.#stream);
+    try {
+      if (this.#stream.errored !== null) throw this.#stream.errored;
+      if (!this.#stream.closed) {
+        this.#stream.end();
+        await finished(this.#stream);
+      }
+      this.#isWhole = true;
+    } catch (thrown) {
+      throw diskFullFault(thrown, this.path) ?? thrown;
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stream.destroy();
     if (!this.#stream.closed) await once(this.#stream, "close");
+    if (!this.#isWhole) await rm(this.path, { force: true });
   }
 
   #put(bytes: Buffer): void {
     this.#atLineStart = bytes.at(-1) === 0x0a;
     this.#stream.write(bytes);
-    this.#echo?.(bytes.toString("utf8"));
+    this.#echo?.(this.#decoder.write(bytes));
   }
 }

@@ -96,7 +96,10 @@ export async function confirmAttempt(
   };
 }
 
-/** What the first guest itself said of the same tests by themselves; null where it was not asked. */
+/**
+ * What the first guest itself said of the same tests by themselves; null where it was not asked, or where they failed among
+ * files that the tests before them had left: that takes a fresh guest to say.
+ */
 function aloneInFirst(
   job: AttemptJob,
   facts: AttemptFacts,
@@ -106,6 +109,7 @@ function aloneInFirst(
   if (tests === null || tests.best === null || tests.alone === null) return null;
   const best = { ...tests.best, ...tests.alone };
   const verdict = classify(evidenceOf(job, { ...facts, tests: { ...tests, best } }));
+  if (verdict.outcome !== "pass" && !tests.alone.clean) return null;
   return { machine, verdict, report: tests.alone.report };
 }
 

@@ -99,7 +99,8 @@ export async function readUnpacked(
   { step, endOf }: TogetherResult,
 ): Promise<Unpacking> {
   const { ok, code, text } = endOf("unpack");
-  if (!ok) return { tree: null, failed: { ...step, ok: false, code, text } };
+  const failed = { ...step, phase: "fetch", ok: false } as const;
+  if (!ok) return { tree: null, failed: { ...failed, code, text } };
   if (archive === null) return { tree: null, failed: null };
   const unpacked = await readJson(session, TREE_JSON, UnpackedSchema).catch((thrown: unknown) => {
     // Code of a dependency's build may run beside it: a listing that was changed is no fault of the channel.
@@ -108,7 +109,7 @@ export async function readUnpacked(
   });
   if (unpacked === null) {
     const why = "what was listed of the source was removed or changed";
-    return { tree: null, failed: { ...step, ok: false, code: 1, text: why } };
+    return { tree: null, failed: { ...failed, code: 1, text: why } };
   }
   const { root, listing, refused } = unpacked;
   for (const line of refused) session.log.note(`-- not unpacked: ${printableLine(line)}`);

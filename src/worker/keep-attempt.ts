@@ -66,7 +66,7 @@ export async function keepAttempt(
   const keyOf = (sha256: string) => (job.source.kind === "release" ? null : sourceKey(sha256));
   // Each is on the disk when its promise is kept: side by side they wait for it once.
   const [log, reportPath, lock] = await Promise.all([
-    put("log.txt", createReadStream(finished.logFile), true),
+    put("log.txt", chunksOf(finished.logFile), true),
     report === null ? null : put("report.json", json({ schema: 1, ...report })),
     record === null
       ? null
@@ -110,12 +110,17 @@ export async function keepSource(
   if (source.kind === "release") return;
   for (const file of [source.sourceFile, source.wheelFile]) {
     if (file === null || (await bucket.locate(sourceKey(file.sha256))) !== null) continue;
-    await bucket.create(sourceKey(file.sha256), createReadStream(file.path), {
+    await bucket.create(sourceKey(file.sha256), chunksOf(file.path), {
       signal,
       compression: "none",
       expectedSha256: file.sha256,
     });
   }
+}
+
+/** A file that is opened when it is read, and not before: whoever fails earlier leaves no stream that nobody holds. */
+async function* chunksOf(path: string): AsyncGenerator<Buffer> {
+  for await (const chunk of createReadStream(path)) if (Buffer.isBuffer(chunk)) yield chunk;
 }
 
 /** Against the newest older attempt of the same project and configuration. */

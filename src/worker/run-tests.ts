@@ -15,6 +15,7 @@ import type { Installer } from "./installer.ts";
 import { nextRepair } from "./repairs.ts";
 import { testCommand } from "./test-command.ts";
 import {
+  INSTALLED_NAMES,
   noteNamesScript,
   overlayScript,
   replacements,
@@ -48,10 +49,15 @@ export interface TestRun {
   readonly repairs: readonly string[];
 }
 
+export interface AloneRun extends Pick<TestRun, "result" | "report"> {
+  /** The tests before it left no file behind: this guest is as good as a fresh one. */
+  readonly clean: boolean;
+}
+
 export interface TestsOutcome {
   readonly best: TestRun | null;
   /** What failed, run once more by itself in the same guest; null where nothing failed or nothing is to be learnt. */
-  readonly alone: Pick<TestRun, "result" | "report"> | null;
+  readonly alone: AloneRun | null;
   /** The step that failed when nothing could be run: installing what the tests need. */
   readonly failedStep: StepResult | null;
   readonly rejected: readonly RejectedRung[];
@@ -244,10 +250,43 @@ class PlanRunner {
   }
 
   /** Whether what failed fails without the tests before it: in a process of its own, for no more than its own time. */
-  async #runAlone(best: TestRun): Promise<TestRun | null> {
+  async #runAlone(best: TestRun): Promise<AloneRun | null> {
     const ids = failingIds(best.report);
     if (ids.length === 0 || ids.length > MAX_ALONE || endedBadly(best)) return null;
-    return this.#runOnce(best.plan, best.repairs, { step: "retest", only: ids });
+    const clean = await this.#leftNothing();
+    const run = await this.#runOnce(best.plan, best.repairs, { step: "retest", only: ids });
+    return { result: run.result, report: run.report, clean };
+  }
+
+  /** Whether no file of the places that tests write to is younger than the last installation, caches of byte code aside. */
+  async #leftNothing(): Promise<boolean> {
+    const { session, treeRoot } = this.#context;
+    const places = ["/tmp", "/var/tmp", "/dev/shm", GUEST.home, treeRoot];
+    const found = await session.run({
+      step: "leftovers",
+      phase: "test",
+      argv: [
+        "find",
+        ...places,
+        "-type",
+        "f",
+        "-newer",
+        INSTALLED_NAMES,
+        "!",
+        "-path",
+        "*/__pycache__/*",
+        "!",
+        "-path",
+        "*/.pytest_cache/*",
+        "-print",
+        "-quit",
+      ],
+      wallMs: UNSHADOW_MS,
+      quiet: true,
+    });
+    const left = found.text.trim();
+    if (left !== "") session.log.note(`-- the tests left files behind, such as ${left}`);
+    return left === "";
   }
 
   async #runOnce(

@@ -3,7 +3,8 @@ import type { Guest } from "../machine/machine.ts";
 import { GUEST } from "./guest-environment.ts";
 import { quote } from "./together.ts";
 
-const NAMES = "/job/.names";
+/** Written at the end of each installation. */
+export const INSTALLED_NAMES = "/job/.names";
 const MAX_NAMES_BYTES = 4 * 1024 * 1024;
 
 /** A path of the tree and the installed one, relative to site-packages, that takes its place. */
@@ -154,12 +155,12 @@ export function overlayScript(
 
 /** A shell script that notes what is installed now, for `readInstalledNames`. */
 export function noteNamesScript(): string {
-  return `ls -1 ${GUEST.venv}/lib/*/site-packages >${NAMES}`;
+  return `ls -1 ${GUEST.venv}/lib/*/site-packages >${INSTALLED_NAMES}`;
 }
 
 /** Names and versions of what was installed when it was last noted, from the names of metadata directories (PEP 627). */
 export async function readInstalledNames(guest: Pick<Guest, "get">): Promise<string[]> {
-  const bytes = await guest.get(NAMES, MAX_NAMES_BYTES);
+  const bytes = await guest.get(INSTALLED_NAMES, MAX_NAMES_BYTES);
   return bytes === null ? [] : installedFromNames(bytes.toString("utf8"));
 }
 

@@ -91,7 +91,8 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
 
   const workDirectory = join(directories.data, "partial");
   await mkdir(workDirectory, { recursive: true });
-  await removeStale(workDirectory);
+  await removeLogs(workDirectory, (pid) => !isAlive(pid));
+  opened.defer(() => removeLogs(workDirectory, (pid) => pid === process.pid));
   const store = opened.use(await openStore(join(directories.data, "store.sqlite")));
   const bucket = await DirectoryBucket.open(join(directories.data, "bucket"));
   const parts = opened.move();
@@ -113,7 +114,7 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
   };
 }
 
-/** @throws CreameryError `isolation` for a kind that policy forbids, `host-lacks`. */
+/** @throws CreameryError `usage` for a kind that policy forbids, `isolation` where none is left, `host-lacks`. */
 async function chooseMachine(
   choice: MachineChoice,
   config: FarmConfig,
@@ -123,7 +124,7 @@ async function chooseMachine(
   const { minimum } = config.isolation;
   if (choice === "auto") return autoMachine(minimum, { launcher, ahead });
   if (!isolates(choice, minimum))
-    throw new CreameryError("isolation", `is below isolation.minimum "${minimum}"`, {
+    throw new CreameryError("usage", `is below isolation.minimum "${minimum}"`, {
       input: `--machine ${choice}`,
       nextStep: "leave --machine out, or change isolation.minimum in creamery.toml",
     });
@@ -143,12 +144,11 @@ async function confirmingMachine(
   return openMachine("container", { launcher }).catch(() => null);
 }
 
-/** Logs of commands that were killed: whole results have theirs in the bucket. */
-async function removeStale(workDirectory: string): Promise<void> {
+/** Logs of attempts that came to no end: whole results have theirs in the bucket. */
+async function removeLogs(workDirectory: string, of: (pid: number) => boolean): Promise<void> {
   for (const name of await readdir(workDirectory)) {
     const pid = Number(/^(\d+)-/u.exec(name)?.[1]);
-    if (Number.isInteger(pid) && !isAlive(pid))
-      await rm(join(workDirectory, name), { force: true });
+    if (Number.isInteger(pid) && of(pid)) await rm(join(workDirectory, name), { force: true });
   }
 }
 

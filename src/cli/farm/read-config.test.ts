@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CreameryError } from "../../base/errors.ts";
 import { LauncherClient } from "../../launcher/client.ts";
 import { toLauncherSchema } from "../../launcher/protocol.ts";
-import { readUserFile } from "../../launcher/user-files.ts";
+import { probeUserPath, readUserFile } from "../../launcher/user-files.ts";
 import { readConfig, type ReadConfig } from "./read-config.ts";
 
 let root = "";
@@ -30,11 +30,17 @@ function launcher(): LauncherClient {
   };
   const client = new LauncherClient(root, (message) => {
     const parsed = toLauncherSchema.parse(message);
-    if ("abort" in parsed || parsed.request.kind !== "read-user-file") return;
+    if ("abort" in parsed) return;
     const { id, request } = parsed;
     const asked = { session, asker: { uid: 0, gid: 0 }, signal: new AbortController().signal };
-    readUserFile({ ...asked, ...request }).then(
-      (value) => client.receive({ id, value }),
+    const answer =
+      request.kind === "read-user-file"
+        ? readUserFile({ ...asked, ...request })
+        : request.kind === "probe-user-path"
+          ? probeUserPath({ ...asked, ...request })
+          : Promise.reject(new Error(`${request.kind} is no business of a configuration`));
+    answer.then(
+      (value: object) => client.receive({ id, value }),
       (thrown: unknown) => {
         if (!(thrown instanceof CreameryError)) throw thrown;
         client.receive({ id, error: { code: thrown.code, reason: thrown.message } });
@@ -108,4 +114,32 @@ test("a project without an override has none; one that is no file is a fault", a
   expect(await overrideOf("attrs")).toBeUndefined();
   expect(await overrideOf("lmdb")).toMatchObject({ limits: { test_minutes: 3 } });
   expect(await refusal(overrideOf("wrong"))).toMatch(/wrong\.toml: is no file/u);
+});
+
+test("a directory of overrides that is not there would be passed over in silence", async () => {
+  const [none, file] = ["none", "own.toml"].map((name) => `[overrides]\ndirectory = "${name}"\n`);
+  expect(await refusal(read(none ?? ""))).toBe(
+    `own.toml: line 2: overrides.directory: ${root}/none: there is no such file or directory; make it, or leave the key out`,
+  );
+  expect(await refusal(read(file ?? ""))).toMatch(/own\.toml: is no directory; make it/u);
+});
+
+test.each([
+  ["index", '"not a url"'],
+  ["index", '"ftp://index.example/"'],
+  ["extra", '["https://index.example/", "user:secret@host"]'],
+  ["crates", '"sparse+nothing"'],
+])(
+  "an upstream that is no address is told by file and key, and not shown: %s = %s",
+  async (key, value) => {
+    expect(await refusal(read(`[upstreams]\n${key} = ${value}\n`))).toBe(
+      `own.toml: line 2: upstreams.${key}: is no address of an index; write it as in https://index.example/simple/`,
+    );
+  },
+);
+
+test("upstreams that are addresses are taken", async () => {
+  const text =
+    '[upstreams]\nindex = "http://user:secret@host/simple"\ncrates = "sparse+https://c/"\n';
+  expect((await read(text)).config.upstreams.index).toBe("http://user:secret@host/simple");
 });

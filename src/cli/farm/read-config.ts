@@ -1,9 +1,11 @@
 import { readFile } from "node:fs/promises";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { printableLine } from "../../base/bounded-text.ts";
 import { CreameryError, type ErrorCode } from "../../base/errors.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
+import { lineOf } from "../../model/config/read-table.ts";
 import {
   parseConfigurationsFile,
   parseFarmConfig,
@@ -54,18 +56,18 @@ export async function readConfig(
   const shown = given ?? "creamery.toml";
   const config = parseFarmConfig(text ?? "", shown, priority);
   assertDirectories(config, text ?? "", shown, env);
+  assertUpstreams(config, text ?? "", shown);
   const { overridesDirectory } = config;
   const base = path === null ? REPOSITORY : dirname(path);
+  if (overridesDirectory !== null)
+    await assertOverrides(resolve(base, overridesDirectory), text ?? "", shown, launcher);
   return {
     config,
     overrideOf: async (project) => {
       const own = config.projects.get(project);
       if (own !== undefined || overridesDirectory === null) return own;
       const name = `${project}.toml`;
-      const at = join(
-        isAbsolute(overridesDirectory) ? overridesDirectory : join(base, overridesDirectory),
-        name,
-      );
+      const at = join(resolve(base, overridesDirectory), name);
       const override = await readAsAsker(at, at, launcher).catch((thrown: unknown) => {
         // Most projects have none.
         const { cause } = thrown instanceof CreameryError ? thrown : {};
@@ -75,6 +77,49 @@ export async function readConfig(
       return override === null ? undefined : parseOverrideFile(override, name);
     },
   };
+}
+
+/** The addresses themselves are not shown: they may hold a password. */
+function assertUpstreams({ upstreams }: FarmConfig, text: string, file: string): void {
+  const { index, extra = [], crates } = upstreams;
+  const named = [
+    ["index", index] as const,
+    ...extra.map((one) => ["extra", one] as const),
+    ["crates", crates?.replace(/^sparse\+/u, "")] as const,
+  ];
+  for (const [key, address] of named) {
+    if (address === undefined || /^https?:$/u.test(URL.parse(address)?.protocol ?? "")) continue;
+    const line = lineOf(text, ["upstreams", key]);
+    throw new CreameryError(
+      "configuration-file",
+      `line ${line}: upstreams.${key}: is no address of an index`,
+      { input: file, nextStep: "write it as in https://index.example/simple/" },
+    );
+  }
+}
+
+/** A directory that is not there would hold no override, and nobody would be told. */
+async function assertOverrides(
+  directory: string,
+  text: string,
+  file: string,
+  launcher: Pick<LauncherClient, "request">,
+): Promise<void> {
+  const what = await launcher
+    .request({ kind: "probe-user-path", path: directory })
+    .catch((thrown: unknown) => {
+      if (thrown instanceof CreameryError && NOT_READ.has(thrown.code)) return thrown;
+      throw thrown;
+    });
+  const isDirectory = "what" in what && what.what === "directory";
+  if (isDirectory) return;
+  const reason = "what" in what ? "is no directory" : what.message;
+  const line = lineOf(text, ["overrides", "directory"]);
+  throw new CreameryError(
+    "configuration-file",
+    printableLine(`line ${line}: overrides.directory: ${directory}: ${reason}`),
+    { input: file, nextStep: "make it, or leave the key out" },
+  );
 }
 
 /** A file of the clone; null when it is not there. */

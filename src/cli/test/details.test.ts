@@ -8,7 +8,7 @@ import { controlsOf, hostileAttempt } from "./hostile.sample.ts";
 const { evidence } = sampleAttempt();
 const QUIET = { ...evidence, refused: [], failing: [], firstLines: [] };
 
-test("of a pass one line: counts, what was installed, the rung, the seconds", () => {
+test("of a pass: counts, what was installed, the rung, the seconds, and where to go on", () => {
   const attempt = sampleAttempt({
     project: "lmdb",
     version: "3.0.0",
@@ -28,7 +28,7 @@ test("of a pass one line: counts, what was installed, the rung, the seconds", ()
     evidence: QUIET,
   });
   expect(renderDetails([attempt], false)).toBe(
-    "lmdb 3.0.0 cpython-3.13 gvisor: pass, 506 collected: 487 passed, 19 skipped; wheel; rung B0+C3; 27.3 s (start 0.2, venv 0.3, install 0.6, test 25.9, farm 0.5)\n",
+    "lmdb 3.0.0 cpython-3.13 gvisor: pass, 506 collected: 487 passed, 19 skipped; wheel; rung B0+C3; 27.3 s (start 0.2, venv 0.3, install 0.6, test 25.9, farm 0.5)\n  log: attempts/01h/log; again: ./creamery reproduce 01h\n",
   );
 });
 
@@ -104,7 +104,7 @@ test("of what never came as far as tests, what there is", () => {
   );
 });
 
-test("of a skip one line with its reason and the smoke result, which is no count of tests", () => {
+test("of a skip its reason and the smoke result, which is no count of tests", () => {
   const skip = (change: Partial<AttemptJson>) =>
     sampleAttempt({
       outcome: "skip",
@@ -130,17 +130,53 @@ test("of a skip one line with its reason and the smoke result, which is no count
       "mine 1.0 cpython-3.13 gvisor: skip, no-tests, smoke pass; wheel; 2.0 s",
       "mine 1.0 cpython-3.13 gvisor: skip, no-tests, smoke fail (script mine); wheel; 2.0 s",
       "mine 1.0 cpython-3.13 gvisor: skip, requires-python; nothing installed; 2.0 s",
-      "",
-    ].join("\n"),
+    ]
+      .map((line) => `${line}\n  log: attempts/01h/log; again: ./creamery reproduce 01h\n`)
+      .join(""),
   );
 });
 
 test("a pass says too what it tried to reach", () => {
   const attempt = sampleAttempt({ outcome: "pass", cause: null, seconds: { total: 1 } });
   expect(renderDetails([attempt], false)).toMatch(
-    /: pass, .*\n {2}refused connections: files\.example:443 \(connect, once\)\n$/,
+    /: pass, .*\n {2}refused connections: files\.example:443 \(connect, once\)\n {2}log: /,
   );
 });
+
+test("what lies in the farm's own directory is read by sudo where sudo was used", () => {
+  expect(renderDetails([sampleAttempt()], false, true)).toContain(
+    [
+      "  full log: sudo less attempts/01h/log",
+      "  report: sudo zless attempts/01h/report.json.gz",
+      "  again: ./creamery reproduce 01h\n",
+    ].join("\n"),
+  );
+  const pass = sampleAttempt({ outcome: "pass", cause: null });
+  expect(renderDetails([pass], false, true)).toContain("  log: sudo less attempts/01h/log; again:");
+});
+
+test("a test that was running when all ended is named, and is no contradiction", () => {
+  const contradictions = ["a.py::test_x began and never ended", "the runner never said anything"];
+  const text = renderDetails([sampleAttempt({ evidence: { ...evidence, contradictions } })], false);
+  expect(text).toContain(
+    "  was running: a.py::test_x\n  contradiction: the runner never said anything\n",
+  );
+  expect(text).not.toContain("never ended");
+});
+
+test.each(["pass", "fail"] as const)(
+  "a command of somebody's own that did not count: %s",
+  (outcome) => {
+    const rejected = [
+      { rung: "override", why: "line 3: tool.creamery.comand: unknown key" },
+      { rung: "B2", why: "no tox.ini" },
+    ];
+    const plan = { rung: "B0", command: "pytest", rejected };
+    const text = renderDetails([sampleAttempt({ outcome, plan })], false);
+    expect(text).toContain("  note: override: line 3: tool.creamery.comand: unknown key\n");
+    expect(text).not.toContain("tox.ini");
+  },
+);
 
 test("the word alone is coloured", () => {
   expect(renderDetails([sampleAttempt()], true)).toMatch(

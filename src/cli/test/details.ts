@@ -8,16 +8,27 @@ const MAX_FIRST_LINES = 12;
 const MAX_CONTRADICTIONS = 5;
 /** Ids come bounded (480 characters); a person copies them whole. */
 const MAX_CHARS = 480;
+/** What the recorder's report says of a test that was running when all ended. */
+const WAS_RUNNING = / began and never ended$/u;
 
 /**
  * What the matrix has no room for: a line for each attempt, and below it what a person needs next of one
  * that neither passed nor was skipped. Whole lines, nothing of which a package can break out of.
+ * @param viaSudo whether who reads this needs sudo to read what lies in the data directory.
  */
-export function renderDetails(attempts: readonly AttemptJson[], colour: boolean): string {
+export function renderDetails(
+  attempts: readonly AttemptJson[],
+  colour: boolean,
+  viaSudo = false,
+): string {
   return attempts
     .flatMap((attempt) => {
-      const below = [...(isQuiet(attempt) ? [] : whyLines(attempt)), ...reachLines(attempt)];
-      const where = isQuiet(attempt) ? [] : whereLines(attempt);
+      const below = [
+        ...(isQuiet(attempt) ? [] : whyLines(attempt)),
+        ...overrideLines(attempt),
+        ...reachLines(attempt),
+      ];
+      const where = whereLines(attempt, viaSudo);
       // Made safe last and in one place, whatever a line was put together from.
       const safe = [...below, ...where].map((line) => `  ${printableLine(line)}`);
       return [headLine(attempt, colour), ...safe];
@@ -26,7 +37,7 @@ export function renderDetails(attempts: readonly AttemptJson[], colour: boolean)
     .join("");
 }
 
-/** One line says it all. */
+/** Its first line says all of it. */
 function isQuiet(attempt: AttemptJson): boolean {
   return attempt.outcome === "pass" || attempt.outcome === "skip";
 }
@@ -96,6 +107,11 @@ function whyLines(attempt: AttemptJson): string[] {
     ...(evidence.firstLines.length === 0 ? [] : ["first lines:"]),
     ...evidence.firstLines.slice(0, MAX_FIRST_LINES).map((line) => `  ${bounded(line)}`),
     ...evidence.contradictions
+      .filter((reason) => WAS_RUNNING.test(reason))
+      .slice(0, MAX_IDS)
+      .map((reason) => `was running: ${bounded(reason.replace(WAS_RUNNING, ""))}`),
+    ...evidence.contradictions
+      .filter((reason) => !WAS_RUNNING.test(reason))
       .slice(0, MAX_CONTRADICTIONS)
       .map((reason) => `contradiction: ${bounded(reason)}`),
   ];
@@ -125,12 +141,22 @@ function reachLines({ evidence }: AttemptJson): string[] {
   ];
 }
 
-function whereLines(attempt: AttemptJson): string[] {
-  return [
-    ...(attempt.log === null ? [] : [`full log: ${attempt.log}`]),
-    ...(attempt.report === null ? [] : [`report: ${attempt.report}`]),
-    `again: ./creamery reproduce ${attempt.id}`,
-  ];
+/** A command that somebody wrote for these tests and that did not count: whatever ran instead, its author wants to know. */
+function overrideLines({ plan }: AttemptJson): string[] {
+  return plan.rejected
+    .filter(({ rung }) => rung === "override")
+    .slice(0, MAX_CONTRADICTIONS)
+    .map(({ why }) => `note: override: ${bounded(why)}`);
+}
+
+/** Where all of it is, as a command where reading it takes one. */
+function whereLines(attempt: AttemptJson, viaSudo: boolean): string[] {
+  const log = attempt.log === null ? null : `log: ${viaSudo ? "sudo less " : ""}${attempt.log}`;
+  const again = `again: ./creamery reproduce ${attempt.id}`;
+  if (isQuiet(attempt)) return [log === null ? again : `${log}; ${again}`];
+  const report =
+    attempt.report === null ? null : `report: ${viaSudo ? "sudo zless " : ""}${attempt.report}`;
+  return [...(log === null ? [] : [`full ${log}`]), ...(report === null ? [] : [report]), again];
 }
 
 /** The first few in one line. */

@@ -162,7 +162,7 @@ test("whatever the ids hold it is XML, its counts agree, and it is red wherever 
   );
   const attempts = fc.array(fc.record({ attempt, results }), { maxLength: 4 });
   const samples: JunitAttempt[][] = fc.sample(attempts, 400);
-  const readings = readAll(samples.map(renderJunit));
+  const readings = readAll(samples.map((one) => renderJunit(one)));
   expect(readings).toHaveLength(samples.length);
   for (const [index, given] of samples.entries()) {
     const reading = readings[index] ?? null;
@@ -183,4 +183,27 @@ test("whatever the ids hold it is XML, its counts agree, and it is red wherever 
 
 test("the reader takes what is no XML for none", () => {
   expect(readAll(["<a>\u001b</a>", "<a>&</a>"])).toEqual([null, null]);
+});
+
+test.each([
+  ["def test():\n>   assert 1 == 2\nE   assert 1 == 2\n\na.py:2: AssertionError", "assert 1 == 2"],
+  [
+    "def test():\nE   KeyError: 'x'\n\nduring it:\nE   ValueError: y\nE    +  where z",
+    "ValueError: y",
+  ],
+  ["Traceback:\n  File 'x'\na.b.OddError: 1\n\nExpected\nmine.Failure: 2\nmore", "mine.Failure: 2"],
+  ["went wrong\nsomehow", "went wrong"],
+])("the message of a failure is the line that says it: %j", (message, line) => {
+  const attempt = sampleAttempt({ outcome: "fail" });
+  const xml = renderJunit([{ attempt, results: [result("a::b", "failed", message)] }]);
+  expect(/<failure message="([^"]*)"/u.exec(xml)?.[1]).toBe(line);
+});
+
+test("a report of a run that was ended early is red", () => {
+  const attempt = sampleAttempt({ outcome: "pass", cause: null });
+  const xml = renderJunit([{ attempt, results: [result("a::b", "passed")] }], "interrupted by <x>");
+  expect(xml).toContain(
+    '<testsuites name="creamery" tests="2" failures="0" errors="1" skipped="0">',
+  );
+  expect(xml).toContain('<error message="interrupted by &lt;x&gt;">');
 });

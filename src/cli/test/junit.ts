@@ -21,20 +21,34 @@ interface Case {
   readonly seconds: number;
   readonly kind: CaseKind;
   readonly message: string;
+  /** The line that says it, where that is not the first one. */
+  readonly short?: string;
 }
 
 /**
  * JUnit XML as its readers take it (the Ant task's form, which pytest writes too): a testsuite for each
  * attempt, a testcase for each result. Wherever the exit code is not 0 some case is a failure or an error,
  * so a reader is never green on what failed. Valid XML 1.0 whatever ids and messages hold.
+ * @param fault what ended the run before all attempts did; null where nothing did.
  */
-export function renderJunit(attempts: readonly JunitAttempt[]): string {
+export function renderJunit(
+  attempts: readonly JunitAttempt[],
+  fault: string | null = null,
+): string {
   const suites = attempts.map((one) => ({ ...one, cases: casesOf(one) }));
-  const all = suites.flatMap(({ cases }) => cases);
+  const ended = fault === null ? [] : [faultCase(fault)];
+  const all = [...suites.flatMap(({ cases }) => cases), ...ended];
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites ${attributes({ name: "creamery", ...countsOf(all) })}>`,
     ...suites.flatMap(({ attempt, cases }) => suiteLines(attempt, cases)),
+    ...(ended.length === 0
+      ? []
+      : [
+          `<testsuite ${attributes({ name: "creamery", ...countsOf(ended), time: seconds(0) })}>`,
+          ...ended.map(caseLine),
+          "</testsuite>",
+        ]),
     "</testsuites>",
     "",
   ].join("\n");
@@ -78,6 +92,11 @@ function casesOf({ attempt, results }: JunitAttempt): Case[] {
       seconds: result.seconds,
       kind: isExcused ? "skipped" : kind,
       message: `${isExcused ? "machine-difference: " : ""}${result.message ?? result.outcome}`,
+      ...(kind === "failure" || kind === "error"
+        ? {
+            short: `${isExcused ? "machine-difference: " : ""}${assertionLine(result.message ?? result.outcome)}`,
+          }
+        : {}),
     };
   });
   const shown = cases.some(({ kind }) => kind === "failure" || kind === "error");
@@ -96,6 +115,30 @@ function verdictCase(attempt: AttemptJson): Case {
       ...attempt.evidence.firstLines,
     ].join("\n"),
   };
+}
+
+/** For what never came as far as a verdict. */
+function faultCase(fault: string): Case {
+  return { classname: "creamery", name: "creamery", seconds: 0, kind: "error", message: fault };
+}
+
+/**
+ * The line of a failure that says what failed: of pytest's text the first that is marked `E` where the last ones are that are
+ * (the exception's own, with what explains it below), of a traceback the last that names an exception. Else the first line.
+ */
+function assertionLine(message: string): string {
+  const lines = message.trim().split("\n");
+  const last = lines.findLastIndex((line) => /^E(?:\s|$)/u.test(line));
+  if (last >= 0) {
+    const before = lines.slice(0, last).findLastIndex((line) => !/^E(?:\s|$)/u.test(line));
+    const marked = lines.slice(before + 1, last + 1).map((line) => line.slice(1).trim());
+    const said = marked.find((line) => line !== "");
+    if (said !== undefined) return said;
+  }
+  const named = lines.findLast((line) =>
+    /^(?:\w+\.)*\w*(?:Error|Exception|Failure|Failed|Warning|Exit|Interrupt)(?::|$)/u.test(line),
+  );
+  return named ?? firstLine(message);
 }
 
 function kindOf(outcome: TestOutcome): CaseKind {
@@ -138,10 +181,13 @@ function countsOf(cases: readonly Case[]): Record<string, string> {
   };
 }
 
-function caseLine({ classname, name, seconds: spent, kind, message }: Case): string {
+function caseLine(one: Case): string {
+  const { classname, name, seconds: spent, kind, message } = one;
   const open = `<testcase ${attributes({ classname, name, time: seconds(spent) })}`;
   if (kind === "passed") return `${open}/>`;
-  const short = attributes({ message: clip(printableLine(firstLine(message)), MAX_MESSAGE_CHARS) });
+  const short = attributes({
+    message: clip(printableLine(one.short ?? firstLine(message)), MAX_MESSAGE_CHARS),
+  });
   return `${open}><${kind} ${short}>${xmlText(printable(message))}</${kind}></testcase>`;
 }
 

@@ -37,8 +37,8 @@ export async function planJobs(
     directory: join(farm.launcher.sessionDirectory, "exchange"),
     allow: config.allowedAddresses,
   };
-  const sources = await Promise.all(
-    targets.map((target) => resolveSource(target, context, signal)),
+  const sources = onlyOnce(
+    await Promise.all(targets.map((target) => resolveSource(target, context, signal))),
   );
   const jobs: AttemptJob[] = [];
   for (const source of sources) {
@@ -46,6 +46,14 @@ export async function planJobs(
     jobs.push(...(await jobsOf(source, configurations, options, farm)));
   }
   return jobs;
+}
+
+/** Two ways to name the same thing are one wish: `six six==1.17.0`. */
+function onlyOnce(sources: readonly ResolvedSource[]): ResolvedSource[] {
+  const keyOf = ({ kind, project, version, extras, sha256 }: ResolvedSource) =>
+    JSON.stringify([kind, project, version, extras.toSorted(), sha256]);
+  const keys = sources.map(keyOf);
+  return sources.filter((_, index) => keys.indexOf(keys[index] ?? "") === index);
 }
 
 async function jobsOf(

@@ -1,8 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
-import type { ResultJson } from "../../model/result-json.ts";
-import type { TestedJob } from "../../worker/test-job.ts";
+import { CreameryError, reasonOf } from "../../base/errors.ts";
+import type { AttemptJson, ResultJson } from "../../model/result-json.ts";
 import type { Farm } from "../farm/open-farm.ts";
 import { showsColour } from "../shows-colour.ts";
 import { cellsOf } from "./cells.ts";
@@ -10,6 +11,8 @@ import { renderDetails } from "./details.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { renderJunit } from "./junit.ts";
 import { renderMatrix } from "./matrix.ts";
+import { displayWidth } from "./display-width.ts";
+import type { RanJobs } from "./run-jobs.ts";
 
 export interface PrintOptions {
   readonly json: boolean;
@@ -17,9 +20,12 @@ export interface PrintOptions {
   readonly junit?: string | undefined;
 }
 
-/** @returns the command's exit code. @throws CreameryError `output-file`. */
+/**
+ * Shows what came to its end, whatever ended the rest.
+ * @returns the command's exit code. @throws what ended the run early; CreameryError `output-file`.
+ */
 export async function printResults(
-  tested: readonly TestedJob[],
+  { tested, fault }: RanJobs,
   { json, junit }: PrintOptions,
   farm: Pick<Farm, "launcher" | "cwd">,
 ): Promise<number> {
@@ -27,21 +33,56 @@ export async function printResults(
   if (json) {
     const result: ResultJson = { schema: 1, attempts };
     process.stdout.write(`${JSON.stringify(result)}\n`);
-  } else {
-    const colour = showsColour(process.stdout, process.env);
-    const look = process.stdout.isTTY ? { colour, columns: process.stdout.columns } : { colour };
-    process.stdout.write(
-      `\n${renderMatrix(cellsOf(attempts), look)}\n${renderDetails(attempts, colour)}`,
-    );
+  } else if (attempts.length > 0) {
+    process.stdout.write(textOf(attempts, process.stdout, process.env));
   }
   if (junit !== undefined) {
     const content = "junit";
-    await writeFile(farm.launcher.exchangePath(content), renderJunit(tested));
-    await farm.launcher.request({
-      kind: "write-user-file",
-      path: resolve(farm.cwd, junit),
-      content,
+    const report = renderJunit(tested, fault === undefined ? null : lineOf(fault));
+    const written = async () => {
+      await writeFile(farm.launcher.exchangePath(content), report);
+      const path = resolve(farm.cwd, junit);
+      await farm.launcher.request({ kind: "write-user-file", path, content });
+    };
+    await written().catch((thrown: unknown) => {
+      // Of two faults the one that ended the run is the command's; the other must not be passed over.
+      if (fault === undefined) throw thrown;
+      process.stderr.write(`creamery: ${lineOf(thrown)}\n`);
     });
   }
+  if (fault !== undefined) throw fault;
   return exitCodeOf(attempts);
+}
+
+function lineOf(fault: unknown): string {
+  return fault instanceof CreameryError ? fault.line : reasonOf(fault);
+}
+
+/** Matrix and details; on a terminal the matrix once more, last, where the details have pushed it away. */
+export function textOf(
+  attempts: readonly AttemptJson[],
+  output: Screen,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  const colour = showsColour(output, env);
+  const { isTTY = false, columns = 0, rows = 0 } = output;
+  const matrix = renderMatrix(cellsOf(attempts), isTTY ? { colour, columns } : { colour });
+  // The data directory is the farm's own: whoever came by sudo reads what is in it by sudo.
+  const viaSudo = (env["SUDO_UID"] ?? "0") !== "0";
+  const details = renderDetails(attempts, colour, viaSudo);
+  const isPushedAway = isTTY && rows > 0 && rowsOf(details, columns) >= rows;
+  return `\n${matrix}\n${details}${isPushedAway ? `\n${matrix}` : ""}`;
+}
+
+export interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+/** How many rows of a terminal a text takes: long lines are folded. */
+function rowsOf(text: string, columns: number): number {
+  return stripVTControlCharacters(text)
+    .split("\n")
+    .reduce((sum, line) => sum + Math.max(1, Math.ceil(displayWidth(line) / (columns || 80))), -1);
 }

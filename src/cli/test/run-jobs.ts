@@ -7,27 +7,34 @@ import { WarmInstaller } from "../../worker/warm-installer.ts";
 import { testJob, type TestedJob } from "../../worker/test-job.ts";
 import type { Farm } from "../farm/open-farm.ts";
 import { detailOf, wordOf } from "./cells.ts";
+import { openEcho } from "./echo.ts";
 import type { Progress } from "./progress.ts";
 
 export interface RunJobsOptions {
-  readonly farm: Farm;
+  readonly farm: Pick<
+    Farm,
+    "machine" | "confirming" | "index" | "bucket" | "store" | "workDirectory" | "warmDirectory"
+  >;
   readonly jobs: readonly AttemptJob[];
   /** So many run side by side. */
   readonly atOnce: number;
   readonly reason: JobReason;
   readonly of?: string;
   readonly progress: Progress;
-  /** Is told what goes into the logs, as it goes. */
-  readonly echo?: (text: string) => void;
+  /** Shows what goes into the logs, as it goes. */
+  readonly log: boolean;
   readonly signal: AbortSignal;
 }
 
-/**
- * Runs the jobs, a few side by side, the next guest starting while the last one works.
- * @returns results in the order of the jobs.
- * @throws what keeps results from being kept, and an interruption: the rest is stopped first.
- */
-export async function runJobs(options: RunJobsOptions): Promise<TestedJob[]> {
+export interface RanJobs {
+  /** Of what came to its end, in the order of the jobs. */
+  readonly tested: readonly TestedJob[];
+  /** What ended the rest early: an interruption, or what keeps results from being kept. Undefined where nothing did. */
+  readonly fault: unknown;
+}
+
+/** Runs the jobs, a few side by side, the next guest starting while the last one works. */
+export async function runJobs(options: RunJobsOptions): Promise<RanJobs> {
   const { farm, jobs, atOnce, progress } = options;
   const results: (TestedJob | undefined)[] = jobs.map(() => undefined);
   for (const job of jobs) progress.add(job.attemptId, labelOf(job));
@@ -53,18 +60,20 @@ export async function runJobs(options: RunJobsOptions): Promise<TestedJob[]> {
     }),
   );
   const ended = await Promise.allSettled(workers);
-  options.signal.throwIfAborted();
-  const failed = ended.find((one) => one.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-  return results.filter((result) => result !== undefined);
+  const failed = ended.some((one) => one.status === "rejected");
+  // Whoever failed first stopped the others, whose faults only follow from his.
+  const fault: unknown = failed ? signal.reason : undefined;
+  return { tested: results.filter((result) => result !== undefined), fault };
 }
 
 async function runOne(
   job: AttemptJob,
-  { farm, progress, reason, of, echo }: RunJobsOptions,
+  { farm, jobs, progress, reason, of, log }: RunJobsOptions,
   warm: WarmInstaller,
   signal: AbortSignal,
 ): Promise<TestedJob> {
+  using echo = log ? openEcho(progress, jobs.length > 1 ? labelOf(job) : "") : null;
+  let confirming = false;
   const tested = await testJob(
     job,
     {
@@ -78,8 +87,13 @@ async function runOne(
       newId: newAttemptId,
       reason,
       ...(of === undefined ? {} : { of }),
-      onPhase: (doing, note) => progress.enter(job.attemptId, doing, note),
-      ...(echo === undefined ? {} : { echo }),
+      onPhase: (doing, note) => {
+        // What follows is a second run, through phases that the row has been in.
+        const shown = confirming && doing !== "confirm" ? `confirm: ${doing}` : doing;
+        confirming ||= doing === "confirm";
+        progress.enter(job.attemptId, shown, note === "1 tests" ? "1 test" : note);
+      },
+      ...(echo === null ? {} : { echo: (text) => echo.write(text) }),
     },
     signal,
   );

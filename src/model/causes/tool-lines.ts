@@ -56,7 +56,7 @@ export function saysExcluded(step: StepEvidence, project: string): boolean {
 /** pip starts itself once more for what a build requires: no backend has run by then. */
 function buildRequirementsFailed(text: string): boolean {
   const said = [...text.matchAll(/^× ([^\n]{0,200})/gm)].at(-1)?.[1];
-  if (said !== undefined) return /^pip subprocess to install build dependencies/.test(said);
+  if (said !== undefined) return said.startsWith("pip subprocess to install build dependencies");
   const command = [...text.matchAll(/^ERROR: Command errored out([^\n]{0,500})/gm)].at(-1)?.[1];
   return command !== undefined && /\/pip'? install /.test(command);
 }

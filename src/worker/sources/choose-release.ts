@@ -1,4 +1,4 @@
-import { clip, nearest, printableLine } from "../../base/bounded-text.ts";
+import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
 import type { IndexFile, ProjectPage } from "../../index/index-service.ts";
 import { parseSdistFilename, parseWheelFilename } from "../../python/distribution-filename.ts";
@@ -98,21 +98,17 @@ export function chooseRelease(page: ProjectPage, specifier: SpecifierSet | null)
   throw new CreameryError(
     "unknown-version",
     `there is no such release; the newest ${shown.length === 1 ? "is" : "are"} ${shown.slice(0, SHOWN_VERSIONS).join(", ")}`,
-    { input, nextStep: `write ${page.name}==${nearestVersion(set, shown)}, for one` },
+    { input, nextStep: `write ${page.name}==${newestOf(shown)}, for one` },
   );
 }
 
-/** Where one version was named, the one that looks most like it; else what is taken when none is named. */
-function nearestVersion(set: SpecifierSet, versions: readonly string[]): string {
-  const named = set.find(({ operator }) => ["==", "===", "~="].includes(operator))?.text;
-  const near = named === undefined ? undefined : nearest(clip(named, 40), versions);
+/** What is taken when none is named. */
+function newestOf(versions: readonly string[]): string {
   return (
-    near ??
     pickNewest(
       versions.map((version) => ({ version, yanked: false })),
       [],
-    )?.version ??
-    ""
+    )?.version ?? ""
   );
 }
 

@@ -256,3 +256,13 @@ describe("extras in brackets", () => {
     expect(await resolve("./p[tests][a]")).toMatchObject({ extras: ["a"] });
   });
 });
+
+test("a file's name without a slash is not told to an index", async () => {
+  writeFileSync(join(cwd, "odd.txt"), "");
+  mkdirSync(join(cwd, "zope.interface"));
+  expect((await refusal("odd.txt")).line).toMatch(
+    /\/odd\.txt: is a file that is no project, sdist or wheel; give a directory, a \.whl/u,
+  );
+  for (const name of ["zope.interface", "none.txt", "odd.txt>=0"])
+    await expect(resolve(name)).rejects.toThrow("a path needs no index");
+});

@@ -47,6 +47,30 @@ export async function resolveLocal(
   }
 }
 
+/**
+ * That a word taken for a project's name is no file beside the person who asked: nobody's file names are told to an index.
+ * A directory of that name is none of our concern (`zope.interface`), and is meant by `./zope.interface`.
+ * @throws CreameryError `bad-archive`.
+ */
+export async function assertNoFile(
+  word: string,
+  context: LocalContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = resolve(context.cwd, word);
+  const what = await probe(path, context, signal).catch((thrown: unknown) => {
+    if (thrown instanceof CreameryError && UNSEEN.has(thrown.code)) return null;
+    throw thrown;
+  });
+  if (what !== "file") return;
+  throw new CreameryError("bad-archive", "is a file that is no project, sdist or wheel", {
+    input: path,
+    nextStep: `give a directory, a .whl, or an sdist (.tar.gz, .zip); for the release on the index write '${clip(word, 80)}>=0'`,
+  });
+}
+
+const UNSEEN: ReadonlySet<ErrorCode> = new Set(["no-such-path", "unreadable-path"]);
+
 function noArchive({ path }: Place, why: string): CreameryError {
   return new CreameryError("bad-archive", `is neither a wheel nor an sdist ${why}`, {
     input: path,

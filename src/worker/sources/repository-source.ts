@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { clip, printableLine } from "../../base/bounded-text.ts";
+import { CreameryError, type ErrorCode } from "../../base/errors.ts";
 import type { GitReference } from "../../index/git-reference.ts";
 import { fetchGitSource } from "../../index/git-source.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
@@ -67,9 +68,21 @@ export async function resolveRepository(
     };
   } catch (thrown) {
     await rm(directory, { recursive: true, force: true });
-    throw thrown;
+    throw asTyped(thrown, reference);
   }
 }
+
+/** Faults of the way there name the address as it was typed, not the one that was asked in the end. */
+function asTyped(thrown: unknown, { url, ref }: GitReference): unknown {
+  if (!(thrown instanceof CreameryError) || !OF_THE_WAY.has(thrown.code)) return thrown;
+  return new CreameryError(thrown.code, thrown.message, {
+    input: clip(printableLine(`git+${url}${ref === null ? "" : `@${ref}`}`), 300),
+    nextStep: thrown.nextStep ?? "check the address, and that this host reaches it",
+    cause: thrown,
+  });
+}
+
+const OF_THE_WAY: ReadonlySet<ErrorCode> = new Set(["upstream", "no-network", "deadline"]);
 
 /** `repo` of `https://host/owner/repo.git/`. */
 function lastSegment(url: string): string {

@@ -1,6 +1,6 @@
 import type { IndexService } from "../../index/index-service.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
-import { resolveLocal, type LocalContext } from "./local-source.ts";
+import { assertNoFile, resolveLocal, type LocalContext } from "./local-source.ts";
 import { resolveRelease } from "./release-source.ts";
 import { resolveRepository, type RepositoryContext } from "./repository-source.ts";
 import type { Target } from "./target.ts";
@@ -23,6 +23,7 @@ export async function resolveSource(
 ): Promise<ResolvedSource> {
   switch (target.kind) {
     case "release":
+      if (target.word !== undefined) await assertNoFile(target.word, context, signal);
       return await resolveRelease(target, await context.index(), signal);
     case "path":
       return await resolveLocal(target.path, context, signal);

@@ -34,6 +34,8 @@ describe("a release", () => {
             project: normaliseName(name),
             extras: [],
             specifier: null,
+            // What has a dot in it may be a file's name.
+            ...(name.includes(".") ? { word: name } : {}),
           });
         },
       ),
@@ -180,4 +182,9 @@ test("a password is in no refusal", () => {
       },
     ),
   );
+});
+
+test("a version after an @ is told what it follows", () => {
+  expect(refusal("six@1.0").line).toBe("six@1.0: a version follows ==; write six==1.0");
+  expect(refusal("six @ 1.0").line).toBe("six @ 1.0: a version follows ==; write six==1.0");
 });

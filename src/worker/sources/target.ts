@@ -5,6 +5,7 @@ import { withoutCredentials } from "../../index/secret.ts";
 import { isName, normaliseName } from "../../python/names.ts";
 import { parseRequirement } from "../../python/requirements.ts";
 import type { SpecifierSet } from "../../python/specifiers.ts";
+import { parseVersion } from "../../python/versions.ts";
 
 /** What a person may ask to have tested, by the words alone: whether it is there is not known yet. */
 export type Target =
@@ -16,6 +17,8 @@ export type Target =
       readonly extras: readonly string[];
       /** Null when any release will do. */
       readonly specifier: SpecifierSet | null;
+      /** As typed, where that might be a file's name too: a name with a dot in it, and nothing else. */
+      readonly word?: string;
     }
   | {
       readonly kind: "path";
@@ -76,6 +79,11 @@ function parseRelease(given: string): Target {
       },
     );
   }
+  if (requirement.url !== null && parseVersion(requirement.url.trim()) !== null)
+    throw new CreameryError("bad-requirement", "a version follows ==", {
+      input: shown(given),
+      nextStep: `write ${clip(`${requirement.name}==${requirement.url.trim()}`, 80)}`,
+    });
   if (requirement.url !== null)
     throw new CreameryError("bad-requirement", "a release can't be named by an address", {
       // Not the address itself: it may hold a password.
@@ -92,6 +100,7 @@ function parseRelease(given: string): Target {
     project: normaliseName(requirement.name),
     extras: [...new Set(requirement.extras.map(normaliseName))],
     specifier: requirement.specifiers.length === 0 ? null : requirement.specifiers,
+    ...(isName(given) && given.includes(".") ? { word: given } : {}),
   };
 }
 
