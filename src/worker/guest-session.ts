@@ -145,13 +145,6 @@ export class GuestSession {
     if (title !== undefined) this.log.write(Buffer.from(rest));
     return { step, endOf: (name) => reader.endOf(name) };
   }
-
-  /** Wall seconds spent in steps of this name. */
-  secondsOf(step: string): number {
-    return this.steps
-      .filter((done) => done.step === step)
-      .reduce((sum, done) => sum + done.seconds, 0);
-  }
 }
 
 /** Each exec has its price: what belongs to a step rides along in its own. */

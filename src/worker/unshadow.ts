@@ -40,7 +40,7 @@ export function unshadowScript(
   root: string,
   site: string,
   pairs: readonly Replacement[],
-  strays: readonly string[] = [],
+  strays: readonly string[],
 ): string {
   return [
     `cd ${quote(root)}`,
@@ -142,7 +142,7 @@ export function overlayScript(
   root: string,
   site: string,
   pairs: readonly Replacement[],
-  strays: readonly string[] = [],
+  strays: readonly string[],
 ): string {
   return [
     `cd ${quote(root)}`,
