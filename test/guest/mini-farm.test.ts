@@ -1,15 +1,5 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
-
-import { stringify } from "smol-toml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { leaksOf } from "../../src/machine/contract/farm-under-test.ts";
 import { ResultJson, type AttemptJson } from "../../src/model/result-json.ts";
 import { buildMiniFarm } from "../mini-farm/build.ts";
 import {
@@ -19,13 +9,13 @@ import {
   type TestedProject,
 } from "../mini-farm/expectations.ts";
 import { startUpstream, type RunningUpstream } from "../upstream/upstream.ts";
+import { CommandRoom, type Ended } from "./run-command.ts";
 
 /**
  * The whole farm, by its real command line: projects of ours, one for each outcome and cause, from a local index into
  * real guests (test/mini-farm/README.md). pytest comes from this host's own index, everything else from the local one.
  */
 
-const REPOSITORY = resolve(import.meta.dirname, "../..");
 const HOOK_MS = 600_000;
 const FULL = (process.env["CREAMERY_TEST_FULL"] ?? "") !== "";
 
@@ -61,89 +51,27 @@ const runs: readonly Run[] = [
   ];
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  /** Of the command's own sessions, while it ran. */
-  readonly seen: readonly string[];
-  readonly leaks: readonly string[];
-}
-
-const base = mkdtempSync(join(tmpdir(), "creamery-mini-farm-"));
-const runDirectory = join(base, "run");
-const config = join(base, "creamery.toml");
+const room = new CommandRoom("mini-farm");
+let config = "";
 let upstream: RunningUpstream | undefined;
 
 beforeAll(async () => {
-  // The farm's user passes through it.
-  chmodSync(base, 0o755);
-  mkdirSync(runDirectory);
   // A page that is kept would outlive a port that is used again.
   upstream = await startUpstream({ files: buildMiniFarm(), maxAgeSeconds: 0 });
   const limited = testedProjects().flatMap(({ name, farm: { limits } }) =>
     limits === undefined ? [] : [[name, { limits }] as const],
   );
-  writeFileSync(
-    config,
-    stringify({
-      // Only the extra index is ours: `index` is left to be this host's own.
-      upstreams: { extra: [upstream.url] },
-      project: Object.fromEntries(limited),
-    }),
-  );
-  chmodSync(config, 0o644);
+  config = room.writeConfig("creamery.toml", {
+    // Only the extra index is ours: `index` is left to be this host's own.
+    upstreams: { extra: [upstream.url] },
+    project: Object.fromEntries(limited),
+  });
 });
 
 afterAll(async () => {
   await upstream?.[Symbol.asyncDispose]();
-  rmSync(base, { recursive: true, force: true });
+  await room[Symbol.asyncDispose]();
 });
-
-async function creamery(words: readonly string[]): Promise<Ended> {
-  const command = spawn(join(REPOSITORY, "creamery"), words, {
-    cwd: base,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      ...process.env,
-      CREAMERY_DATA_DIR: join(base, "data"),
-      CREAMERY_RUN_DIR: runDirectory,
-      NO_COLOR: "1",
-    },
-  });
-  const seen = new Set<string>();
-  const watching = (async () => {
-    while (command.exitCode === null && command.signalCode === null) {
-      for (const session of sessions()) {
-        if (leaksOf(runDirectory, session).some((leak) => leak.startsWith("process")))
-          seen.add(session);
-      }
-      await sleep(500);
-    }
-  })();
-  const [stdout, stderr] = await Promise.all([
-    text(command.stdout),
-    text(command.stderr),
-    once(command, "close"),
-    watching,
-  ]);
-  return { code: command.exitCode, stdout, stderr, seen: [...seen], leaks: await leftovers(seen) };
-}
-
-function sessions(): string[] {
-  return readdirSync(runDirectory).filter((name) => /^s\d+-\d+$/u.test(name));
-}
-
-/** What is there of these sessions when a moment has passed. */
-async function leftovers(of: ReadonlySet<string>): Promise<string[]> {
-  // Where the root is no mount of its own, the command line makes a place for one and leaves it.
-  const place = `file ${join(runDirectory, "root")}`;
-  const left = () =>
-    [...of].flatMap((session) => leaksOf(runDirectory, session)).filter((leak) => leak !== place);
-  const deadline = performance.now() + 5000;
-  while (left().length > 0 && performance.now() < deadline) await sleep(100);
-  return left();
-}
 
 function parseResult(stdout: string): ResultJson {
   return ResultJson.parse(JSON.parse(stdout));
@@ -158,7 +86,7 @@ describe.each(runs)("the mini-farm on $configuration from $from", (run) => {
     const names = run.projects.map(({ name }) => name);
     const from = run.from === "auto" ? [] : ["--from", run.from];
     const askedBefore = upstream?.requests.length ?? 0;
-    ended = await creamery([
+    ended = await room.run([
       "test",
       ...names,
       "--on",

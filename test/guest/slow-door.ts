@@ -1,0 +1,34 @@
+import { once } from "node:events";
+import { createServer, request as ask } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What stands before an upstream and passes everything on, one path only after a while. */
+export async function openSlowDoor(
+  to: string,
+  slow: string,
+  ms: number,
+): Promise<AsyncDisposable & { readonly origin: string }> {
+  const server = createServer((request, response) => {
+    const path = request.url ?? "/";
+    const { host: _host, ...headers } = request.headers;
+    const wait = path === slow && headers.range === undefined ? ms : 0;
+    void sleep(wait).then(() => {
+      const passed = ask(`${to}${path}`, { headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      });
+      passed.end();
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return {
+    origin: `http://127.0.0.1:${address.port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
