@@ -51,12 +51,20 @@ export type InputErrorCode = (typeof INPUT_CODES)[number];
 export type FarmErrorCode = (typeof FARM_CODES)[number];
 export type ErrorCode = InputErrorCode | FarmErrorCode;
 
+/** What helps with most faults of a code; whoever knows better says so. */
+const USUAL_STEPS: Partial<Record<ErrorCode, string>> = {
+  "no-network": "check this host's network with `./creamery doctor`",
+  upstream: "try again later; the fault lies upstream",
+  "upstream-hash": "try again; if it stays so, the index or the way to it can't be trusted",
+  deadline: "try again when this host or its network is less busy",
+};
+
 const inputCodes: ReadonlySet<string> = new Set(INPUT_CODES);
 
 export interface ErrorDetails {
   /** What was given: a name, a path, a flag. */
   readonly input?: string;
-  /** What to do next, as a sentence for a person. */
+  /** What to do next, as a sentence for a person; by default what helps with most faults of the code. */
   readonly nextStep?: string;
   /** The signal that ended the command, for `interrupted`. */
   readonly signal?: EndingSignal;
@@ -78,7 +86,7 @@ export class CreameryError extends Error {
     this.name = "CreameryError";
     this.code = code;
     this.input = details.input;
-    this.nextStep = details.nextStep;
+    this.nextStep = details.nextStep ?? USUAL_STEPS[code];
     this.signal = details.signal;
   }
 

@@ -1,6 +1,6 @@
 import { Agent, request, type RequestOptions } from "node:https";
-import { rootCertificates } from "node:tls";
 
+import { authoritiesWith } from "./authorities.ts";
 import { CreameryError, reasonOf } from "./errors.ts";
 import { addressPolicy, assertHostAllowed, guardedLookup } from "./guarded-address.ts";
 
@@ -12,7 +12,7 @@ export interface GuardedFetchOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** `addresses.allow` of creamery.toml. */
   readonly allow?: readonly string[];
-  /** PEM text trusted besides the bundled authorities. */
+  /** PEM text trusted besides those that this process trusts. */
   readonly ca?: string;
   readonly maxRedirects?: number;
 }
@@ -49,7 +49,7 @@ export async function guardedFetch(
           signal,
           lookup: guardedLookup(policy),
           headers: { "user-agent": "creamery", ...options.headers },
-          ...(options.ca === undefined ? {} : { ca: [...rootCertificates, options.ca] }),
+          ...(options.ca === undefined ? {} : { ca: authoritiesWith(options.ca) }),
         },
         options.maxBytes,
       );

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { link, mkdir, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline as connect, Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -152,6 +152,8 @@ export class DirectoryBucket implements Bucket {
     const path = this.#path(key);
     await rm(`${path}.blob.json`, { force: true });
     for (const suffix of Object.values(SUFFIX)) await rm(`${path}${suffix}`, { force: true });
+    // A directory of one attempt, say; those at the top stay, where others are about to put something.
+    if (key.split("/").length > 2) await rmdir(dirname(path)).catch(() => undefined);
   }
 
   async locate(key: string): Promise<string | null> {

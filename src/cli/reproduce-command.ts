@@ -2,27 +2,25 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { z } from "zod";
 
-import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { Bucket } from "../bucket/bucket.ts";
 import { DirectoryBucket } from "../bucket/directory-bucket.ts";
 import { loadImage } from "../image/image-store.ts";
-import { AttemptRecord, type IndexService } from "../index/index-service.ts";
+import { AttemptRecord } from "../index/index-service.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
 import { newAttemptId } from "../store/attempt-id.ts";
-import { openStore } from "../store/open-store.ts";
-import type { Store, StoredAttempt } from "../store/store.ts";
+import type { StoredAttempt } from "../store/store.ts";
 import { AgainJson, type KeptFile } from "../worker/again.ts";
 import type { AttemptJob, HostFile } from "../worker/attempt-job.ts";
 import { attemptKey } from "../worker/keep-attempt.ts";
 import { openFarm } from "./farm/open-farm.ts";
+import { bringLocked, bringSource } from "./reproduce/bring-files.ts";
+import { findAttempt } from "./reproduce/find-attempt.ts";
 import { assertReportPlace } from "./test/assert-report-place.ts";
 import { printResults } from "./test/print-results.ts";
 import { openProgress } from "./test/progress.ts";
 import { runJobs } from "./test/run-jobs.ts";
-
-const SHOWN_ATTEMPTS = 3;
 
 const Options = z.object({
   config: z.string().optional(),
@@ -70,8 +68,11 @@ export async function reproduceCommand(
       ? null
       : await readKept(bucket, stored, "record.json", AttemptRecord);
   const { project, version } = again.source;
+  if (record !== null) await bringLocked(record, await farm.index, signal);
   const bring = async (file: KeptFile | null): Promise<HostFile | null> =>
-    file === null ? null : bringFile(file, { project, version }, bucket, await farm.index, signal);
+    file === null
+      ? null
+      : bringSource(file, { project, version }, bucket, await farm.index, signal);
   const job: AttemptJob = {
     attemptId: newAttemptId(),
     configuration: again.configuration,
@@ -104,37 +105,6 @@ export async function reproduceCommand(
   return await printResults(ran, options, farm);
 }
 
-/** @throws CreameryError `unknown-attempt` that names those that begin so, else the newest ones. */
-async function findAttempt(path: string, id: string): Promise<StoredAttempt> {
-  await using store: Store = await openStore(path);
-  const found = await store.attempt(id);
-  if (found !== null) return found;
-  const input = printableLine(id).slice(0, 80);
-  // `~` sorts after all that an id is made of: what begins so comes first among the older ones.
-  const older = await store.attempts({ limit: SHOWN_ATTEMPTS + 1, olderThan: `${id}~` });
-  const begun = older.filter(({ attempt }) => id !== "" && attempt.id.startsWith(id));
-  if (begun.length > 0)
-    throw new CreameryError("unknown-attempt", "several attempts of this host begin so", {
-      input,
-      nextStep: `write more of it: ${namesOf(begun)}`,
-    });
-  const newest = await store.attempts({ limit: SHOWN_ATTEMPTS });
-  throw new CreameryError("unknown-attempt", "no attempt of this host begins so", {
-    input,
-    nextStep:
-      newest.length === 0
-        ? "there is none yet: run ./creamery test"
-        : `the newest are ${namesOf(newest)}`,
-  });
-}
-
-function namesOf(found: readonly StoredAttempt[]): string {
-  const shown = found
-    .slice(0, SHOWN_ATTEMPTS)
-    .map(({ attempt }) => `${attempt.id} (${attempt.project} ${attempt.configuration})`);
-  return [...shown, ...(found.length > SHOWN_ATTEMPTS ? ["and more"] : [])].join(", ");
-}
-
 async function readKept<Value>(
   bucket: Bucket,
   { attempt }: StoredAttempt,
@@ -156,29 +126,4 @@ async function readKept<Value>(
     nextStep: "test it anew with ./creamery test",
     cause: parsed.error,
   });
-}
-
-/** From the bucket, from what the index keeps, else from the index by its hash. */
-async function bringFile(
-  { filename, sha256, key }: KeptFile,
-  { project, version }: { readonly project: string; readonly version: string },
-  bucket: Bucket,
-  index: IndexService,
-  signal: AbortSignal,
-): Promise<HostFile> {
-  const gone = new CreameryError("upstream", `is neither kept here nor on the index any more`, {
-    input: `${project} ${version}, ${filename}`,
-  });
-  if (key !== null) {
-    const path = await bucket.locate(key);
-    if (path === null) throw gone;
-    return { path, filename, sha256 };
-  }
-  const kept = await index.keptFile(sha256);
-  if (kept !== null) return { path: kept.path, filename, sha256 };
-  const page = await index.project(project, signal);
-  const file = page?.files.find((one) => one.filename === filename && one.sha256 === sha256);
-  if (page === null || file === undefined) throw gone;
-  const fetched = await index.fetchFile(page, file, signal);
-  return { path: fetched.path, filename, sha256 };
 }

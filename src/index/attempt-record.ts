@@ -78,6 +78,11 @@ export const AttemptRecord = z.object({
 });
 export type AttemptRecord = z.infer<typeof AttemptRecord>;
 
+/** What upstreams did wrong, once for each: an installer asks again. */
+export function faultLines({ faults }: Pick<AttemptRecord, "faults">): string[] {
+  return [...new Set(faults.map(({ line }) => line))];
+}
+
 const MAX_ROWS = 20_000;
 const MAX_PATH_CHARS = 400;
 

@@ -21,6 +21,7 @@ const Line = z.looseObject({
 });
 
 const MAX_INDEX_BYTES = 32 << 20;
+const RETRIES = 2;
 const DEADLINE_MS = 60_000;
 
 export interface CrateVersion {
@@ -120,6 +121,7 @@ export class CrateMirror {
     using response = await this.client.request({
       url,
       signal: AbortSignal.timeout(DEADLINE_MS),
+      retries: RETRIES,
       headers: { "accept-encoding": "gzip" },
     });
     const control = response.headers["cache-control"] ?? null;

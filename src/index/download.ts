@@ -3,9 +3,8 @@ import { EventEmitter, once } from "node:events";
 import { open, rm, type FileHandle } from "node:fs/promises";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
-import { abortable } from "./page-store.ts";
 import { shownUrl } from "./secret.ts";
-import type { UpstreamClient } from "./upstream-client.ts";
+import { beforeRetry, isForTheMoment, type UpstreamClient } from "./upstream-client.ts";
 
 /** What is to be had: an index's file or a crate. */
 export interface WantedFile {
@@ -137,12 +136,7 @@ export class Download {
         const fault = asDownloadFault(thrown, this.#wanted.url);
         if (signal.aborted || attempt >= this.#options.retries || !(fault instanceof Resumable))
           throw fault;
-        await abortable(
-          new Promise<void>((resolve) =>
-            setTimeout(resolve, 100 * 2 ** attempt * (0.5 + Math.random())),
-          ),
-          signal,
-        );
+        await beforeRetry(attempt, signal);
       }
     }
     const sha256 = hash.digest("hex");
@@ -197,8 +191,7 @@ export class Download {
       if (Number(start) !== from)
         throw new CreameryError("upstream", "sends another range than it was asked for", { input });
     } else if (response.status !== 200) {
-      if (response.status >= 500 || response.status === 429)
-        throw new Resumable(`answers ${response.status}`, url);
+      if (isForTheMoment(response.status)) throw new Resumable(`answers ${response.status}`, url);
       throw new CreameryError(
         "upstream",
         `answers ${response.status} for a file that its page lists`,

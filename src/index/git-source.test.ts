@@ -38,7 +38,6 @@ function options(more: Partial<FetchGitOptions> = {}): FetchGitOptions {
     timeoutMs: 20_000,
     maxBytes: 50 << 20,
     allow: ["127.0.0.1"],
-    caFile: forge.caFile,
     ca: forge.ca,
     ...more,
   };

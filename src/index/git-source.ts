@@ -3,6 +3,7 @@ import { lookup } from "node:dns/promises";
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { authoritiesWith } from "../base/authorities.ts";
 import { CreameryError } from "../base/errors.ts";
 import { addressPolicy, addressRefused, assertHostAllowed } from "../base/guarded-address.ts";
 import { guardedFetch } from "../base/guarded-fetch.ts";
@@ -25,9 +26,7 @@ export interface FetchGitOptions {
   readonly maxBytes: number;
   /** `addresses.allow` of creamery.toml. */
   readonly allow?: readonly string[];
-  /** PEM file of authorities; git's own without it. */
-  readonly caFile?: string;
-  /** The same as text, for the first question. */
+  /** PEM text of authorities to trust besides this host's. */
   readonly ca?: string;
 }
 
@@ -50,6 +49,8 @@ export async function fetchGitSource(
     git(argv, { ...options, signal, deadline, repository, url });
   try {
     await mkdir(repository);
+    if (options.ca !== undefined)
+      await writeFile(join(repository, AUTHORITIES), authoritiesWith(options.ca).join("\n"));
     await run(["init", "--quiet", "--bare", repository]);
     // Tests are often marked export-ignore, and versions export-subst: the tree is wanted as it is.
     await writeFile(join(repository, "info", "attributes"), "* -export-ignore -export-subst\n");
@@ -99,6 +100,8 @@ export async function fetchGitSource(
     await rm(repository, { recursive: true, force: true });
   }
 }
+
+const AUTHORITIES = "authorities.pem";
 
 /** Where the repository is after redirects, by git's own first question. */
 async function settledUrl(url: string, options: FetchGitOptions): Promise<string> {
@@ -152,7 +155,7 @@ function git(argv: readonly string[], options: GitRun): Promise<string> {
     GIT_ALLOW_PROTOCOL: "https",
     GIT_TERMINAL_PROMPT: "0",
     GIT_ASKPASS: "/bin/false",
-    ...(options.caFile === undefined ? {} : { GIT_SSL_CAINFO: options.caFile }),
+    ...(options.ca === undefined ? {} : { GIT_SSL_CAINFO: join(options.repository, AUTHORITIES) }),
   };
   return new Promise((resolve, reject) => {
     // A group of its own: git's helpers end with it.

@@ -292,6 +292,30 @@ test("an index that is away: an old page is served and says so; without one, the
   await expect(farm.project("eggs", signal)).rejects.toMatchObject({ code: "no-network" });
 });
 
+test("an index that fails for the moment is asked again, a page and all", async () => {
+  const faults = [
+    { on: "/simple/", kind: "status", status: 503, times: 1 } as const,
+    { on: "/simple/", kind: "status", status: 429, times: 1 } as const,
+  ];
+  const up = await upstream({ files: [sdist], faults });
+  const farm = await service({ index: up.url });
+  expect((await farm.project("spam", signal))?.files).toHaveLength(1);
+  expect(up.requests).toHaveLength(3);
+});
+
+test.each([401, 403])("who may see an index no more (%i) is shown no old page", async (status) => {
+  let now = Date.now();
+  const up = await upstream({ files: [sdist], maxAgeSeconds: 10 });
+  const farm = await service({ index: up.url }, { now: () => now });
+  expect((await farm.project("spam", signal))?.stale).toBe(false);
+  up.faults.push({ on: "/simple/", kind: "status", status });
+  now += 20_000;
+  await expect(farm.project("spam", signal)).rejects.toMatchObject({
+    code: "upstream",
+    message: `refuses with ${status}`,
+  });
+});
+
 test("an upstream that can't be reached is named as it is configured, with the reason, each time and when", async () => {
   const up = await upstream({ files: [sdist] });
   const { port } = new URL(up.url);

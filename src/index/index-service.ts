@@ -8,7 +8,7 @@ import { CreameryError } from "../base/errors.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 import type { StoredFile } from "./file-store.ts";
 
-export { AttemptRecord } from "./attempt-record.ts";
+export { AttemptRecord, faultLines } from "./attempt-record.ts";
 export type { Endpoint, EndpointLimits } from "./endpoint.ts";
 export type { IndexFile, ProjectPage } from "./project-page.ts";
 

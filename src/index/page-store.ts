@@ -13,6 +13,7 @@ import { readBody, type UpstreamClient } from "./upstream-client.ts";
 
 const MAX_PAGE_BYTES = 64 << 20;
 const PAGE_DEADLINE_MS = 60_000;
+const RETRIES = 2;
 /** For upstreams that say nothing of freshness; what they say is bounded by the other. */
 const DEFAULT_FRESH_MS = 5 * 60_000;
 const MAX_FRESH_MS = 60 * 60_000;
@@ -40,6 +41,8 @@ interface Entry {
   readonly freshMs: number;
 }
 
+class Forbidden extends CreameryError {}
+
 /** Pages of one upstream index: kept compressed on disk as upstream sent them, parsed once, revalidated. */
 export class PageStore {
   readonly #client: UpstreamClient;
@@ -61,7 +64,7 @@ export class PageStore {
    * A project's page, at most as old as upstream allows; one that is older when upstream can't be asked (`stale`).
    * @param name normalised.
    * @returns null when upstream has no such project.
-   * @throws CreameryError `no-network`, `upstream` when nothing older is kept either.
+   * @throws CreameryError `no-network`, `upstream` when nothing older is kept either, or upstream refuses to show it.
    */
   async page(name: string, signal: AbortSignal): Promise<ProjectPage | null> {
     const known = this.#entries.get(name);
@@ -83,8 +86,9 @@ export class PageStore {
     try {
       return this.#remember(name, await this.#ask(name, old));
     } catch (thrown) {
-      if (old?.page === undefined || old.page === null || !(thrown instanceof CreameryError))
-        throw thrown;
+      // Who may see it no more is shown no old one.
+      if (thrown instanceof Forbidden || !(thrown instanceof CreameryError)) throw thrown;
+      if (old?.page === undefined || old.page === null) throw thrown;
       return this.#remember(name, {
         ...old,
         page: { ...old.page, stale: true },
@@ -113,6 +117,7 @@ export class PageStore {
     using response = await this.#client.request({
       url,
       signal: AbortSignal.timeout(PAGE_DEADLINE_MS),
+      retries: RETRIES,
       headers: {
         accept: ACCEPT,
         "accept-encoding": "gzip",
@@ -143,7 +148,7 @@ export class PageStore {
       return { kept, page: null, checkedAtMs: now, freshMs: NOT_FOUND_FRESH_MS };
     const input = shownUrl(url);
     if (response.status === 401 || response.status === 403) {
-      throw new CreameryError("upstream", `refuses with ${response.status}`, {
+      throw new Forbidden("upstream", `refuses with ${response.status}`, {
         input,
         nextStep: "check the credentials in pip's configuration or in ~/.netrc",
       });

@@ -2,9 +2,10 @@ import { lookup } from "node:dns/promises";
 import * as http from "node:http";
 import * as https from "node:https";
 import { isIP } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
-import { rootCertificates, getCACertificates } from "node:tls";
 
+import { authoritiesWith } from "../base/authorities.ts";
 import { CreameryError, reasonOf } from "../base/errors.ts";
 import {
   ANY_ADDRESS,
@@ -23,6 +24,8 @@ export interface UpstreamRequest {
   readonly signal: AbortSignal;
   /** Without a byte for so long, the connection is given up. */
   readonly idleMs?: number;
+  /** How often it is made again when it fails for the moment: no connection, 429 or 5xx. By default not at all. */
+  readonly retries?: number;
 }
 
 export interface UpstreamResponse extends Disposable {
@@ -64,9 +67,7 @@ export class UpstreamClient {
       https: new https.Agent({
         ...keep,
         rejectUnauthorized: !upstream.insecure,
-        ...(transport.ca === undefined
-          ? {}
-          : { ca: [...rootCertificates, ...getCACertificates("extra"), transport.ca] }),
+        ...(transport.ca === undefined ? {} : { ca: authoritiesWith(transport.ca) }),
         ...(transport.clientCert === undefined
           ? {}
           : { cert: transport.clientCert, key: transport.clientCert }),
@@ -76,9 +77,23 @@ export class UpstreamClient {
 
   /**
    * @returns any answer that is no redirect; the caller disposes it or reads it to its end.
-   * @throws CreameryError `no-network`, `upstream`, `address-refused`, `interrupted`.
+   * @throws CreameryError `no-network`, `upstream`, `address-refused`, `deadline`, `interrupted`.
    */
   async request(request: UpstreamRequest): Promise<UpstreamResponse> {
+    for (let attempt = 0; attempt < (request.retries ?? 0); attempt++) {
+      try {
+        const response = await this.#follow(request);
+        if (!isForTheMoment(response.status)) return response;
+        response[Symbol.dispose]();
+      } catch (thrown) {
+        if (!(thrown instanceof CreameryError && thrown.code === "no-network")) throw thrown;
+      }
+      await beforeRetry(attempt, request.signal);
+    }
+    return await this.#follow(request);
+  }
+
+  async #follow(request: UpstreamRequest): Promise<UpstreamResponse> {
     let url = new URL(request.url);
     try {
       for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
@@ -129,7 +144,10 @@ export class UpstreamClient {
       throw new CreameryError(
         "address-refused",
         `the index sends to ${url.protocol}//${url.host}, which is no https address`,
-        { input: shownUrl(this.upstream.url) },
+        {
+          input: shownUrl(this.upstream.url),
+          nextStep: "allow its host with addresses.allow in creamery.toml if it is yours",
+        },
       );
     }
     assertHostAllowed(url.hostname, policy);
@@ -203,6 +221,21 @@ export class UpstreamClient {
       },
     );
   }
+}
+
+/** Whether what answers so may answer otherwise soon. */
+export function isForTheMoment(status: number): boolean {
+  return status === 429 || status >= 500;
+}
+
+/** Waits a little longer each time, not as long as others do. @throws the signal's reason. */
+export async function beforeRetry(attempt: number, signal: AbortSignal): Promise<void> {
+  await sleep(100 * 2 ** attempt * (0.5 + Math.random()), undefined, { signal }).catch(
+    (thrown: unknown) => {
+      signal.throwIfAborted();
+      throw thrown;
+    },
+  );
 }
 
 const UNREACHABLE: Readonly<Record<string, string>> = {

@@ -139,6 +139,19 @@ function asUpstream(text: string, host: HostIndexes | null): Upstream {
   };
 }
 
+/**
+ * Authorities beside this host's own, for what is no index: those that creamery.toml names, else git's or the system's own
+ * variable, where the farm's user can read them.
+ * @throws CreameryError `configuration-file`.
+ */
+export async function readAuthorities(
+  { cert }: UpstreamSettings,
+  env: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
+  if (cert !== undefined) return await pem(cert, true);
+  return await pem(env["GIT_SSL_CAINFO"] ?? env["SSL_CERT_FILE"] ?? null, false);
+}
+
 async function pem(path: string | null, mustBe: boolean): Promise<string | undefined> {
   if (path === null || path === "") return undefined;
   return readFile(path, "utf8").catch((cause: unknown) => {

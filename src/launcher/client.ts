@@ -31,6 +31,7 @@ const DEADLINES_MS: Partial<Record<LauncherRequest["kind"], number>> = {
   "remove-image": FILE_MS,
   "pack-tree": FILE_MS,
   "read-user-file": FILE_MS,
+  "read-user-text": FILE_MS,
   "write-user-file": FILE_MS,
 };
 

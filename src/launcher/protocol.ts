@@ -59,6 +59,14 @@ const readUserFile = z.strictObject({
   result: exchangeNameSchema,
   maxBytes: bytesSchema,
 });
+const readUserText = z.strictObject({
+  kind: z.literal("read-user-text"),
+  path: userPathSchema,
+  maxBytes: z
+    .int()
+    .positive()
+    .max(1024 * 1024),
+});
 const writeUserFile = z.strictObject({
   kind: z.literal("write-user-file"),
   path: userPathSchema,
@@ -77,6 +85,7 @@ export const launcherRequestSchema = z.discriminatedUnion("kind", [
   probeUserPath,
   packTree,
   readUserFile,
+  readUserText,
   writeUserFile,
 ]);
 export type LauncherRequest = z.infer<typeof launcherRequestSchema>;
@@ -117,6 +126,7 @@ export const replySchemas = {
   "probe-user-path": z.strictObject({ what: z.enum(["file", "directory", "other"]) }),
   "pack-tree": z.strictObject({ file: z.string(), sizeBytes: z.number() }),
   "read-user-file": z.strictObject({ file: z.string(), sizeBytes: z.number() }),
+  "read-user-text": z.strictObject({ text: z.string() }),
   "write-user-file": z.strictObject({}),
 } as const satisfies Record<LauncherRequest["kind"], z.ZodType>;
 export type LauncherReply<Kind extends LauncherRequest["kind"]> = z.infer<

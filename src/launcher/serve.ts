@@ -104,6 +104,8 @@ export function serve(options: ServeOptions): Service {
         return await (await import("./user-files.ts")).packTree({ ...asked, ...request });
       case "read-user-file":
         return await (await import("./user-files.ts")).readUserFile({ ...asked, ...request });
+      case "read-user-text":
+        return await (await import("./user-files.ts")).readUserText({ ...asked, ...request });
       case "write-user-file":
         await (await import("./user-files.ts")).writeUserFile({ ...asked, ...request });
         return {};

@@ -1,5 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { chownSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
@@ -18,7 +26,7 @@ export interface Session {
   readonly guests: string;
   /** Files from the farm for the launcher to write elsewhere; the farm's own. */
   readonly exchange: string;
-  /** Files that the launcher fetched for the farm; root's own, readable. */
+  /** Files that the launcher fetched for the farm; root's own, readable by the farm alone. */
   readonly received: string;
 }
 
@@ -31,7 +39,10 @@ export function openSession(runDirectory: string, repository: string): Session {
   mkdirSync(session.repository);
   mkdirSync(session.sockets, { mode: 0o711 });
   mkdirSync(session.guests, { mode: 0o711 });
-  mkdirSync(session.received, { mode: 0o711 });
+  // What is put here gets the farm's group by itself.
+  mkdirSync(session.received);
+  chownSync(session.received, 0, FARM_UID);
+  chmodSync(session.received, 0o2711);
   mkdirSync(session.exchange, { mode: 0o700 });
   chownSync(session.exchange, FARM_UID, FARM_UID);
   const bound = spawnSync("mount", ["--bind", "-o", "ro", repository, session.repository], {

@@ -8,7 +8,13 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CreameryError } from "../base/errors.ts";
 import type { Asker } from "./asker.ts";
 import type { Session } from "./session.ts";
-import { packTree, probeUserPath, readUserFile, writeUserFile } from "./user-files.ts";
+import {
+  packTree,
+  probeUserPath,
+  readUserFile,
+  readUserText,
+  writeUserFile,
+} from "./user-files.ts";
 
 // As root, another user is who asks; elsewhere it is us, and nobody's rights need be dropped.
 const isRoot = process.getuid?.() === 0;
@@ -58,6 +64,7 @@ const ask = {
   probe: (path: string) => probeUserPath({ session, asker, path, signal }),
   read: (path: string) =>
     readUserFile({ session, asker, path, signal, result: "read", maxBytes: 1 << 20 }),
+  text: (path: string) => readUserText({ session, asker, path, signal, maxBytes: 1 << 20 }),
   pack: (path: string) =>
     packTree({ session, asker, path, signal, result: "packed", maxBytes: 1 << 20 }),
 };
@@ -75,7 +82,7 @@ async function refusal(asked: Promise<unknown>): Promise<readonly [code: string,
   throw new Error("was taken");
 }
 
-const WAYS = ["probe", "read", "pack"] as const;
+const WAYS = ["probe", "read", "text", "pack"] as const;
 
 describe("a path of the person who asked", () => {
   test("is probed, and no file is made of it", async () => {
@@ -91,6 +98,7 @@ describe("a path of the person who asked", () => {
 
   test("is read, or packed", async () => {
     expect(readFileSync((await ask.read(plant("a\nb $x"))).file, "utf8")).toBe("a\nb $x");
+    expect(await ask.text(plant("a\nb $y"))).toEqual({ text: "a\nb $y" });
     const { file } = await ask.pack(plantDirectory("d"));
     expect(execFileSync("tar", ["-tf", file], { encoding: "utf8" })).toBe("./\n./inside\n");
   });

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { constants, createWriteStream } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Transform } from "node:stream";
+import { Transform, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import { CreameryError, type ErrorCode } from "../base/errors.ts";
@@ -110,9 +110,31 @@ export async function packTree(
 export async function readUserFile(
   request: FileRequest & { result: string; maxBytes: number },
 ): Promise<{ file: string; sizeBytes: number }> {
-  const script = `${TAKE}take -f "$1"; exec cat <"$1"`;
-  const argv = ["sh", "-c", script, "sh", request.path];
-  return await fetchAs(request, argv, { code: "bad-archive", reason: "is no file" });
+  return await fetchAs(request, readArgv(request.path), NO_FILE);
+}
+
+/**
+ * What a regular file says, opened with the rights of the person who asked: of one that can hold secrets no copy is made.
+ * @throws CreameryError `no-such-path`, `unreadable-path`, `bad-archive` (no regular file), `too-large`.
+ */
+export async function readUserText(
+  request: FileRequest & { maxBytes: number },
+): Promise<{ text: string }> {
+  const chunks: Buffer[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(chunk);
+      done();
+    },
+  });
+  await takeAs(request, readArgv(request.path), NO_FILE, sink);
+  return { text: Buffer.concat(chunks).toString("utf8") };
+}
+
+const NO_FILE: OtherKind = { code: "bad-archive", reason: "is no file" };
+
+function readArgv(path: string): string[] {
+  return ["sh", "-c", `${TAKE}take -f "$1"; exec cat <"$1"`, "sh", path];
 }
 
 /**
@@ -166,9 +188,24 @@ async function fetchAs(
   argv: readonly string[],
   otherKind: OtherKind,
 ): Promise<{ file: string; sizeBytes: number }> {
-  const { session, asker, path, result, maxBytes, signal } = request;
-  // Root's own directory, so that nothing is put in the way; the farm may only read it.
-  const file = join(session.received, result);
+  // Root's own directory, so that nothing is put in the way; the farm may only read it, and nobody else.
+  const file = join(request.session.received, request.result);
+  const sink = createWriteStream(file, { mode: 0o640, flags: "wx" });
+  try {
+    return { file, sizeBytes: await takeAs(request, argv, otherKind, sink) };
+  } catch (thrown) {
+    await rm(file, { force: true });
+    throw thrown;
+  }
+}
+
+/** Passes on what a child of the person who asked says. @returns how many bytes it was. */
+async function takeAs(
+  { asker, path, maxBytes, signal }: FileRequest & { maxBytes: number },
+  argv: readonly string[],
+  otherKind: OtherKind,
+  sink: Writable,
+): Promise<number> {
   const child = runAs(asker, argv, signal);
   child.stdin.end();
   const said = firstWords(child.stderr);
@@ -183,16 +220,15 @@ async function fetchAs(
     },
   });
   try {
-    await pipeline(child.stdout, bound, createWriteStream(file, { mode: 0o644, flags: "wx" }));
+    await pipeline(child.stdout, bound, sink);
     const exit: unknown = (await closed)[0];
     if (exit !== 0) throw notTaken(exit, said(), path, otherKind);
   } catch (thrown) {
     child.kill("SIGKILL");
-    await rm(file, { force: true });
     signal.throwIfAborted();
     throw thrown;
   }
-  return { file, sizeBytes };
+  return sizeBytes;
 }
 
 /** Why a person's path was not taken, by the exit code of the child that tried; null for one that was killed. */

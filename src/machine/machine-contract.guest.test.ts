@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 
+import { FARM_UID } from "../launcher/directories.ts";
 import { CHECKS } from "./contract/checks.ts";
 import { FarmUnderTest } from "./contract/farm-under-test.ts";
 
@@ -125,9 +126,11 @@ describe("the launcher", () => {
   it("reads a file of the person who asked, bounded, and no more than that person may", async () => {
     const path = join(directory, "a.whl");
     writeFileSync(path, Buffer.alloc(3_000_000, 1), { mode: 0o600 });
-    expect(
-      await request({ kind: "read-user-file", path, result: "wheel", maxBytes: 2 ** 22 }),
-    ).toMatchObject({ sizeBytes: 3_000_000 });
+    const asking = { kind: "read-user-file", path, result: "wheel", maxBytes: 2 ** 22 } as const;
+    const { file, sizeBytes } = fetched.parse(await request(asking));
+    expect(sizeBytes).toBe(3_000_000);
+    const { mode, uid, gid } = statSync(file);
+    expect({ mode: mode & 0o777, uid, gid }).toEqual({ mode: 0o640, uid: 0, gid: FARM_UID });
     await expect(
       request({ kind: "read-user-file", path, result: "wheel-2", maxBytes: 2 ** 21 }),
     ).rejects.toThrow(/larger than/u);

@@ -1,4 +1,5 @@
 import { clip, printable, printableLine } from "../base/bounded-text.ts";
+import { faultLines } from "../index/index-service.ts";
 import type { Comparison, TestReport, TestResult } from "../model/attempt.ts";
 import { canonicalHash, type Axes } from "../model/axes.ts";
 import type { Verdict } from "../model/classify.ts";
@@ -122,6 +123,9 @@ export function axesOf(job: AttemptJob, facts: AttemptFacts, machine: Axes["mach
 function tellingText({ facts, verdict }: JudgedAttempt): string {
   if (verdict.outcome === "pass" || verdict.outcome === "skip") return "";
   if (facts.farmFault !== null) return facts.farmFault.line;
+  // The installer knows only that its index had an error.
+  const faults = facts.record === null ? [] : faultLines(facts.record);
+  if (verdict.cause?.kind === "index-mirror" && faults.length > 0) return faults.join("\n");
   if (facts.unpackFailed !== null) return facts.unpackFailed.text;
   const failed = facts.installation?.failed ?? null;
   if (failed !== null) return failed.text;

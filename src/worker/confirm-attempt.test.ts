@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
 
 import type { Plan } from "../discovery/plan.ts";
-import type { Machine } from "../machine/machine.ts";
 import type { MachineKind, TestOutcome } from "../model/attempt.ts";
 import { classify } from "../model/classify.ts";
-import { DEFAULT_LIMITS } from "../model/config/limits.ts";
 import { sampleReport } from "../model/evidence.sample.ts";
 import type { AttemptJob } from "./attempt-job.ts";
+import { sampleJob, sampleMachine } from "./attempt-job.sample.ts";
 import { confirmAttempt } from "./confirm-attempt.ts";
 import { evidenceOf, excludedFacts, faultyFacts } from "./evidence-of.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
@@ -24,52 +23,7 @@ const plan: Plan = {
   rejected: [],
 };
 
-const job: AttemptJob = {
-  attemptId: "first",
-  configuration: "cpython-3.13",
-  interpreter: {
-    name: "cpython-3.13",
-    implementation: "cpython",
-    version: "3.13",
-    executable: "/usr/bin/python3.13",
-    fullVersion: "3.13.5",
-    uv: true,
-  },
-  imageId: "image",
-  source: {
-    kind: "release",
-    project: "mine",
-    version: "1.0",
-    extras: [],
-    sourceFile: null,
-    wheelFile: null,
-    wheelNames: [],
-    requiresPython: null,
-    yanked: null,
-    sha256: "0",
-    label: "mine 1.0",
-  },
-  buildFrom: "auto",
-  limits: DEFAULT_LIMITS,
-};
-
-function machineOf(kind: MachineKind): Machine {
-  return {
-    kind,
-    capabilities: {
-      tracer: "unsupported",
-      hold: "unsupported",
-      terminal: "unsupported",
-      "clock-offset": "unsupported",
-      "filesystem-difference": "unsupported",
-    },
-    slowness: 1,
-    start: () => Promise.reject(new Error("nothing is started here")),
-    startAhead: () => undefined,
-    keepReady: () => undefined,
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
-}
+const job = sampleJob("first");
 
 /** Facts of a run of tests `t0`, `t1`, … with these outcomes; of those that failed by themselves where they are given. */
 function factsOf(
@@ -117,8 +71,8 @@ async function confirmed(
   const jobs: AttemptJob[] = [];
   const kinds: MachineKind[] = [];
   const result = await confirmAttempt(job, first, classify(evidenceOf(job, first)), {
-    first: machineOf("gvisor"),
-    confirming: confirming === null ? null : machineOf(confirming),
+    first: sampleMachine("gvisor"),
+    confirming: confirming === null ? null : sampleMachine(confirming),
     newId: () => `run-${jobs.length + 2}`,
     run: (one, { kind }) => {
       jobs.push(one);

@@ -2,6 +2,7 @@ import { parse } from "smol-toml";
 import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
+import { faultLines } from "../index/index-service.ts";
 import type {
   AttemptEvidence,
   DiscoveryEvidence,
@@ -43,7 +44,7 @@ export function evidenceOf(job: AttemptJob, facts: AttemptFacts): AttemptEvidenc
     counters: facts.counters,
     cpuLimitSeconds: job.limits.cpuSeconds,
     refused: facts.refused,
-    indexFaults: facts.record?.faults.map(({ line }) => line) ?? [],
+    indexFaults: facts.record === null ? [] : faultLines(facts.record),
   };
 }
 

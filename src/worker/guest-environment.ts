@@ -46,6 +46,8 @@ export function jobEnvironment(interpreter: Interpreter, indexUrl: string): Reco
       UV_NO_CONFIG: "1",
       UV_NO_PROGRESS: "1",
       UV_HTTP_TIMEOUT: "120",
+      // The mirror has tried again already.
+      UV_HTTP_RETRIES: "1",
       UV_PYTHON: GUEST.venvPython,
       // Some build backends and test suites call pip themselves.
       PIP_INDEX_URL: indexUrl,

@@ -32,7 +32,7 @@ export interface FinishedAttempt {
 
 export interface KeepDeps {
   readonly bucket: Bucket;
-  readonly store: Store;
+  readonly store: Pick<Store, "latestComparable" | "recordAttempt">;
   readonly signal: AbortSignal;
 }
 
@@ -45,10 +45,32 @@ const NEW_RELEASE: readonly (keyof Axes)[] = ["source", "plan"];
 
 /**
  * Keeps everything of an attempt: log, report, lock, record and what reproduces it in the bucket, the result in the
- * store, last: what the store names is there.
+ * store, last: what the store names is there. Where that fails nothing of it stays.
  * @throws CreameryError `bucket`, `store`, `disk-full`, `interrupted`.
  */
-export async function keepAttempt(
+export async function keepAttempt(finished: FinishedAttempt, deps: KeepDeps): Promise<AttemptJson> {
+  try {
+    return await keepWhole(finished, deps);
+  } catch (thrown) {
+    await removeAll(deps.bucket, attemptKey(finished.job.attemptId, "")).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/** As `Promise.all`, but nothing is still being made when it fails. */
+async function allOrNone<Values extends readonly unknown[]>(
+  running: Values,
+): Promise<{ -readonly [Key in keyof Values]: Awaited<Values[Key]> }> {
+  await Promise.allSettled(running);
+  return await Promise.all(running);
+}
+
+/** What no row of the store will name. */
+async function removeAll(bucket: Bucket, prefix: string): Promise<void> {
+  for (const key of await bucket.list(prefix)) await bucket.remove(key);
+}
+
+async function keepWhole(
   finished: FinishedAttempt,
   { bucket, store, signal }: KeepDeps,
 ): Promise<AttemptJson> {
@@ -65,7 +87,7 @@ export async function keepAttempt(
   const { record } = facts;
   const keyOf = (sha256: string) => (job.source.kind === "release" ? null : sourceKey(sha256));
   // Each is on the disk when its promise is kept: side by side they wait for it once.
-  const [log, reportPath, lock] = await Promise.all([
+  const [log, reportPath, lock] = await allOrNone([
     put("log.txt", chunksOf(finished.logFile), true),
     report === null ? null : put("report.json", json({ schema: 1, ...report })),
     record === null
@@ -127,7 +149,7 @@ async function* chunksOf(path: string): AsyncGenerator<Buffer> {
 async function comparisonOf(
   attempt: AttemptJson,
   verdict: Verdict,
-  store: Store,
+  store: KeepDeps["store"],
 ): Promise<AttemptJson["comparison"]> {
   const baseline = await store.latestComparable({
     project: attempt.project,

@@ -4,7 +4,12 @@ import type { Readable } from "node:stream";
 import { CreameryError } from "../base/errors.ts";
 import { discover } from "../discovery/discover.ts";
 import type { Discovery, InstalledListing, RejectedRung, TreeListing } from "../discovery/plan.ts";
-import type { AttemptRecord, Endpoint, IndexService } from "../index/index-service.ts";
+import {
+  faultLines,
+  type AttemptRecord,
+  type Endpoint,
+  type IndexService,
+} from "../index/index-service.ts";
 import type {
   FileSystemDifference,
   Guest,
@@ -87,6 +92,7 @@ export async function runAttempt(
 
 const MARK = "begin";
 const MAX_ATTEMPTS = 500;
+const MAX_FAULTS = 20;
 
 /** After what was asked for first is on its way. */
 function later(): Promise<void> {
@@ -166,6 +172,8 @@ class AttemptRun {
         await this.#phases(session);
       } finally {
         this.#record = endpoint.record();
+        for (const line of faultLines(this.#record).slice(0, MAX_FAULTS))
+          this.#deps.log.note(`-- the index failed: ${line}`);
         await this.#watch.lap("evidence", () => this.#gather(guest));
       }
     } catch (thrown) {

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -45,12 +44,6 @@ function gunzipped(content: Buffer): Buffer {
   } catch {
     return Buffer.alloc(0);
   }
-}
-
-/** Whether a user who is nobody of the farm's may. */
-export function othersMayRead(path: string): boolean {
-  const argv = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--", "cat", path];
-  return spawnSync("setpriv", argv, { stdio: "ignore" }).status === 0;
 }
 
 /** Processes of this host whose command or environment holds one of these texts. */

@@ -6,6 +6,7 @@ import type { Bucket } from "../../bucket/bucket.ts";
 import { DirectoryBucket } from "../../bucket/directory-bucket.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
 import type { IndexService } from "../../index/index-service.ts";
+import { readAuthorities } from "../../index/upstreams.ts";
 import { launcher as processLauncher, type LauncherClient } from "../../launcher/client.ts";
 import { directoriesFrom } from "../../launcher/directories.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -43,6 +44,8 @@ export interface Farm extends AsyncDisposable {
   readonly confirming: Machine | null;
   /** Is on its way from the first: asking the host's tools takes time. */
   readonly index: Promise<IndexService>;
+  /** PEM text to trust besides what this host does. */
+  readonly authorities: () => Promise<string | undefined>;
   readonly bucket: Bucket;
   readonly store: Store;
   /** For logs that are being written. */
@@ -105,6 +108,7 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
     why,
     confirming,
     index,
+    authorities: () => readAuthorities(config.upstreams, env),
     bucket,
     store,
     workDirectory,

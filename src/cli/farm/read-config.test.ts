@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CreameryError } from "../../base/errors.ts";
 import { LauncherClient } from "../../launcher/client.ts";
 import { toLauncherSchema } from "../../launcher/protocol.ts";
-import { probeUserPath, readUserFile } from "../../launcher/user-files.ts";
+import { probeUserPath, readUserText } from "../../launcher/user-files.ts";
 import { readConfig, type ReadConfig } from "./read-config.ts";
 
 let root = "";
@@ -34,8 +34,8 @@ function launcher(): LauncherClient {
     const { id, request } = parsed;
     const asked = { session, asker: { uid: 0, gid: 0 }, signal: new AbortController().signal };
     const answer =
-      request.kind === "read-user-file"
-        ? readUserFile({ ...asked, ...request })
+      request.kind === "read-user-text"
+        ? readUserText({ ...asked, ...request })
         : request.kind === "probe-user-path"
           ? probeUserPath({ ...asked, ...request })
           : Promise.reject(new Error(`${request.kind} is no business of a configuration`));

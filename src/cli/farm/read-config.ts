@@ -24,7 +24,6 @@ const NOT_READ: ReadonlySet<ErrorCode> = new Set([
   "bad-archive",
   "too-large",
 ]);
-let reads = 0;
 
 export interface ReadConfig {
   readonly config: FarmConfig;
@@ -142,13 +141,8 @@ async function readAsAsker(
   launcher: Pick<LauncherClient, "request">,
 ): Promise<string> {
   try {
-    const { file } = await launcher.request({
-      kind: "read-user-file",
-      path,
-      result: `config-${++reads}`,
-      maxBytes: MAX_CONFIG_BYTES,
-    });
-    return await readFile(file, "utf8");
+    const asked = { kind: "read-user-text", path, maxBytes: MAX_CONFIG_BYTES } as const;
+    return (await launcher.request(asked)).text;
   } catch (cause) {
     if (cause instanceof CreameryError && NOT_READ.has(cause.code))
       throw new CreameryError("configuration-file", cause.message, {

@@ -36,6 +36,7 @@ export async function planJobs(
     cwd: farm.cwd,
     directory: join(farm.launcher.sessionDirectory, "exchange"),
     allow: config.allowedAddresses,
+    authorities: farm.authorities,
   };
   const sources = onlyOnce(
     await Promise.all(targets.map((target) => resolveSource(target, context, signal))),

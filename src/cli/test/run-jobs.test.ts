@@ -6,10 +6,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { CreameryError } from "../../base/errors.ts";
 import { DirectoryBucket } from "../../bucket/directory-bucket.ts";
 import { openIndexService } from "../../index/index-service.ts";
-import type { Machine } from "../../machine/machine.ts";
-import { DEFAULT_LIMITS } from "../../model/config/limits.ts";
 import { openStore } from "../../store/open-store.ts";
-import type { AttemptJob } from "../../worker/attempt-job.ts";
+import { sampleJob, sampleMachine } from "../../worker/attempt-job.sample.ts";
 import type { Progress } from "./progress.ts";
 import { runJobs, type RanJobs } from "./run-jobs.ts";
 
@@ -20,52 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 /** Is excluded by its Requires-Python: all of an attempt, but no guest. */
-function excludedJob(attemptId: string): AttemptJob {
-  return {
-    attemptId,
-    configuration: "cpython-3.13",
-    interpreter: {
-      name: "cpython-3.13",
-      implementation: "cpython",
-      version: "3.13",
-      executable: "/usr/bin/python3.13",
-      fullVersion: "3.13.5",
-      uv: true,
-    },
-    imageId: "image",
-    source: {
-      kind: "release",
-      project: "mine",
-      version: "1.0",
-      extras: [],
-      sourceFile: null,
-      wheelFile: null,
-      wheelNames: [],
-      requiresPython: ">=4",
-      yanked: null,
-      sha256: "0".repeat(64),
-      label: `mine ${attemptId}`,
-    },
-    buildFrom: "auto",
-    limits: DEFAULT_LIMITS,
-  };
-}
-
-const machine: Machine = {
-  kind: "gvisor",
-  capabilities: {
-    tracer: "unsupported",
-    hold: "unsupported",
-    terminal: "unsupported",
-    "clock-offset": "unsupported",
-    "filesystem-difference": "unsupported",
-  },
-  slowness: 1,
-  start: () => Promise.reject(new Error("nothing needs a guest")),
-  startAhead() {},
-  keepReady() {},
-  [Symbol.asyncDispose]: () => Promise.resolve(),
-};
+const excludedJob = (id: string) => sampleJob(id, { requiresPython: ">=4", label: `mine ${id}` });
 
 interface Run {
   readonly ids: readonly string[];
@@ -98,7 +51,7 @@ async function run({
   const bucket = await DirectoryBucket.open(join(root, "bucket"));
   const ran = await runJobs({
     farm: {
-      machine,
+      machine: sampleMachine("gvisor"),
       confirming: null,
       index: Promise.resolve(index),
       bucket,

@@ -33,8 +33,7 @@ function resolve(path: string, allow: readonly string[] = ["127.0.0.1"]): Promis
     directory: archives,
     cwd: "/",
     allow,
-    caFile: forge.caFile,
-    ca: forge.ca,
+    authorities: async () => forge.ca,
   };
   return resolveSource(
     parseTarget(`git+${forge.origin}${path}`),

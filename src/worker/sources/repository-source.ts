@@ -16,10 +16,8 @@ export interface RepositoryContext {
   readonly directory: string;
   /** `addresses.allow` of creamery.toml. */
   readonly allow: readonly string[];
-  /** PEM file of authorities; git's own without it. */
-  readonly caFile?: string;
-  /** The same as text. */
-  readonly ca?: string;
+  /** PEM text of authorities to trust besides this host's; asked for a repository alone. */
+  readonly authorities?: () => Promise<string | undefined>;
 }
 
 const FETCH_MS = 600_000;
@@ -36,7 +34,8 @@ export async function resolveRepository(
   context: RepositoryContext,
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
-  const { allow, caFile, ca } = context;
+  const { allow } = context;
+  const ca = await context.authorities?.();
   const directory = join(context.directory, `source-${randomUUID()}`);
   await mkdir(directory, { recursive: true });
   try {
@@ -46,7 +45,6 @@ export async function resolveRepository(
       timeoutMs: FETCH_MS,
       maxBytes: MAX_BYTES,
       allow,
-      ...(caFile === undefined ? {} : { caFile }),
       ...(ca === undefined ? {} : { ca }),
     });
     const sha256 = await hashFile(fetched.path, signal);

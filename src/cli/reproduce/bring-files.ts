@@ -1,0 +1,67 @@
+import { clip, printableLine } from "../../base/bounded-text.ts";
+import { CreameryError } from "../../base/errors.ts";
+import type { Bucket } from "../../bucket/bucket.ts";
+import type { AttemptRecord, IndexService } from "../../index/index-service.ts";
+import type { KeptFile } from "../../worker/again.ts";
+import type { HostFile } from "../../worker/attempt-job.ts";
+
+/**
+ * A source's file from the bucket, from what the index keeps, else from the index by its hash.
+ * @param of whose file it is, as a person reads it.
+ * @throws CreameryError `bucket`, `upstream` where it is to be had nowhere, and what fetching it throws.
+ */
+export async function bringSource(
+  { filename, sha256, key }: KeptFile,
+  of: { readonly project: string; readonly version: string },
+  bucket: Bucket,
+  index: IndexService,
+  signal: AbortSignal,
+): Promise<HostFile> {
+  if (key !== null) {
+    const path = await bucket.locate(key);
+    if (path !== null) return { path, filename, sha256 };
+    throw new CreameryError("bucket", "is not there any more", {
+      input: key,
+      nextStep: "test it anew with ./creamery test",
+    });
+  }
+  const path = await bringFile({ ...of, filename, sha256 }, index, signal);
+  return { path, filename, sha256 };
+}
+
+/**
+ * Sees that all is kept that a replay will serve: what is kept no more is fetched by its hash.
+ * @throws CreameryError `upstream` for a file that is to be had nowhere, and what fetching one throws.
+ */
+export async function bringLocked(
+  { files }: AttemptRecord,
+  index: IndexService,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { project, filename, sha256 } of files)
+    await bringFile({ project, version: "", filename, sha256 }, index, signal);
+}
+
+interface Wanted {
+  readonly project: string;
+  readonly version: string;
+  readonly filename: string;
+  readonly sha256: string;
+}
+
+async function bringFile(
+  { project, version, filename, sha256 }: Wanted,
+  index: IndexService,
+  signal: AbortSignal,
+): Promise<string> {
+  const kept = await index.keptFile(sha256);
+  if (kept !== null) return kept.path;
+  const page = await index.project(project, signal);
+  const file = page?.files.find((one) => one.filename === filename && one.sha256 === sha256);
+  if (page !== null && file !== undefined) return (await index.fetchFile(page, file, signal)).path;
+  const release = version === "" ? project : `${project} ${version}`;
+  throw new CreameryError("upstream", "is neither kept here nor on the index any more", {
+    input: clip(printableLine(`${release}, ${filename}`), 300),
+    nextStep: "test it anew with ./creamery test",
+  });
+}
