@@ -113,6 +113,16 @@ export function tagsOf(
   });
 }
 
+const tagSets = new Map<string, ReadonlySet<string>>();
+
+/** There are more than a thousand of them, and a release can have a hundred wheels. */
+function tagSetOf(interpreter: Pick<TagTarget, "implementation" | "version">): ReadonlySet<string> {
+  const key = `${interpreter.implementation} ${interpreter.version}`;
+  const known = tagSets.get(key) ?? new Set(tagsOf(interpreter));
+  tagSets.set(key, known);
+  return known;
+}
+
 /** Would pip install this wheel for that interpreter, by its file name's tags? False for a name that is no wheel's. */
 export function compatibleWheel(
   filename: string,
@@ -120,6 +130,6 @@ export function compatibleWheel(
 ): boolean {
   const wheel = parseWheelFilename(filename);
   if (wheel === null) return false;
-  const fitting = new Set(tagsOf(interpreter));
+  const fitting = tagSetOf(interpreter);
   return wheel.tags.some((tag) => fitting.has(tag));
 }

@@ -28,10 +28,10 @@ import { guestSpec } from "./guest-spec.ts";
 import { GUEST, jobEnvironment } from "./guest-environment.ts";
 import { lackingModules, type SmokeResult } from "./guest-scans.ts";
 import { GuestSession, type StepResult } from "./guest-session.ts";
-import { readyInstall, type Installation } from "./install-release.ts";
+import { readyInstall, type Installation, type ReadyInstall } from "./install-release.ts";
 import { installerFor } from "./installer.ts";
 import { runPlans, type TestsOutcome } from "./run-tests.ts";
-import { setUpJob } from "./set-up-job.ts";
+import { pinRelease, setUpJob } from "./set-up-job.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { readInstalledNames } from "./unshadow.ts";
 import { putWarmFiles, type WarmInstaller } from "./warm-installer.ts";
@@ -119,6 +119,8 @@ class AttemptRun {
   readonly #deps: AttemptDeps;
   readonly #signal: AbortSignal;
   readonly #watch = new Stopwatch();
+  /** Null where the release has to be built first. */
+  readonly #ready: ReadyInstall | null;
   readonly #attempts = new Set<string>();
   readonly #differences: Record<string, FileSystemDifference> = {};
   #limits: Limits;
@@ -145,6 +147,7 @@ class AttemptRun {
     this.#deps = deps;
     this.#signal = signal;
     this.#limits = job.limits;
+    this.#ready = readyInstall(job, installerFor(job.interpreter));
   }
 
   async run(): Promise<AttemptFacts> {
@@ -197,6 +200,7 @@ class AttemptRun {
     await Promise.all([
       putWarmFiles(guest, files),
       guest.put(`${GUEST.home}/.cargo/config.toml`, cargo, own),
+      ...(this.#ready === null ? [] : [pinRelease(guest, this.#ready)]),
       ...this.#uploads().map(({ path, content }) => guest.put(path, content, own)),
     ]);
   }
@@ -205,7 +209,7 @@ class AttemptRun {
   #uploads(): { readonly path: string; readonly content: Buffer | Readable }[] {
     const { source } = this.#job;
     const archive = this.#archive();
-    const wheel = readyInstall(this.#job, installerFor(this.#job.interpreter))?.upload ?? null;
+    const wheel = this.#ready?.upload ?? null;
     return [
       ...(source.sourceFile === null || archive === null
         ? []
@@ -232,6 +236,7 @@ class AttemptRun {
       session,
       job,
       archive: this.#archive(),
+      ready: this.#ready,
       watch: this.#watch,
       enter: (phase, note) => this.#enter(phase, note),
       onAttempt: (event) => this.#hear(event),

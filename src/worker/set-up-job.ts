@@ -1,5 +1,6 @@
 import { CreameryError } from "../base/errors.ts";
 import type { InstalledListing } from "../discovery/plan.ts";
+import type { Guest } from "../machine/machine.ts";
 import type { Phase } from "../model/attempt.ts";
 import { isExcluded } from "../model/classify.ts";
 import type { AttemptJob } from "./attempt-job.ts";
@@ -21,7 +22,6 @@ import {
   doneInstallation,
   failedInstallation,
   pretendedVersion,
-  readyInstall,
   type Installation,
   type ReadyInstall,
 } from "./install-release.ts";
@@ -39,6 +39,8 @@ export interface SetUpContext {
   readonly job: AttemptJob;
   /** In the guest; null without a source. */
   readonly archive: string | null;
+  /** Is pinned, and its wheel is in the guest; null where the release has to be built first. */
+  readonly ready: ReadyInstall | null;
   readonly watch: Stopwatch;
   readonly enter: (phase: Phase, note: string) => void;
   readonly onAttempt: (event: string) => void;
@@ -64,13 +66,11 @@ export interface SetUp {
  * @throws CreameryError `image-bad`, `agent-lost`, `channel`.
  */
 export async function setUpJob(context: SetUpContext): Promise<SetUp> {
-  const { job, session, archive, watch, enter } = context;
+  const { job, session, archive, ready, watch, enter } = context;
   const installer = installerFor(job.interpreter);
   const venv = { name: "venv", argv: installer.createEnvironment() };
-  const ready = readyInstall(job, installer);
   enter("fetch", ready === null ? "source and environment" : "source, environment and wheel");
   if (ready !== null) {
-    await pin(session, ready);
     const done = began(
       context,
       session.together(
@@ -124,7 +124,7 @@ export async function setUpJob(context: SetUpContext): Promise<SetUp> {
     return { ...NOTHING, notes, tree, installation: failedInstallation(job, misnamed) };
   }
   enter("install", "wheel and its dependencies");
-  await pin(session, build.ready);
+  await pinRelease(session.guest, build.ready);
   const installing = await session.together(
     limits(job, job.limits.installMs),
     [installStages(job, build.ready, true)],
@@ -190,9 +190,12 @@ async function began<Result>({ onBegun }: SetUpContext, running: Promise<Result>
 }
 
 /** Installing what the tests need must not move the release under test. */
-async function pin(session: GuestSession, { project, version }: ReadyInstall): Promise<void> {
+export async function pinRelease(
+  guest: Pick<Guest, "put">,
+  { project, version }: ReadyInstall,
+): Promise<void> {
   const content = Buffer.from(`${project}==${version}\n`);
-  await session.guest.put(GUEST.keep, content, { mode: 0o644, owner: "root" });
+  await guest.put(GUEST.keep, content, { mode: 0o644, owner: "root" });
 }
 
 function assertEnvironment(job: AttemptJob, session: GuestSession, result: TogetherResult): void {
