@@ -75,7 +75,9 @@ class Recorder(object):
         self.active = None
         if loading(test):
             event = "collect-skip" if self.outcome == "skipped" else "collect-error"
-            sink.send({"e": event, "id": canonical(name(test)), "m": self.message})
+            # The module's name: the class around it is unittest's own.
+            module = getattr(test, "_testMethodName", None) or name(test)
+            sink.send({"e": event, "id": canonical(module), "m": self.message})
             return
         self.send(name(test), self.outcome, time.time() - self.began, self.message)
 

@@ -57,6 +57,9 @@ export function classifyRun(run: TestRunEvidence, evidence: AttemptEvidence): Ru
       confidence,
     };
   }
+  if (run.lackingFiles.length > 0) {
+    return { outcome: "skip", cause: causeOf("tests-not-in-sdist"), confidence: UNCONFIRMED };
+  }
   if (report.collectionErrors.length > 0) {
     return { outcome: "error", cause: collectionCause(run, evidence), confidence: UNCONFIRMED };
   }

@@ -76,6 +76,11 @@ describe("a pass", () => {
       "test error test-error",
     ],
     ["nothing run", { report: sampleReport([]) }, "discover skip no-tests"],
+    [
+      "a source that lacks what its tests import",
+      { result: sampleStep({ code: 5 }), report: sampleReport([]), lackingFiles: ["tests/base"] },
+      "discover skip tests-not-in-sdist",
+    ],
     ["everything skipped", { report: sampleReport(["skipped"]) }, "discover skip no-tests"],
     [
       "exit 0 with a failure",
@@ -121,7 +126,7 @@ describe("a pass", () => {
     });
     const runner = fc.constantFrom<TestRunEvidence["runner"]>("pytest", "unittest", "custom");
     fc.assert(
-      fc.property(fc.record({ runner, result, report }), (run) => {
+      fc.property(fc.record({ runner, result, report, lackingFiles: fc.constant([]) }), (run) => {
         const verdict = classify(sampleEvidence({ tests: { best: run, failedStep: null } }));
         const { counts, complete, contradictions, origin, collectionErrors } = run.report;
         const honest =

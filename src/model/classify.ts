@@ -213,7 +213,7 @@ function testsVerdict(evidence: AttemptEvidence): Verdict {
     const unusable = unusableImport(evidence);
     if (unusable !== null) return importVerdict(unusable, evidence);
   }
-  const phase: Phase = run.cause?.kind === "no-tests" ? "discover" : "test";
+  const phase: Phase = run.outcome === "skip" ? "discover" : "test";
   return { phase, ...run };
 }
 

@@ -45,6 +45,7 @@ export function sampleRun(change: Partial<TestRunEvidence> = {}): TestRunEvidenc
     runner: "pytest",
     result: sampleStep(),
     report: sampleReport(["passed", "passed"]),
+    lackingFiles: [],
     ...change,
   };
 }

@@ -96,4 +96,6 @@ export interface TestRunEvidence {
   readonly runner: "pytest" | "unittest" | "custom";
   readonly result: StepEvidence;
   readonly report: TestReport;
+  /** Modules beside the tests that the source lacks, where that alone keeps all tests from being collected. */
+  readonly lackingFiles: readonly string[];
 }

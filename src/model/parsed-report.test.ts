@@ -32,6 +32,7 @@ test("is never a pass by itself, and a failure only inferred", () => {
         runner: "custom",
         result: sampleStep({ code, text }),
         report: reportFromText(text) ?? sampleReport([]),
+        lackingFiles: [],
       },
       sampleEvidence(),
     );

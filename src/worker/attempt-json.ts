@@ -136,6 +136,7 @@ function tellingText({ facts, verdict }: JudgedAttempt): string {
   const { best = null, failedStep = null } = facts.tests ?? {};
   if (best === null) return failedStep?.text ?? "";
   const { report, result } = best;
+  const atCollection = report.collectionErrors.length > 0 && result.limit === null;
   const messages = [
     ...report.collectionErrors.map(({ id, message }) => `${id}\n${message}`),
     ...report.results
@@ -143,7 +144,7 @@ function tellingText({ facts, verdict }: JudgedAttempt): string {
       .slice(0, MAX_FAILING)
       .map(({ id, message = "" }) => `${id}\n${message}`),
   ];
-  return verdict.outcome === "fail" && messages.length > 0
+  return messages.length > 0 && (verdict.outcome === "fail" || atCollection)
     ? messages.join("\n")
     : `${result.text}\n${messages.join("\n")}`;
 }

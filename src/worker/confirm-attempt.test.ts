@@ -51,7 +51,7 @@ function factsOf(
     phase: "test",
     discovery: { kind: "plans", plans: [plan] },
     tests: {
-      best: { plan, argv: [], repairs: [], ...ran(outcomes) },
+      best: { plan, argv: [], repairs: [], lackingFiles: [], ...ran(outcomes) },
       alone: aloneOutcomes === null ? null : { ...ran(aloneOutcomes), clean },
       failedStep: null,
       rejected: [],

@@ -104,6 +104,7 @@ function testsEvidence({ best, failedStep }: TestsOutcome): TestsEvidence {
             runner: best.plan.runner,
             result: stepEvidence(best.result),
             report: best.report,
+            lackingFiles: best.lackingFiles,
           },
     failedStep: failedStep === null ? null : stepEvidence(failedStep),
   };

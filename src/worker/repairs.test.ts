@@ -9,7 +9,12 @@ const run = (text: string, code = 4, runner: "pytest" | "unittest" = "pytest") =
   report: sampleReport([]),
 });
 const none = new Set<string>();
-const release = { topLevel: ["mine"], lacking: ["gone"] };
+const release = {
+  topLevel: ["mine"],
+  lacking: ["gone"],
+  strays: [],
+  treeRoot: "/job/src/mine-1.0",
+};
 
 test("a module that a test file can't import is installed by its distribution's name, once", () => {
   const failed = {
@@ -69,4 +74,22 @@ test("what ran tests is not repaired, whatever it printed", () => {
     report: sampleReport(["passed", "failed"]),
   };
   expect(nextRepair(ran, release, none)).toBeNull();
+});
+
+test("modules of tests that lack others beside them are left out, once, and by pytest alone", () => {
+  const strays = [{ path: "tests/test_utils.py", lacks: "tests/base" }];
+  const failed = {
+    ...run("", 2),
+    report: sampleReport([], { collectionErrors: [{ id: "tests/test_utils.py", message: "" }] }),
+  };
+  expect(nextRepair(failed, { ...release, strays }, none)).toEqual({
+    kind: "options",
+    key: "tests/test_utils.py",
+    arguments: ["--ignore=/job/src/mine-1.0/tests/test_utils.py"],
+    why: "left out tests/test_utils.py, which imports tests/base: the source lacks that",
+    leftOut: strays,
+  });
+  expect(nextRepair(failed, { ...release, strays }, new Set(["tests/test_utils.py"]))).toBeNull();
+  const unittest = { ...failed, plan: { runner: "unittest" as const } };
+  expect(nextRepair(unittest, { ...release, strays }, none)).toBeNull();
 });

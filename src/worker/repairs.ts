@@ -2,6 +2,7 @@ import { distributionForImport } from "../discovery/import-names.ts";
 import type { Plan } from "../discovery/plan.ts";
 import type { TestReport } from "../model/attempt.ts";
 import type { StepResult } from "./guest-session.ts";
+import type { StrayTest } from "./stray-tests.ts";
 
 /** What is changed so that tests can run at all; each kind of change is made once for each of its keys. */
 export type Repair =
@@ -12,6 +13,8 @@ export type Repair =
       readonly key: string;
       readonly arguments: readonly string[];
       readonly why: string;
+      /** What is not collected any more. */
+      readonly leftOut?: readonly StrayTest[];
     };
 
 export interface RepairableRun {
@@ -28,6 +31,10 @@ export interface ReleaseModules {
    * for everybody who installs the release.
    */
   readonly lacking: readonly string[];
+  /** Modules of tests that nothing could help: the source lacks what they import. */
+  readonly strays: readonly StrayTest[];
+  /** Absolute, in the guest. */
+  readonly treeRoot: string;
 }
 
 const MISSING_MODULE =
@@ -41,7 +48,7 @@ const OWN_NAMES = /^(tests?|testing|conftest|examples?|docs?|tools|scripts|bench
 /** What a failed collection asks for; null when it asks for nothing that we can give. */
 export function nextRepair(
   run: RepairableRun,
-  { topLevel, lacking }: ReleaseModules,
+  { topLevel, lacking, strays, treeRoot }: ReleaseModules,
   tried: ReadonlySet<string>,
 ): Repair | null {
   const { report, result } = run;
@@ -56,6 +63,15 @@ export function nextRepair(
   ].filter((requirement) => !tried.has(requirement));
   if (requirements[0] !== undefined) return { kind: "install", key: requirements[0], requirements };
   if (run.plan.runner !== "pytest") return null;
+  const fresh = strays.filter(({ path }) => !tried.has(path));
+  if (fresh[0] !== undefined)
+    return {
+      kind: "options",
+      key: fresh[0].path,
+      arguments: fresh.map(({ path }) => `--ignore=${treeRoot}/${path}`),
+      why: `left out ${fresh.map(({ path, lacks }) => `${path}, which imports ${lacks}`).join("; ")}: the source lacks that`,
+      leftOut: fresh,
+    };
   const warning = nothingRan ? fatalWarning(result.text) : null;
   if (warning !== null && !tried.has(warning))
     return {

@@ -13,6 +13,7 @@ import { GUEST } from "./guest-environment.ts";
 import type { GuestSession, StepResult } from "./guest-session.ts";
 import type { Installer } from "./installer.ts";
 import { nextRepair } from "./repairs.ts";
+import { strayTests, type StrayTest } from "./stray-tests.ts";
 import { testCommand } from "./test-command.ts";
 import {
   INSTALLED_NAMES,
@@ -47,6 +48,8 @@ export interface TestRun {
   readonly report: TestReport;
   /** What was changed to make it run, for the log and the evidence. */
   readonly repairs: readonly string[];
+  /** Modules that the tests import from beside them and the source lacks, where that alone keeps all from being collected. */
+  readonly lackingFiles: readonly string[];
 }
 
 export interface AloneRun extends Pick<TestRun, "result" | "report"> {
@@ -134,7 +137,7 @@ class PlanRunner {
         rung: plan.rung,
         why:
           collected === 0
-            ? `ran no test (${run.result.signal ?? `exit ${run.result.code}`})`
+            ? whyNothing(run)
             : `ran ${collected} tests where ${plan.expectedAtLeast} test functions were seen`,
       });
     }
@@ -202,11 +205,14 @@ class PlanRunner {
   async #runWithRepairs(plan: Plan): Promise<TestRun> {
     const repairs: string[] = [];
     const tried = new Set<string>();
+    const leftOut: StrayTest[] = [];
     let current = plan;
     let run = await this.#withoutShadows(await this.#runOnce(current, repairs), repairs);
     for (let round = 0; round < MAX_REPAIRS && run.result.limit === null; round++) {
-      const { installed, lacking } = this.#context;
-      const repair = nextRepair(run, { topLevel: installed.topLevel, lacking }, tried);
+      const { installed, lacking, treeRoot } = this.#context;
+      const { topLevel } = installed;
+      const strays = this.#strays(run);
+      const repair = nextRepair(run, { topLevel, lacking, strays, treeRoot }, tried);
       if (repair === null) break;
       tried.add(repair.key);
       if (repair.kind === "install") {
@@ -224,12 +230,26 @@ class PlanRunner {
       } else {
         current = { ...current, argv: [...current.argv, ...repair.arguments] };
         repairs.push(repair.why);
+        leftOut.push(...(repair.leftOut ?? []));
       }
       const again = await this.#runOnce(current, repairs);
       if (again.report.counts.collected < run.report.counts.collected) break;
       run = again;
     }
-    return run;
+    return { ...run, lackingFiles: this.#lackingFiles(run, leftOut) };
+  }
+
+  #strays({ report }: Pick<TestRun, "report">): readonly StrayTest[] {
+    const { tree, treeRoot, installed } = this.#context;
+    return strayTests(report, { tree, treeRoot, topLevel: installed.topLevel });
+  }
+
+  /** What keeps all tests from being collected, when it is the source's doing alone. */
+  #lackingFiles(run: Pick<TestRun, "report">, leftOut: readonly StrayTest[]): readonly string[] {
+    const { counts, collectionErrors } = run.report;
+    const strays = this.#strays(run);
+    if (counts.collected > 0 || strays.length < collectionErrors.length) return [];
+    return [...new Set([...leftOut, ...strays].map(({ lacks }) => lacks))];
   }
 
   /** A run that tested the tree's own copy of the release is made again with what was installed in its place. */
@@ -338,8 +358,14 @@ class PlanRunner {
       result,
       report: recordedOrParsed(events.report(result.code), plan, result.text),
       repairs: [...repairs],
+      lackingFiles: [],
     };
   }
+}
+
+function whyNothing({ result, lackingFiles: lacking }: TestRun): string {
+  if (lacking.length === 0) return `ran no test (${result.signal ?? `exit ${result.code}`})`;
+  return `ran no test: they import ${lacking.join(", ")}, which the source lacks`;
 }
 
 function endedBadly({ result }: TestRun): boolean {

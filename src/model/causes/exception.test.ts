@@ -99,3 +99,16 @@ test("the last exception of a chain counts", () => {
   const text = `${frame(`${site}/mine/a.py`)}ModuleNotFoundError: No module named 'yaml'\n\nDuring handling of the above exception, another exception occurred:\n\n${frame(`${site}/mine/a.py`)}ImportError: please install yaml\n`;
   expect(importCause(text, context)).toEqual({ kind: "import-error" });
 });
+
+test("what unittest wraps around a module that it could not import is not the cause", () => {
+  const wrapped = (last: string) =>
+    `${frame("/usr/lib/python3.13/unittest/loader.py")}ImportError: Failed to import test module: mine.test_a\nTraceback (most recent call last):\n${frame("/job/src/mine/test_a.py")}${last}\n\n`;
+  const causeOfWrapped = (last: string) => {
+    const cause = importCause(wrapped(last), context);
+    return cause === null ? null : formatCause(cause);
+  };
+  expect(causeOfWrapped("AssertionError")).toBeNull();
+  expect(causeOfWrapped("ModuleNotFoundError: No module named 'yaml'")).toBe(
+    "missing-dependency-declaration(yaml)",
+  );
+});

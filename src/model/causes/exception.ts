@@ -74,8 +74,13 @@ export function removedApi(text: string, pythonVersion: string): Cause | null {
 function lastException(text: string): string {
   const chained =
     /(?:During handling of the above exception, another exception occurred|The above exception was the direct cause of the following exception):?/g;
+  // unittest tells of a module that it could not import by an exception of its own, with the module's inside.
+  const wrapped =
+    /\b(?:ImportError|ModuleNotFoundError): Failed to import test module: \S{1,300}\n/g;
   const last = lastMatch(chained, text);
-  return last === null ? text : text.slice(last.index);
+  const shown = last === null ? text : text.slice(last.index);
+  const wrapper = lastMatch(wrapped, shown);
+  return wrapper === null ? shown : shown.slice(wrapper.index + wrapper[0].length);
 }
 
 function lastMatch(pattern: RegExp, text: string): RegExpExecArray | null {

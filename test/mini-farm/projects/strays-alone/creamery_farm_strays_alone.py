@@ -1,0 +1,1 @@
+PURPOSE = __name__

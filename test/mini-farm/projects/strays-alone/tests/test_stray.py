@@ -1,0 +1,5 @@
+from .base import Base
+
+
+def test_it():
+    assert Base

@@ -1,0 +1,5 @@
+from tests.base import Base
+
+
+def test_it():
+    assert Base
