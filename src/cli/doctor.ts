@@ -1,5 +1,7 @@
 import { join } from "node:path";
 
+import { z } from "zod";
+
 import { CreameryError } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
@@ -16,18 +18,22 @@ import {
   userNamespaceFinding,
 } from "./doctor/host.ts";
 import { upstreamFindings } from "./doctor/upstream.ts";
+import { askerCwd } from "./farm/asker-cwd.ts";
 import { readConfig } from "./farm/read-config.ts";
 import { interruption } from "./interruption.ts";
 import { showsColour } from "./shows-colour.ts";
+
+const Options = z.object({ config: z.string().optional(), json: z.boolean().default(false) });
 
 /**
  * `creamery doctor`: what this host has, lacks, and what to type next.
  * @returns the exit code: 0 when guests can run here, 3 when not.
  */
-export async function doctorCommand(options: Readonly<Record<string, unknown>>): Promise<number> {
-  const findings = await examine(interruption());
+export async function doctorCommand(given: unknown): Promise<number> {
+  const options = Options.parse(given ?? {});
+  const findings = await examine(options.config, interruption());
   const ok = findings.every(({ state }) => state !== "lacks");
-  if (options["json"] === true) {
+  if (options.json) {
     process.stdout.write(`${JSON.stringify({ schema: 1, ok, findings })}\n`);
   } else {
     process.stdout.write(renderFindings(findings, showsColour(process.stdout, process.env)));
@@ -35,11 +41,16 @@ export async function doctorCommand(options: Readonly<Record<string, unknown>>):
   return ok ? 0 : 3;
 }
 
-async function examine(signal: AbortSignal): Promise<Finding[]> {
+async function examine(config: string | undefined, signal: AbortSignal): Promise<Finding[]> {
   const directories = directoriesFrom(process.env);
   const client = launcher();
   const { image, finding: imageFinding } = await findImage(directories.cache);
-  const upstreams = examineUpstreams(join(directories.cache, "index"), image?.id ?? null, signal);
+  const upstreams = examineUpstreams(
+    config,
+    join(directories.cache, "index"),
+    image?.id ?? null,
+    signal,
+  );
   upstreams.catch(() => undefined);
   const machines = [
     await machineFinding("gvisor", image, client, signal),
@@ -60,15 +71,16 @@ async function examine(signal: AbortSignal): Promise<Finding[]> {
   ];
 }
 
-/** With the clone's creamery.toml, whose faults are told here rather than by the first test. */
+/** With the configuration's own, whose faults are told here rather than by the first test. */
 async function examineUpstreams(
+  file: string | undefined,
   directory: string,
   imageId: string | null,
   signal: AbortSignal,
 ): Promise<Finding[]> {
   const { env } = process;
   try {
-    const { config } = await readConfig(undefined, "/", launcher(), env);
+    const { config } = await readConfig(file, askerCwd(env), launcher(), env);
     const { upstreams: settings, allowedAddresses: allow } = config;
     return await upstreamFindings({ settings, allow, env, directory, imageId, signal });
   } catch (thrown) {

@@ -7,9 +7,15 @@ import { listImages, loadImage } from "../image/image-store.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
+import { askerCwd } from "./farm/asker-cwd.ts";
 import { ensureImage } from "./farm/ensure-image.ts";
+import { readConfig } from "./farm/read-config.ts";
 
-const Options = z.object({ json: z.boolean().default(false), force: z.boolean().default(false) });
+const Options = z.object({
+  config: z.string().optional(),
+  json: z.boolean().default(false),
+  force: z.boolean().default(false),
+});
 
 /**
  * `creamery image build|list|show|verify|rm`.
@@ -22,6 +28,8 @@ export async function imageCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const options = Options.parse(given ?? {});
+  // The directories are those that the command was started with: what is left is to say so where the file is wrong.
+  if (options.config !== undefined) await readConfig(options.config, askerCwd(), launcher());
   const imagesDir = join(directoriesFrom(process.env).cache, "images");
   switch (action) {
     case "build":

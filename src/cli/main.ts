@@ -13,6 +13,8 @@ const EXIT_CODES = `
 Exit codes: 0 done, or all passed or skipped; 1 something failed, or what was checked is not sound;
 2 bad usage or input; 3 the farm's own fault; 129, 130, 143 ended by a signal.`;
 
+const CONFIG = ["--config <file>", "in place of the clone's creamery.toml"] as const;
+
 function program(finish: (code: number) => void): Command {
   const root = new Command("creamery")
     .description(
@@ -36,7 +38,7 @@ function program(finish: (code: number) => void): Command {
     .option("--from <kind>", "`sdist` builds even where a published wheel fits", "auto")
     .option("--machine <kind>", "auto, gvisor or container", "auto")
     .option("--jobs <n>", "attempts that run side by side; one for each core by default")
-    .option("--config <file>", "in place of the clone's creamery.toml")
+    .option(...CONFIG)
     .option("--json", "print one JSON object (docs/json.md)")
     .option("--junit <file>", "write a JUnit report too")
     .option("--log", "show the whole log while it grows")
@@ -49,7 +51,7 @@ function program(finish: (code: number) => void): Command {
     .command("reproduce")
     .description("run an attempt once more: same image, same lock, same plan")
     .argument("<attempt>", "its id, or a beginning of it")
-    .option("--config <file>", "in place of the clone's creamery.toml")
+    .option(...CONFIG)
     .option("--json", "print one JSON object (docs/json.md)")
     .option("--junit <file>", "write a JUnit report too")
     .option("--log", "show the whole log while it grows")
@@ -61,8 +63,9 @@ function program(finish: (code: number) => void): Command {
   root
     .command("doctor")
     .description("what this host has, lacks, and what to type next")
+    .option(...CONFIG)
     .option("--json", "print one JSON object")
-    .action(async (options: Record<string, unknown>) => {
+    .action(async (options: unknown) => {
       const { doctorCommand } = await import("./doctor.ts");
       finish(await doctorCommand(options));
     });
@@ -98,6 +101,7 @@ function program(finish: (code: number) => void): Command {
     .argument("[id]", "newest by default")
     .action(imageAction("verify"));
   image.command("rm").description("remove an image").argument("<id>").action(imageAction("rm"));
+  for (const command of image.commands) command.option(...CONFIG);
 
   return root;
 }

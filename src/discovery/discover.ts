@@ -266,6 +266,8 @@ function absenceCause(
   config: PytestConfig | null,
   sources: readonly DeclaredRequirements[],
 ): "no-tests" | "tests-not-in-sdist" {
+  // Of a wheel alone nobody can say what its source has.
+  if (project.tree.files.length === 0) return "no-tests";
   const speaks = [
     config !== null,
     project.has("tox.ini") || project.has("tox.toml") || project.has("noxfile.py"),

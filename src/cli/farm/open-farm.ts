@@ -15,6 +15,7 @@ import type { FarmConfig } from "../../model/config/farm-config.ts";
 import { openStore } from "../../store/open-store.ts";
 import type { Store } from "../../store/store.ts";
 import { guestSpec } from "../../worker/guest-spec.ts";
+import { askerCwd } from "./asker-cwd.ts";
 import { readConfig, type ReadConfig } from "./read-config.ts";
 
 export type MachineChoice = "auto" | "gvisor" | "container";
@@ -63,7 +64,7 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
   const { env, signal } = options;
   const launcher = processLauncher();
   const directories = directoriesFrom(env);
-  const cwd = env["CREAMERY_ASKER_CWD"] ?? "/";
+  const cwd = askerCwd(env);
   await using opened = new AsyncDisposableStack();
 
   const image = options.image(join(directories.cache, "images"), launcher);

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { CreameryError } from "../../base/errors.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
 import type { LauncherReply } from "../../launcher/protocol.ts";
+import { askerCwd } from "../farm/asker-cwd.ts";
 
 /**
  * That a report can be where `--junit` says, told before anything is run: its directory is there, and the path itself is a
@@ -15,7 +16,7 @@ export async function assertReportPlace(
   launcher: Pick<LauncherClient, "request">,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const path = resolve(env["CREAMERY_ASKER_CWD"] ?? "/", typed);
+  const path = resolve(askerCwd(env), typed);
   const refused = (reason: string, nextStep: string) =>
     new CreameryError("output-file", reason, { input: path, nextStep });
   const what = await probe(path, launcher);
