@@ -3,19 +3,20 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, readlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { request } from "node:http";
-import { connect, createConnection, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
+import { startRelay } from "../../test/upstream/relay.ts";
 import { startUpstream } from "../../test/upstream/upstream.ts";
 import { DEFAULT_LIMITS, openEndpoint } from "./endpoint.ts";
 import { openIndexService, type Endpoint } from "./index-service.ts";
 import { RenderedPages } from "./rendered-pages.ts";
 import { abortable } from "./page-store.ts";
-import { findUpstreams } from "./upstreams.ts";
+import { sampleUpstreams } from "./upstreams.sample.ts";
 
 const cleanups: (() => PromiseLike<unknown>)[] = [];
 const unhandled: unknown[] = [];
@@ -44,20 +45,7 @@ async function serve(): Promise<Served> {
   const file = { project: "spam", filename: "spam-1.0.tar.gz", content };
   const up = await startUpstream({ files: [file] });
   cleanups.push(() => up[Symbol.asyncDispose]());
-  const upstreams = await findUpstreams({
-    settings: { index: up.url },
-    signal: new AbortController().signal,
-    hostIndexes: {
-      indexUrl: up.url,
-      extraIndexUrls: [],
-      cert: null,
-      clientCert: null,
-      proxy: null,
-      trustedHosts: [],
-      netrc: [],
-    },
-    cratesIndex: null,
-  });
+  const upstreams = await sampleUpstreams({ index: up.url });
   const service = await openIndexService({ directory, upstreams });
   cleanups.push(() => service[Symbol.asyncDispose]());
   const socketPath = join(directory, "index.sock");
@@ -78,19 +66,10 @@ async function servesWhole({ socketPath, path }: Served): Promise<boolean> {
   return body.equals(content);
 }
 
-/** What a guest's relay does: TCP on loopback to the endpoint's socket. */
 async function relay(socketPath: string): Promise<number> {
-  const server = createServer((client) => {
-    const inner = createConnection(socketPath);
-    client.pipe(inner).pipe(client);
-    client.on("error", () => inner.destroy());
-    inner.on("error", () => client.destroy());
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  cleanups.push(async () => server.close());
-  const address = server.address();
-  return address === null || typeof address === "string" ? 0 : address.port;
+  const { port, [Symbol.asyncDispose]: dispose } = await startRelay(socketPath);
+  cleanups.push(dispose);
+  return port;
 }
 
 const get = (path: string, method = "GET"): string =>

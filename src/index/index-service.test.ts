@@ -3,8 +3,6 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { request } from "node:http";
-import { createConnection, createServer } from "node:net";
-import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
@@ -12,6 +10,7 @@ import { inspect, promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import { z } from "zod";
 
+import { startRelay } from "../../test/upstream/relay.ts";
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
 import {
   startUpstream,
@@ -28,7 +27,8 @@ import {
 } from "./index-service.ts";
 import type { MirrorOptions } from "./mirror.ts";
 import { parseProjectPage } from "./project-page.ts";
-import { findUpstreams, type UpstreamSettings } from "./upstreams.ts";
+import { sampleUpstreams } from "./upstreams.sample.ts";
+import type { UpstreamSettings } from "./upstreams.ts";
 
 const Page = z.looseObject({ files: z.array(z.record(z.string(), z.unknown())) });
 const signal = new AbortController().signal;
@@ -53,21 +53,11 @@ async function service(
   settings: UpstreamSettings,
   options: Partial<MirrorOptions> = {},
 ): Promise<IndexService> {
-  const upstreams = await findUpstreams({
-    settings,
-    signal,
-    hostIndexes: {
-      indexUrl: "http://index.example/",
-      extraIndexUrls: [],
-      cert: null,
-      clientCert: null,
-      proxy: null,
-      trustedHosts: [],
-      netrc: [],
-    },
-    cratesIndex: null,
+  const opened = await openIndexService({
+    directory: temporary(),
+    upstreams: await sampleUpstreams(settings),
+    ...options,
   });
-  const opened = await openIndexService({ directory: temporary(), upstreams, ...options });
   cleanups.push(() => opened[Symbol.asyncDispose]());
   return opened;
 }
@@ -516,20 +506,10 @@ test("metadata that upstream serves is checked against what its page says", asyn
   );
 });
 
-/** What a guest's relay does: TCP on loopback to the endpoint's socket. */
 async function relay(socketPath: string): Promise<string> {
-  const server = createServer((client) => {
-    const inner = createConnection(socketPath);
-    client.pipe(inner).pipe(client);
-    client.on("error", () => inner.destroy());
-    inner.on("error", () => client.destroy());
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  cleanups.push(async () => server.close());
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return `http://127.0.0.1:${address.port}`;
+  const { port, [Symbol.asyncDispose]: dispose } = await startRelay(socketPath);
+  cleanups.push(dispose);
+  return `http://127.0.0.1:${port}`;
 }
 
 test(

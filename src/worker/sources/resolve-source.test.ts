@@ -15,7 +15,7 @@ import {
 } from "../../../test/upstream/upstream.ts";
 import { CreameryError } from "../../base/errors.ts";
 import { openIndexService } from "../../index/index-service.ts";
-import { findUpstreams } from "../../index/upstreams.ts";
+import { sampleUpstreams } from "../../index/upstreams.sample.ts";
 import { LauncherClient } from "../../launcher/client.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
 import { resolveSource, type SourceContext } from "./resolve-source.ts";
@@ -42,20 +42,7 @@ interface Farm {
 async function farm(options: UpstreamOptions): Promise<Farm> {
   const upstream = await startUpstream(options);
   cleanups.push(() => upstream[Symbol.asyncDispose]());
-  const upstreams = await findUpstreams({
-    settings: { index: upstream.url },
-    cratesIndex: null,
-    hostIndexes: {
-      indexUrl: upstream.url,
-      extraIndexUrls: [],
-      cert: null,
-      clientCert: null,
-      proxy: null,
-      trustedHosts: [],
-      netrc: [],
-    },
-    signal,
-  });
+  const upstreams = await sampleUpstreams({ index: upstream.url });
   const service = await openIndexService({ directory: temporary(), upstreams });
   cleanups.push(() => service[Symbol.asyncDispose]());
   const context: SourceContext = {
