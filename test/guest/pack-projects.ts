@@ -73,3 +73,7 @@ export function unittestOf(...body: readonly string[]): string {
     "",
   ].join("\n");
 }
+
+/** Files of a project one of whose tests passes, or fails. */
+export const PASSING = { "tests/test_it.py": unittestOf("self.assertTrue(True)") };
+export const FAILING = { "tests/test_it.py": unittestOf("self.assertTrue(False)") };
