@@ -72,6 +72,15 @@ const needs = (project: Made): readonly string[] =>
     .flatMap((step) => step.requirements);
 const tests = { "tests/test_a.py": TEST };
 
+it.each([
+  ["most", { ...UNIT, usesPytest: true }, ["B0+C6"]],
+  ["few", { testFunctions: 1, usesUnittest: true, usesPytest: true }, ["B0+C6", "B0+C7"]],
+])("unittest is no runner for test cases of which %s use pytest's marks", (_how, file, rungs) => {
+  const files: Record<string, Partial<TreeFile>> = { "tests/test_a.py": file };
+  if (rungs.length > 1) files["tests/test_b.py"] = { testFunctions: 20, usesUnittest: true };
+  expect(plansOf(made({ files })).map(({ rung }) => rung)).toEqual(rungs);
+});
+
 describe("commands", () => {
   it.each([
     ["pytest -x --maxfail=1 --cov pkg --cov-report=xml tests", "-m pytest tests"],

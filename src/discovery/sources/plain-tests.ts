@@ -93,6 +93,9 @@ function pytestCommand(args: readonly string[], usesTree: boolean): TestCommand 
   };
 }
 
+/** So few of the test functions that a runner which is wrong for them is right for the whole. */
+const FEW = 0.1;
+
 /** Rung C7: `unittest discover` in the directory that holds most tests. */
 export function unittestRung(project: ProjectView): CommandRung {
   const tests = project.tests.filter((file) => file.usesUnittest === true);
@@ -102,6 +105,14 @@ export function unittestRung(project: ProjectView): CommandRung {
       from: "test files",
       candidates: [],
       why: "has no unittest test cases in the tree",
+    };
+  const marked = tests.filter((file) => file.usesPytest === true);
+  if (functionsIn(marked) > functionsIn(tests) * FEW)
+    return {
+      rung: "C7",
+      from: "test files",
+      candidates: [],
+      why: "its unittest test cases use pytest, whose marks unittest does not know",
     };
   const places = new Map<string, TreeFile[]>();
   for (const file of tests) {
