@@ -21,6 +21,8 @@ sys.path.insert(0, HERE)
 from creamery_installed import find_metadata, read_text, record_paths, top_level_of  # noqa: E402
 
 MAX_FILES = 20_000
+# Of a path, its own name included: the host makes directories of each, all the way up.
+MAX_DEPTH = 64
 MAX_MEMBERS = 100_000
 MAX_UNPACKED = 2 << 30
 MAX_TEXT = 256 * 1024
@@ -126,6 +128,9 @@ def list_tree(root):
     real_root = os.path.realpath(root)
     for directory, names, members in os.walk(root):
         names[:] = sorted(name for name in names if name not in SKIPPED and not name.endswith(".egg-info"))
+        if names and os.path.relpath(directory, root).count("/") + 3 > MAX_DEPTH:
+            truncated = True
+            names[:] = []
         for member in sorted(members):
             path = os.path.join(directory, member)
             shown = os.path.relpath(path, root)
@@ -168,7 +173,7 @@ def list_installed(venv, project):
     paths = record_paths(site, info)
     for shown in paths[:MAX_FILES]:
         path = os.path.join(site, shown)
-        if shown.endswith(".pyc") or not os.path.isfile(path) or os.path.islink(path):
+        if shown.count("/") >= MAX_DEPTH or shown.endswith(".pyc") or not os.path.isfile(path) or os.path.islink(path):
             continue
         files.append(reader.entry(shown, path, os.path.getsize(path)))
     metadata = read_text(os.path.join(site, info, "METADATA"), MAX_TEXT) or read_text(os.path.join(site, info, "PKG-INFO"), MAX_TEXT)

@@ -5,6 +5,8 @@ import os
 import _signal as signal
 
 JOB_UID = 1000
+# No process and no file has it.
+NOBODYS_UID = 65533
 JOB_GID = 1000
 # Rarely used by anyone; guest/inject registers a dump of all Python stacks on it.
 DUMP_SIGNAL = 62
@@ -53,8 +55,9 @@ def signal_all(job, session, number):
     """One signal to all of them."""
     if job:
         # By the kernel in one go: a walk over /proc never ends while hundreds of processes fight for the processor. With the
-        # job's real and effective uid this reaches that user's processes only; the saved uid is the way back.
-        os.setresuid(JOB_UID, JOB_UID, 0)
+        # job's effective uid this reaches that user's processes only; the saved uid is the way back, and with a real one
+        # that nobody has none of them may signal the agent meanwhile.
+        os.setresuid(NOBODYS_UID, JOB_UID, 0)
         try:
             os.kill(-1, number)
         except ProcessLookupError:

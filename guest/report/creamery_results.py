@@ -195,9 +195,16 @@ def only(suite, wanted):
         item = stack.pop()
         if hasattr(item, "__iter__"):
             stack.extend(reversed(list(item)))
-        elif loading(item) or canonical(name(item)) in wanted:
+        elif loading(item) or canonical(name(item)) in wanted or fixtures_of(item) & wanted:
             found.append(item)
     return unittest.TestSuite(found)
+
+
+def fixtures_of(test):
+    """Ids under which unittest tells of a fixture of the test's class or module that failed: to run it again takes its tests."""
+    kind = type(test)
+    scopes = {"Class": "%s.%s" % (kind.__module__, getattr(kind, "__qualname__", kind.__name__)), "Module": kind.__module__}
+    return set(canonical("%s%s (%s)" % (when, what, scope)) for what, scope in scopes.items() for when in ("setUp", "tearDown"))
 
 
 def install():

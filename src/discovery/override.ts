@@ -38,7 +38,9 @@ function readingOf(override: PlanOverride, from: string, project: ProjectView): 
     understood.kind === "command"
       ? understood.command
       : {
-          runner: "custom",
+          runner: override.command.some((word) => /^(?:.*\/)?(?:pytest|py\.test)$/u.test(word))
+            ? "pytest"
+            : "custom",
           argv: override.command,
           cwd: override.cwd ?? ".",
           env: {},

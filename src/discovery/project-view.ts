@@ -1,3 +1,4 @@
+import { parentDirectories } from "../base/parent-directories.ts";
 import { parseCoreMetadata, type CoreMetadata } from "../python/core-metadata.ts";
 import { parseIni, type IniFile } from "../python/ini.ts";
 import { installedUnits } from "./installed-units.ts";
@@ -34,7 +35,7 @@ export function viewProject(
   context: DiscoveryContext,
 ): ProjectView {
   const paths = new Set(tree.files.map((file) => file.path));
-  const directories = new Set(tree.files.flatMap((file) => parentsOf(file.path)));
+  const directories = parentDirectories(paths);
   const units = installedUnits(installed);
   const unreadable: string[] = [];
   const text = (path: string): string | undefined =>
@@ -75,9 +76,4 @@ export function viewProject(
     ini,
     toml,
   };
-}
-
-function parentsOf(path: string): readonly string[] {
-  const parts = path.split("/").slice(0, -1);
-  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }

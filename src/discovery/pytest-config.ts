@@ -106,7 +106,6 @@ const PLUGINS_BY_INI: readonly (readonly [RegExp, string])[] = [
   [/^(rst|doctest_plus|doctest_rst|remote_data|text_file_format)/, "pytest-doctestplus"],
   [/^qt_/, "pytest-qt"],
   [/^(bdd_)/, "pytest-bdd"],
-  [/^(flakes|flake8)-?/, "pytest-flake8"],
   [/^(mock_)/, "pytest-mock"],
   [/^(httpx_mock|pytest_httpx)/, "pytest-httpx"],
   [/^(mpl-)/, "pytest-mpl"],

@@ -11,9 +11,12 @@ export interface AnchorPage {
   readonly meta: ReadonlyMap<string, string>;
 }
 
-// No two branches take the same character: hostile pages can't make it search for ever.
-const TAG = /<!--[\s\S]*?-->|<(\/?)([a-z][a-z0-9]*)((?:"[^"]*"|'[^']*'|[^<>"'])*)>/giu;
+// No two branches take the same character: hostile pages can't make it search for ever. A comment's end is looked for apart.
+const TAG = /<!--|<(\/?)([a-z][a-z0-9]*)((?:"[^"]*"|'[^']*'|[^<>"'])*)>/giu;
 const ATTRIBUTE = /([^\s=/"'<>]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?/gu;
+
+/** Of a link: no file's name is longer. */
+const MAX_TEXT_CHARS = 2000;
 
 /** @returns null for text without a single tag. */
 export function parseAnchors(html: string): AnchorPage | null {
@@ -22,7 +25,7 @@ export function parseAnchors(html: string): AnchorPage | null {
   let base: string | null = null;
   let open: { readonly attributes: Map<string, string>; readonly from: number } | null = null;
   let tags = 0;
-  for (const match of html.matchAll(TAG)) {
+  for (const match of tagsOf(html)) {
     const name = match[2]?.toLowerCase();
     if (name === undefined) continue;
     tags++;
@@ -31,7 +34,9 @@ export function parseAnchors(html: string): AnchorPage | null {
         if (open !== null)
           anchors.push({
             text: unescapeHtml(
-              html.slice(open.from, match.index).replaceAll(/<[^>]*>/gu, ""),
+              html
+                .slice(open.from, Math.min(match.index, open.from + MAX_TEXT_CHARS))
+                .replaceAll(/<[^>]*>/gu, ""),
             ).trim(),
             attributes: open.attributes,
           });
@@ -48,6 +53,19 @@ export function parseAnchors(html: string): AnchorPage | null {
     }
   }
   return tags === 0 ? null : { anchors, base, meta };
+}
+
+/** Without comments, and what stands in them. */
+function* tagsOf(html: string): Generator<RegExpExecArray> {
+  const pattern = new RegExp(TAG);
+  for (let match = pattern.exec(html); match !== null; match = pattern.exec(html)) {
+    if (match[0] !== "<!--") yield match;
+    else {
+      const end = html.indexOf("-->", pattern.lastIndex);
+      if (end < 0) return;
+      pattern.lastIndex = end + 3;
+    }
+  }
 }
 
 function attributesOf(text: string): Map<string, string> {

@@ -30,6 +30,8 @@ const Kept = z.object({
   lastModified: z.string().nullable(),
   fetchedAtMs: z.number(),
   freshMs: z.number(),
+  /** Of the page that this is said of: two commands may write at once. */
+  bodySha256: z.string(),
 });
 type Kept = z.infer<typeof Kept>;
 
@@ -136,7 +138,7 @@ export class PageStore {
       await this.#save(name, kept, null);
       return { kept, page: { ...old.page, stale: false }, checkedAtMs: now, freshMs };
     }
-    const kept: Kept = {
+    const said: Omit<Kept, "bodySha256"> = {
       url: shownUrl(response.url),
       contentType: header("content-type") ?? "text/html",
       etag: header("etag"),
@@ -145,7 +147,12 @@ export class PageStore {
       freshMs,
     };
     if (response.status === 404 || response.status === 410)
-      return { kept, page: null, checkedAtMs: now, freshMs: NOT_FOUND_FRESH_MS };
+      return {
+        kept: { ...said, bodySha256: "" },
+        page: null,
+        checkedAtMs: now,
+        freshMs: NOT_FOUND_FRESH_MS,
+      };
     const input = shownUrl(url);
     if (response.status === 401 || response.status === 403) {
       throw new Forbidden("upstream", `refuses with ${response.status}`, {
@@ -159,12 +166,12 @@ export class PageStore {
         nextStep: "try again later; the index is at fault",
       });
     const body = await readBody(response, MAX_PAGE_BYTES);
+    const kept: Kept = {
+      ...said,
+      bodySha256: createHash("sha256").update(body).digest("hex"),
+    };
     // Unchanged in substance where upstream knows no ETag: what was parsed stays.
-    if (
-      old !== undefined &&
-      old.page !== null &&
-      createHash("sha256").update(body).digest("hex") === old.page.contentSha256
-    ) {
+    if (old !== undefined && old.page !== null && kept.bodySha256 === old.page.contentSha256) {
       await this.#save(name, kept, null);
       return { kept, page: { ...old.page, stale: false }, checkedAtMs: now, freshMs };
     }
@@ -202,7 +209,7 @@ export class PageStore {
         name,
         shownUrl(this.#client.upstream.url),
       );
-      return page === null
+      return page === null || page.contentSha256 !== kept.bodySha256
         ? undefined
         : { kept, page, checkedAtMs: kept.fetchedAtMs, freshMs: kept.freshMs };
     } catch {

@@ -131,6 +131,8 @@ function readJson(text: string): ReadPage | null {
   return { page: page.data, files: good, base: null };
 }
 
+const MAX_HREF_CHARS = 8000;
+
 function readHtml(text: string, contentType: string, name: string): ReadPage | null {
   if (!/html/iu.test(contentType) && !/<(?:!doctype html|html|a\s)/iu.test(text.slice(0, 4096)))
     return null;
@@ -138,8 +140,14 @@ function readHtml(text: string, contentType: string, name: string): ReadPage | n
   if (parsed === null) return null;
   const files = parsed.anchors.flatMap(({ text: filename, attributes }) => {
     const href = attributes.get("href");
-    if (href === undefined || !/\.[a-z0-9]+$/iu.test(filename)) return [];
-    const hash = /#(?:.*&)?(sha256|sha384|sha512|sha1|md5)=([0-9a-f]+)/iu.exec(href);
+    if (href === undefined || href.length > MAX_HREF_CHARS) return [];
+    if (!/\.[a-z0-9]+$/iu.test(filename)) return [];
+    const [url = "", ...fragments] = href.split("#");
+    const hash = fragments
+      .join("#")
+      .split("&")
+      .map((part) => /^(sha256|sha384|sha512|sha1|md5)=([0-9a-f]+)$/iu.exec(part))
+      .findLast((found) => found !== null);
     const metadata =
       attributes.get("data-core-metadata") ?? attributes.get("data-dist-info-metadata");
     const metadataHash = metadata === undefined ? null : /^sha256=([0-9a-f]{64})$/iu.exec(metadata);
@@ -149,7 +157,7 @@ function readHtml(text: string, contentType: string, name: string): ReadPage | n
     return [
       {
         filename,
-        url: href.replace(/#.*$/u, ""),
+        url,
         hashes:
           hash?.[1] === undefined || hash[2] === undefined
             ? {}

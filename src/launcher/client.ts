@@ -42,11 +42,18 @@ export class LauncherClient {
   readonly #pending = new Map<number, Pending>();
   readonly #ended = new Map<string, (detail: string) => void>();
   readonly #send: (message: object) => void;
+  readonly #onAsking: (asking: boolean) => void;
   #nextId = 1;
 
-  constructor(sessionDirectory: string, send: (message: object) => void) {
+  /** @param onAsking told whether anything is asked and not answered yet. */
+  constructor(
+    sessionDirectory: string,
+    send: (message: object) => void,
+    onAsking: (asking: boolean) => void = () => undefined,
+  ) {
     this.sessionDirectory = sessionDirectory;
     this.#send = send;
+    this.#onAsking = onAsking;
   }
 
   /** A file of this name in the exchange directory is what file requests read and write. */
@@ -69,7 +76,7 @@ export class LauncherClient {
     const id = this.#nextId++;
     const answer = Promise.withResolvers<unknown>();
     this.#pending.set(id, { resolve: answer.resolve, reject: answer.reject, onProgress });
-    this.#hold();
+    this.#onAsking(this.#pending.size > 0);
     const abort = () => this.#send({ id, abort: true });
     signal?.addEventListener("abort", abort, { once: true });
     const timer = setTimeout(() => {
@@ -93,7 +100,7 @@ export class LauncherClient {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       this.#pending.delete(id);
-      this.#hold();
+      this.#onAsking(this.#pending.size > 0);
     }
   }
 
@@ -137,12 +144,6 @@ export class LauncherClient {
       pending.reject(new CreameryError("launcher", "the launcher is gone"));
     this.#pending.clear();
   }
-
-  /** The channel keeps the process alive only while something is asked. */
-  #hold(): void {
-    if (this.#pending.size > 0) process.channel?.ref();
-    else process.channel?.unref();
-  }
 }
 
 let client: LauncherClient | undefined;
@@ -156,9 +157,14 @@ export function launcher(): LauncherClient {
       nextStep: "run ./creamery",
     });
   }
-  const made = new LauncherClient(session, (message) => {
+  const send = (message: object) => {
     if (process.connected) process.send?.(message);
     else made.lose();
+  };
+  // The channel keeps the process alive only while something is asked.
+  const made = new LauncherClient(session, send, (asking) => {
+    if (asking) process.channel?.ref();
+    else process.channel?.unref();
   });
   process.on("message", (raw) => made.receive(raw));
   process.on("disconnect", () => made.lose());

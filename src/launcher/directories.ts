@@ -28,5 +28,7 @@ export function makeDirectories({ cache, data, run }: Directories): void {
   for (const path of [join(cache, "index"), data]) {
     mkdirSync(path, { recursive: true, mode: 0o750 });
     chownSync(path, FARM_UID, FARM_UID);
+    // Private sources lie there: one that was there already is no more open than one that is made.
+    chmodSync(path, 0o750);
   }
 }

@@ -17,8 +17,6 @@ const LEFT_OUT = [
   ".svn",
   ".tox",
   ".nox",
-  ".venv",
-  "venv",
   "__pycache__",
   "node_modules",
   ".mypy_cache",
@@ -95,6 +93,8 @@ export async function packTree(
   const options = [
     ...TAR_FORM,
     ...LEFT_OUT.map((name) => `--exclude=${name}`),
+    // A virtual environment, whatever it is called.
+    "--exclude-tag-all=pyvenv.cfg",
     "--anchored",
     ...LEFT_OUT_AT_TOP.map((name) => `--exclude=${name}`),
   ];
@@ -139,15 +139,17 @@ function readArgv(path: string): string[] {
 
 /**
  * A file beside the path that takes its place once it is whole: its size is checked before, since input that was cut off is
- * never taken for the whole. What is there and no file (a directory, `/dev/stdout`) is left as it is.
+ * never taken for the whole. What is there and no file (a directory, `/dev/stdout`) is left as it is. Nobody else's link is
+ * followed: the file beside is made new, under a name that nobody guesses.
  */
 const WRITE = `set -e
 if [ -e "$1" ] && ! [ -f "$1" ]; then exit ${EXIT.otherKind}; fi
 [ -d "\${1%/*}/" ] || exit ${EXIT.missing}
 cd -- "\${1%/*}/" 2>/dev/null || exit ${EXIT.hidden}
 umask 022
-part="./.creamery-$$.part"
+part=./.creamery-$(od -An -N8 -tx1 /dev/urandom | tr -d ' ').part
 trap 'rm -f -- "$part"' EXIT
+set -C
 cat >"$part"
 test "$(wc -c <"$part")" -eq "$2"
 mv -fT -- "$part" "./\${1##*/}"`;

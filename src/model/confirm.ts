@@ -21,10 +21,14 @@ export interface Confirmed {
 /** Limits that a second, longer run of what hung can confirm or take back. */
 const HANGS: ReadonlySet<string> = new Set(["timeout", "silent", "deadlock"]);
 
+/** What a module of tests that can't be imported comes to: its import may be what another machine kind does otherwise. */
+const AT_COLLECTION: ReadonlySet<string> = new Set(["collection-error", "import-error"]);
+
 /** Outcomes that a second run can confirm or take back. */
 export function wantsConfirmation({ phase, outcome, cause }: Verdict): boolean {
   if (phase !== "test") return false;
   if (outcome === "killed") return cause !== null && HANGS.has(cause.kind);
+  if (outcome === "error") return cause !== null && AT_COLLECTION.has(cause.kind);
   return outcome === "fail" || outcome === "crash";
 }
 
@@ -159,5 +163,9 @@ function having(
   wanted: readonly string[],
 ): string[] {
   const outcomes = new Map(report?.results.map((test) => [test.id, test.outcome]));
-  return ids.filter((id) => wanted.includes(outcomes.get(id) ?? ""));
+  // unittest tells of a fixture of a class or module only when it fails.
+  const silent = (report?.counts.collected ?? 0) > 0 ? "passed" : "";
+  return ids.filter((id) => wanted.includes(outcomes.get(id) ?? (FIXTURE.test(id) ? silent : "")));
 }
+
+const FIXTURE = /^(?:setUp|tearDown)(?:Class|Module) \(/u;

@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 
-import { firstLinesThatMatter } from "./first-lines.ts";
+import { firstLinesThatMatter, type FailedTest } from "./first-lines.ts";
+
+/** A test's id, and below it what it said. */
+const told = (text: string): FailedTest => {
+  const [id = "", ...message] = text.split("\n");
+  return { id, message: message.join("\n") };
+};
 
 test("begins at the line that gives the cause away", () => {
   const log =
@@ -38,7 +44,7 @@ test("shows of each failed test its id and what its exception says, not the sour
       "/usr/lib/python3.13/urllib/request.py:1: URLError",
     ].join("\n");
   expect(
-    firstLinesThatMatter(`${one("test_x")}\n${one("test_y")}`, { kind: "needs-network" }),
+    firstLinesThatMatter([told(one("test_x")), told(one("test_y"))], { kind: "needs-network" }),
   ).toEqual(
     ["test_x", "test_y"].flatMap((name) => [
       `tests/test_a.py::${name}`,
@@ -58,7 +64,7 @@ test("gives up to three tests their share of the lines", () => {
       ...Array.from({ length: 9 }, (_, line) => `diff ${line}`),
     ].join("\n"),
   );
-  expect(firstLinesThatMatter(failures.join("\n"), { kind: "test-failure" })).toEqual([
+  expect(firstLinesThatMatter(failures.map(told), { kind: "test-failure" })).toEqual([
     "pkg.tests.TestX.test_a",
     "AssertionError: 1 != 2",
     "diff 0",
@@ -67,5 +73,18 @@ test("gives up to three tests their share of the lines", () => {
     "diff 0",
     "pkg.tests.TestX.test_c",
     "AssertionError: 1 != 2",
+  ]);
+});
+
+test("never puts one test's words under another's id, whatever an id looks like", () => {
+  const tests = [
+    { id: "tests/test_make.py::test_a", message: "[XPASS(strict)] broken on nightly" },
+    { id: "tests/test_mypy.yml::case", message: "E   TypecheckAssertionError: Invalid output" },
+  ];
+  expect(firstLinesThatMatter(tests, { kind: "test-failure" })).toEqual([
+    "tests/test_make.py::test_a",
+    "[XPASS(strict)] broken on nightly",
+    "tests/test_mypy.yml::case",
+    "E   TypecheckAssertionError: Invalid output",
   ]);
 });

@@ -38,23 +38,43 @@ const TELLING: Partial<Record<CauseKind, RegExp>> = {
   "needs-gpu": /cuda|nvidia|gpu/i,
 };
 
+/** A test that failed, or a module of tests that was not collected, and what it said. */
+export interface FailedTest {
+  readonly id: string;
+  readonly message: string;
+}
+
 /**
- * The few lines of a log that a person reads first: from the line that gives the cause away, else the
- * last lines. Bounded, with control characters made visible.
+ * The few lines that a person reads first: of a log from the line that gives the cause away, else the last lines; of tests
+ * their ids and what their exceptions say. Bounded, with control characters made visible.
  */
-export function firstLinesThatMatter(log: string, cause: Cause | null): string[] {
-  const lines = boundedText(log)
+export function firstLinesThatMatter(
+  told: string | readonly FailedTest[],
+  cause: Cause | null,
+): string[] {
+  const pattern = cause === null ? undefined : TELLING[cause.kind];
+  return typeof told === "string"
+    ? linesOfLog(linesOf(told), cause, pattern)
+    : linesOfTests(told, pattern);
+}
+
+function linesOf(text: string): readonly string[] {
+  return boundedText(text)
     .split("\n")
     .map((line) => line.replaceAll("\r", "").trimEnd());
-  const pattern = cause === null ? undefined : TELLING[cause.kind];
+}
+
+function linesOfLog(
+  lines: readonly string[],
+  cause: Cause | null,
+  pattern: RegExp | undefined,
+): string[] {
   const named =
     cause?.detail === undefined
       ? -1
       : lines.findIndex(
           (line) => line.includes(cause.detail ?? "") && (pattern?.test(line) ?? true),
         );
-  const failures = failedTests(lines);
-  if (failures.length > 0) return linesOfTests(failures, pattern);
   const telling =
     named >= 0 || pattern === undefined ? named : lines.findIndex((line) => pattern.test(line));
   const from = telling >= 0 ? lines.slice(telling) : lines.filter(isShown).slice(-MAX_LINES);
@@ -62,31 +82,11 @@ export function firstLinesThatMatter(log: string, cause: Cause | null): string[]
 }
 
 const MAX_TESTS = 3;
-/** A test's id on a line of its own, as pytest and unittest make them, or a module that was not collected. */
-const TEST_ID =
-  /^(?:[^\s:][^:\n]{0,300}\.pyx?::\S|[\w./-]{1,300}\.py$|[A-Za-z_][\w.]{0,300}\.test\w{0,200}(?:$|[#[( ])|(?:setUp|tearDown)(?:Class|Module) \([\w.]{1,300}\)$)/;
-
-interface FailedTest {
-  readonly id: string;
-  readonly message: readonly string[];
-}
-
-/** The tests of a text that is made of each one's id and then its message; none where it is another text. */
-function failedTests(lines: readonly string[]): FailedTest[] {
-  if (!TEST_ID.test(lines[0] ?? "")) return [];
-  const tests: { id: string; message: string[] }[] = [];
-  for (const line of lines) {
-    if (TEST_ID.test(line)) tests.push({ id: line, message: [] });
-    else if (isShown(line)) tests.at(-1)?.message.push(line);
-  }
-  const told = tests.filter(({ message }) => message.length > 0);
-  return told.length > 0 ? told : tests;
-}
-
 /** Of up to three tests the id and what its exception says; the lines that are left over go to the first ones. */
 function linesOfTests(tests: readonly FailedTest[], pattern: RegExp | undefined): string[] {
-  const few = tests.slice(0, MAX_TESTS);
-  const told = few.map((test) => exceptionLines(test, pattern));
+  const speaking = tests.filter(({ message }) => message.trim() !== "");
+  const few = (speaking.length > 0 ? speaking : tests).slice(0, MAX_TESTS);
+  const told = few.map(({ message }) => exceptionLines(linesOf(message).filter(isShown), pattern));
   const each = few.map(() => 0);
   let left = MAX_LINES - few.length;
   for (let round = 0; left > 0 && round < MAX_LINES; round++) {
@@ -102,7 +102,10 @@ function linesOfTests(tests: readonly FailedTest[], pattern: RegExp | undefined)
 }
 
 /** pytest's `E` lines of the last exception that tells the cause, else of the last; else what stands below Python's last frame. */
-function exceptionLines({ message }: FailedTest, pattern: RegExp | undefined): readonly string[] {
+function exceptionLines(
+  message: readonly string[],
+  pattern: RegExp | undefined,
+): readonly string[] {
   const runs: string[][] = [];
   for (const [index, line] of message.entries()) {
     if (!SAID.test(line)) continue;

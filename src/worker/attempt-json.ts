@@ -4,11 +4,11 @@ import type { Comparison, TestReport, TestResult } from "../model/attempt.ts";
 import { canonicalHash, type Axes } from "../model/axes.ts";
 import type { Verdict } from "../model/classify.ts";
 import type { SmokeEvidence } from "../model/evidence.ts";
-import { firstLinesThatMatter } from "../model/first-lines.ts";
+import { firstLinesThatMatter, type FailedTest } from "../model/first-lines.ts";
 import type { AttemptJson } from "../model/result-json.ts";
 import { formatCause, formatConfidence } from "../model/result-words.ts";
 import { auditEvidence } from "./audit-events.ts";
-import type { AttemptJob } from "./attempt-job.ts";
+import type { AttemptJob, ResolvedSource } from "./attempt-job.ts";
 import { lockedSet } from "./locked-set.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
 import { smokeEvidence } from "./evidence-of.ts";
@@ -41,8 +41,8 @@ export function attemptJson(judged: JudgedAttempt): AttemptJson {
   const smoke = facts.smoke === null ? null : smokeEvidence(facts.smoke);
   return {
     id: job.attemptId,
-    project: projectOf(facts, source.project),
-    version: versionOf(facts, source.version),
+    project: projectOf(facts, source),
+    version: versionOf(facts, source),
     source: { kind: source.kind, sha256: source.sha256 },
     configuration: job.configuration,
     image: job.imageId,
@@ -65,7 +65,7 @@ export function attemptJson(judged: JudgedAttempt): AttemptJson {
     seconds: facts.seconds,
     axes,
     evidence: {
-      firstLines: firstLinesThatMatter(tellingText(judged), verdict.cause),
+      firstLines: firstLinesThatMatter(telling(judged), verdict.cause),
       failing: best === null ? [] : failingTests(best.report),
       differing: judged.differing.slice(0, MAX_LINES),
       contradictions: best?.report.contradictions.slice(0, MAX_LINES) ?? [],
@@ -84,14 +84,22 @@ export function attemptJson(judged: JudgedAttempt): AttemptJson {
   };
 }
 
-/** As it was built; of what was not, as its source says, else as it was named. */
-function projectOf({ installation, declared }: AttemptFacts, named: string): string {
-  return installation?.ok === true ? installation.project : (declared?.project ?? named);
+/** A release as the index names it, whatever it says of itself; else as it was built, as its source says, or as it was named. */
+function projectOf(
+  { installation, declared }: AttemptFacts,
+  { kind, project }: ResolvedSource,
+): string {
+  if (kind === "release") return project;
+  return installation?.ok === true ? installation.project : (declared?.project ?? project);
 }
 
-function versionOf({ installation, declared }: AttemptFacts, named: string): string {
+function versionOf(
+  { installation, declared }: AttemptFacts,
+  { kind, version }: ResolvedSource,
+): string {
+  if (kind === "release") return version;
   if (installation?.ok === true) return installation.version;
-  return named === "" ? (declared?.version ?? "") : named;
+  return version === "" ? (declared?.version ?? "") : version;
 }
 
 /** Where the tests imported the release from, else where it was installed. */
@@ -120,7 +128,7 @@ export function axesOf(job: AttemptJob, facts: AttemptFacts, machine: Axes["mach
 }
 
 /** Where the lines that matter are looked for: what failed, as it told it. */
-function tellingText({ facts, verdict }: JudgedAttempt): string {
+function telling({ facts, verdict }: JudgedAttempt): string | readonly FailedTest[] {
   if (verdict.outcome === "pass" || verdict.outcome === "skip") return "";
   if (facts.farmFault !== null) return facts.farmFault.line;
   // The installer knows only that its index had an error.
@@ -137,16 +145,15 @@ function tellingText({ facts, verdict }: JudgedAttempt): string {
   if (best === null) return failedStep?.text ?? "";
   const { report, result } = best;
   const atCollection = report.collectionErrors.length > 0 && result.limit === null;
-  const messages = [
-    ...report.collectionErrors.map(({ id, message }) => `${id}\n${message}`),
+  const told: FailedTest[] = [
+    ...report.collectionErrors,
     ...report.results
       .filter(isFailing)
       .slice(0, MAX_FAILING)
-      .map(({ id, message = "" }) => `${id}\n${message}`),
+      .map(({ id, message = "" }) => ({ id, message })),
   ];
-  return messages.length > 0 && (verdict.outcome === "fail" || atCollection)
-    ? messages.join("\n")
-    : `${result.text}\n${messages.join("\n")}`;
+  if (told.length > 0 && (verdict.outcome === "fail" || atCollection)) return told;
+  return [result.text, ...told.map(({ id, message }) => `${id}\n${message}`)].join("\n");
 }
 
 function failingTests(report: TestReport): AttemptJson["evidence"]["failing"] {

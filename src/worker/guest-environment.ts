@@ -9,6 +9,8 @@ export const GUEST = {
   wheels: "/job/wheels",
   /** Pins of the release under test, root's own. */
   keep: "/run/creamery-keep.txt",
+  /** Scripts that put what was installed in the place of the tree's own, root's own; a number follows. */
+  unshadow: "/run/creamery-unshadow",
   /** Ids of the tests that alone are to be run, root's own. */
   onlyIds: "/run/creamery-only-ids.txt",
   reports: "/opt/creamery/guest/report",

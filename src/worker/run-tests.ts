@@ -5,6 +5,8 @@ import type {
   RejectedRung,
   TreeListing,
 } from "../discovery/plan.ts";
+import { clip, printableLine } from "../base/bounded-text.ts";
+import { CreameryError } from "../base/errors.ts";
 import { failingIds } from "../model/confirm.ts";
 import { reportFromText } from "../model/parsed-report.ts";
 import { EventReader } from "../model/test-report.ts";
@@ -97,12 +99,22 @@ export async function runPlans(
   return new PlanRunner(context).run(plans);
 }
 
+/** Parts of the tree that give way to what was installed. */
+interface Shadows {
+  readonly paths: readonly string[];
+  readonly command: string;
+  /** A file that is there once they did. */
+  readonly flag: string;
+}
+
 class PlanRunner {
   readonly #context: TestContext;
   /** All that went into the environment, in order, whichever plan asked for it. */
   readonly #installed: DependencyStep[] = [];
   readonly #replaced = new Set<string>();
   #unshadowed = false;
+  /** How many were put into the guest. */
+  #scripts = 0;
 
   constructor(context: TestContext) {
     this.#context = context;
@@ -146,19 +158,46 @@ class PlanRunner {
     return { best, alone, failedStep, rejected: rejected.filter(({ rung }) => rung !== won) };
   }
 
-  /** What of the tree gives way for this plan, as a script; undefined when nothing is left to do. */
-  #shadowScript(plan: Plan): string | undefined {
+  /** Puts a script into the guest by which parts of the tree give way; null when nothing is left to do. */
+  async #shadowsOf(plan: Plan): Promise<Shadows | null> {
     const { treeRoot, tree, installed } = this.#context;
-    const fresh = plan.replaceByInstalled.filter((path) => !this.#replaced.has(path));
-    if (fresh.length === 0 && this.#unshadowed) return undefined;
+    const paths = plan.replaceByInstalled.filter((path) => !this.#replaced.has(path));
+    if (paths.length === 0 && this.#unshadowed) return null;
+    const pairs = replacements(paths, installed);
+    const strays = strayModules(tree, paths, installed);
+    const script = unshadowScript(treeRoot, installed.sitePackages, pairs, strays);
+    return { paths, ...(await this.#putScript(script)) };
+  }
+
+  /** Of any length: what is forgotten by packaging can be thousands of modules. */
+  async #putScript(script: string): Promise<Omit<Shadows, "paths">> {
+    const flag = `/job/.gave-way-${this.#scripts++}`;
+    const content = Buffer.from(`${script}\ntouch ${flag}\n`);
+    const path = `${GUEST.unshadow}-${this.#scripts}`;
+    await this.#context.session.guest.put(path, content, { mode: 0o644, owner: "root" });
+    return { command: `sh ${path}`, flag };
+  }
+
+  /** What did not give way beside an installation does so now, or nothing that the tests say is of what was installed. */
+  async #assertGaveWay({ command, flag, paths }: Shadows): Promise<void> {
+    const { session, treeRoot } = this.#context;
+    if ((await session.guest.get(flag, 1)) === null) {
+      const { ok, text } = await session.run({
+        step: "unshadow",
+        phase: "discover",
+        argv: ["sh", "-c", command],
+        wallMs: UNSHADOW_MS,
+        quiet: true,
+      });
+      if (!ok)
+        throw new CreameryError(
+          "internal",
+          `the source's own copy of the release can't give way: ${clip(printableLine(text), 300)}`,
+          { input: treeRoot },
+        );
+    }
     this.#unshadowed = true;
-    for (const path of fresh) this.#replaced.add(path);
-    return unshadowScript(
-      treeRoot,
-      installed.sitePackages,
-      replacements(fresh, installed),
-      strayModules(tree, fresh, installed),
-    );
+    for (const path of paths) this.#replaced.add(path);
   }
 
   /**
@@ -166,14 +205,18 @@ class PlanRunner {
    * failed where it was not an optional one.
    */
   async #installDependencies(plan: Plan): Promise<StepResult | null> {
-    let beside = this.#shadowScript(plan);
+    const shadows = await this.#shadowsOf(plan);
+    let beside = shadows?.command;
+    let failed: StepResult | null = null;
     for (const step of mergeSteps(plan.dependencies)) {
       const done = await this.#install(step, beside);
       beside = undefined;
-      if (!done.ok && !step.optional) return done;
+      if (done.ok || step.optional) continue;
+      failed = done;
+      break;
     }
-    if (beside !== undefined) await this.#quietly("unshadow", beside);
-    return null;
+    if (shadows !== null) await this.#assertGaveWay(shadows);
+    return failed;
   }
 
   async #install(step: DependencyStep, beside?: string): Promise<StepResult> {
@@ -189,16 +232,6 @@ class PlanRunner {
     });
     if (done.ok) this.#installed.push(step);
     return done;
-  }
-
-  #quietly(step: string, script: string): Promise<StepResult> {
-    return this.#context.session.run({
-      step,
-      phase: "discover",
-      argv: ["sh", "-c", script],
-      wallMs: UNSHADOW_MS,
-      quiet: true,
-    });
   }
 
   /** Runs a plan; what collection says is missing is installed, and options nobody knows are dropped, a few times. */
@@ -260,8 +293,8 @@ class PlanRunner {
     if (pairs.length === 0) return run;
     const paths = pairs.map((pair) => pair.tree);
     const strays = strayModules(tree, paths, installed);
-    await this.#quietly("unshadow", overlayScript(treeRoot, installed.sitePackages, pairs, strays));
-    for (const path of paths) this.#replaced.add(path);
+    const script = overlayScript(treeRoot, installed.sitePackages, pairs, strays);
+    await this.#assertGaveWay({ paths, ...(await this.#putScript(script)) });
     repairs.push(
       `laid the installed files over ${paths.join(", ")}: the tests imported them from the tree`,
     );

@@ -2,8 +2,16 @@ import { z } from "zod";
 
 /** What guest/scan.py and guest/smoke.py write: hostile, as a package may have had a hand in it. */
 
+/** As guest/scan.py has them. */
+const MAX_DEPTH = 64;
+const MAX_FILES = 20_000;
+
 const TreeFileSchema = z.object({
-  path: z.string().max(4096),
+  // Directories are made of each, all the way up.
+  path: z
+    .string()
+    .max(4096)
+    .refine((path) => path.split("/").length <= MAX_DEPTH, "is too deep"),
   sizeBytes: z.number(),
   testFunctions: z.number(),
   imports: z.array(z.string()).optional(),
@@ -11,7 +19,7 @@ const TreeFileSchema = z.object({
   usesPytest: z.boolean().optional(),
 });
 export const TreeListingSchema = z.object({
-  files: z.array(TreeFileSchema),
+  files: z.array(TreeFileSchema).max(MAX_FILES),
   texts: z.record(z.string(), z.string()),
   truncated: z.boolean(),
 });
@@ -22,7 +30,7 @@ export const UnpackedSchema = z.object({
 });
 export const InstalledListingSchema = z.object({
   sitePackages: z.string(),
-  files: z.array(TreeFileSchema),
+  files: z.array(TreeFileSchema).max(MAX_FILES),
   topLevel: z.array(z.string()),
   metadata: z.string(),
   entryPoints: z.string(),

@@ -3,6 +3,7 @@ import type { InstalledListing } from "../discovery/plan.ts";
 import type { Guest } from "../machine/machine.ts";
 import type { Phase } from "../model/attempt.ts";
 import { isExcluded } from "../model/classify.ts";
+import { sameVersion } from "../python/versions.ts";
 import type { AttemptJob } from "./attempt-job.ts";
 import { declaredMetadata } from "./declared-metadata.ts";
 import { GUEST } from "./guest-environment.ts";
@@ -117,11 +118,11 @@ export async function setUpJob(context: SetUpContext): Promise<SetUp> {
   );
   if (build.kind === "failed")
     return { ...NOTHING, notes, tree, installation: failedInstallation(job, build.failed) };
-  if (declared.project !== null && declared.project !== build.ready.project) {
-    const text = `the build made a wheel of ${build.ready.project}, where the source says ${declared.project}`;
+  const text = misnamed(job, declared.project, build.ready);
+  if (text !== null) {
     session.log.note(`-- build: ${text}`);
-    const misnamed = { ...result.step, ok: false, phase: "build", code: 1, text } as const;
-    return { ...NOTHING, notes, tree, installation: failedInstallation(job, misnamed) };
+    const refused = { ...result.step, ok: false, phase: "build", code: 1, text } as const;
+    return { ...NOTHING, notes, tree, installation: failedInstallation(job, refused) };
   }
   enter("install", "wheel and its dependencies");
   await pinRelease(session.guest, build.ready);
@@ -196,6 +197,22 @@ export async function pinRelease(
 ): Promise<void> {
   const content = Buffer.from(`${project}==${version}\n`);
   await guest.put(GUEST.keep, content, { mode: 0o644, owner: "root" });
+}
+
+/** What pip refuses too: a wheel of another name, or of a release another version. It would be taken for that one's. */
+function misnamed(
+  { source }: AttemptJob,
+  declared: string | null,
+  { project, version }: ReadyInstall,
+): string | null {
+  const made = `the build made a wheel of ${project}`;
+  if (source.kind === "release")
+    return project === source.project && sameVersion(version, source.version)
+      ? null
+      : `${made} ${version}, where the release is ${source.project} ${source.version}`;
+  return declared === null || declared === project
+    ? null
+    : `${made}, where the source says ${declared}`;
 }
 
 function assertEnvironment(job: AttemptJob, session: GuestSession, result: TogetherResult): void {

@@ -53,6 +53,15 @@ test.each([
     STRAY,
     pytestError("tests/test_other.py", "from .base import Case", NO_PARENT),
   ],
+  [
+    "a part of a library that its directory is named for",
+    listing("tests/integrations/packaging/test_it.py"),
+    pytestError(
+      "tests/integrations/packaging/test_it.py",
+      "import packaging.legacy",
+      noModule("packaging.legacy"),
+    ),
+  ],
   ["something that was perhaps not listed", { ...STRAY, truncated: true }, relative],
 ])("a module is no stray that lacks %s", (_what, tree, message) => {
   expect(strays(tree, message)).toEqual([]);

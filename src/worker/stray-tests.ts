@@ -1,6 +1,9 @@
+import { parentDirectories } from "../base/parent-directories.ts";
 import type { TreeListing } from "../discovery/plan.ts";
 import type { TestReport } from "../model/attempt.ts";
 
+/** What tests are called as a package: no distribution's module. */
+const TESTS = /^_?tests?$/u;
 /** How many errors are read: more say no more of a source that is not whole. */
 const MAX_READ = 200;
 
@@ -25,7 +28,7 @@ export function strayTests(
   context: StrayContext,
 ): readonly StrayTest[] {
   // What is not listed may be there.
-  if (context.tree.truncated) return [];
+  if (context.tree.truncated || collectionErrors.length === 0) return [];
   const tree = new Tree(context);
   return collectionErrors.slice(0, MAX_READ).flatMap(({ message }) => tree.strayOf(message) ?? []);
 }
@@ -40,7 +43,7 @@ class Tree {
     this.#root = treeRoot;
     this.#topLevel = new Set(topLevel);
     this.#files = new Set(tree.files.map(({ path }) => path));
-    this.#directories = new Set(tree.files.flatMap(({ path }) => parentsOf(path)));
+    this.#directories = parentDirectories(this.#files);
   }
 
   strayOf(message: string): StrayTest | null {
@@ -49,17 +52,17 @@ class Tree {
         .exec(message)
         ?.filter((group) => group !== undefined) ?? [];
     const path = this.#inTree(told);
-    const lacks = this.#lackingOf(message);
+    const lacks = path === null ? null : this.#lackingOf(message, path);
     return path === null || lacks === null ? null : { path, lacks };
   }
 
   /** The module that an error's import did not find; null where that is none that would lie beside the tests. */
-  #lackingOf(message: string): string | null {
+  #lackingOf(message: string, path: string): string | null {
     const last = message.trimEnd().split("\n").at(-1) ?? "";
     if (/attempted relative import (?:with no known parent package|in non-package)/u.test(last))
       return this.#ofRelativeImport(message);
     const absent = /No module named '?([\w.]{1,200})/u.exec(last)?.[1]?.split(".");
-    return absent === undefined ? null : this.#ofAbsoluteImport(absent);
+    return absent === undefined ? null : this.#ofAbsoluteImport(absent, path);
   }
 
   /** `from .base import x` in a file of the tree, below which there is no `base`. */
@@ -77,14 +80,16 @@ class Tree {
     return this.#has(target) ? null : target;
   }
 
-  /** `import tests.base` where there is a `tests` in the tree, and no `base` in it. */
-  #ofAbsoluteImport(dotted: readonly string[]): string | null {
+  /** `import tests.base` in or below a directory of the tree that has a `tests`, and no `base` in that. */
+  #ofAbsoluteImport(dotted: readonly string[], path: string): string | null {
     const [top = ""] = dotted;
-    if (dotted.length < 2 || this.#topLevel.has(top)) return null;
-    const parent = dotted.slice(0, -1).join("/");
-    const beside = [...this.#directories].find(
-      (path) => path === parent || path.endsWith(`/${parent}`),
-    );
+    // By any other name it may be a distribution that has changed.
+    if (dotted.length < 2 || this.#topLevel.has(top) || !TESTS.test(top)) return null;
+    const inner = path.split("/").slice(0, -1);
+    const parent = dotted.slice(0, -1);
+    const beside = [...inner.keys(), inner.length]
+      .map((depth) => [...inner.slice(0, depth), ...parent].join("/"))
+      .find((directory) => this.#directories.has(directory));
     if (beside === undefined) return null;
     const target = `${beside}/${dotted.at(-1)}`;
     return this.#has(target) ? null : target;
@@ -100,10 +105,4 @@ class Tree {
     if (this.#directories.has(module)) return true;
     return ["py", "pyi", "pyx", "so", "pyd"].some((end) => this.#files.has(`${module}.${end}`));
   }
-}
-
-/** `a`, `a/b` of `a/b/c.py`. */
-function parentsOf(path: string): string[] {
-  const parts = path.split("/").slice(0, -1);
-  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }

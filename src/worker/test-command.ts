@@ -55,7 +55,9 @@ export function testCommand(plan: Plan, place: CommandPlace): TestCommand {
     case "unittest": {
       env["PYTHONPATH"] = paths.join(":");
       return {
-        argv: argv.map((word) => (word === "unittest" ? "creamery_unittest" : word)),
+        argv: argv.map((word, at) =>
+          word === "unittest" && argv[at - 1] === "-m" ? "creamery_unittest" : word,
+        ),
         cwd,
         env,
       };

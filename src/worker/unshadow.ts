@@ -43,7 +43,7 @@ export function unshadowScript(
   strays: readonly string[],
 ): string {
   return [
-    `cd ${quote(root)}`,
+    ...begin(root),
     ...strays.map(remove),
     // Metadata of an uninstalled project on the path would answer importlib.metadata before the installed one.
     "rm -rf -- ./*.egg-info ./*.dist-info",
@@ -57,6 +57,9 @@ export function unshadowScript(
     }),
   ].join("\n");
 }
+
+/** What follows is all done, or the script fails. */
+const begin = (root: string): readonly string[] => ["set -e", `cd ${quote(root)}`];
 
 const remove = (path: string): string => `rm -f -- ${quote(`./${path}`)}`;
 
@@ -145,7 +148,7 @@ export function overlayScript(
   strays: readonly string[],
 ): string {
   return [
-    `cd ${quote(root)}`,
+    ...begin(root),
     ...strays.map(remove),
     ...pairs.map(
       ({ tree, site: from }) => `cp -a -T -- ${quote(`${site}/${from}`)} ${quote(`./${tree}`)}`,

@@ -86,7 +86,7 @@ test("findings are told in words, with control characters made visible and no co
       "LACKS  longer  bad\\x1b[2J",
       "               next: do this",
       "",
-      "This host cannot run guests yet: 1 thing is missing.",
+      "Tests cannot run here yet: 1 thing is missing or wrong.",
       "",
     ].join("\n"),
   );

@@ -26,6 +26,6 @@ export function renderFindings(findings: readonly Finding[], colour: boolean): s
   const end =
     lacking === 0
       ? "This host can run guests."
-      : `This host cannot run guests yet: ${lacking} ${lacking === 1 ? "thing is" : "things are"} missing.`;
+      : `Tests cannot run here yet: ${lacking} ${lacking === 1 ? "thing is" : "things are"} missing or wrong.`;
   return `${[...lines, "", end].join("\n")}\n`;
 }

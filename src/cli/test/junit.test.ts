@@ -207,3 +207,15 @@ test("a report of a run that was ended early is red", () => {
   );
   expect(xml).toContain('<error message="interrupted by &lt;x&gt;">');
 });
+
+test("what there is no room for is counted, and what failed is not left out for what passed", () => {
+  const results = [
+    ...Array.from({ length: 50 }, (_, index) => result(`a::passed${index}`, "passed")),
+    result("a::failed", "failed", "assert 0"),
+  ];
+  const xml = renderJunit([{ attempt: sampleAttempt(), results }], null, 1000);
+  expect(xml).toContain('name="failed"');
+  const kept = [...xml.matchAll(/<testcase /gu)].length;
+  expect(xml).toContain(`${results.length - kept + 1} more are in the attempt's report`);
+  expect(kept).toBeLessThan(20);
+});

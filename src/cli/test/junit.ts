@@ -11,6 +11,8 @@ export interface JunitAttempt {
 }
 
 const MAX_MESSAGE_CHARS = 300;
+/** Of all attempts together: a reader takes the whole into memory, and so do we. */
+const MAX_REPORT_CHARS = 128 * 1024 * 1024;
 
 /** What a reader counts; a case that passed has no element of its own. */
 type CaseKind = "passed" | "failure" | "error" | "skipped";
@@ -34,8 +36,10 @@ interface Case {
 export function renderJunit(
   attempts: readonly JunitAttempt[],
   fault: string | null = null,
+  maxChars = MAX_REPORT_CHARS,
 ): string {
-  const suites = attempts.map((one) => ({ ...one, cases: casesOf(one) }));
+  const room = maxChars / Math.max(1, attempts.length);
+  const suites = attempts.map((one) => ({ ...one, cases: bounded(casesOf(one), room) }));
   const ended = fault === null ? [] : [faultCase(fault)];
   const all = [...suites.flatMap(({ cases }) => cases), ...ended];
   return [
@@ -52,6 +56,29 @@ export function renderJunit(
     "</testsuites>",
     "",
   ].join("\n");
+}
+
+/** What fails is kept before what does not; what there is no room for is said. */
+function bounded(cases: readonly Case[], maxChars: number): readonly Case[] {
+  const bad = ({ kind }: Case) => kind === "failure" || kind === "error";
+  const kept = new Set<Case>();
+  let chars = 0;
+  for (const one of [...cases.filter(bad), ...cases.filter((other) => !bad(other))]) {
+    chars += caseLine(one).length + 1;
+    if (chars > maxChars && kept.size > 0) break;
+    kept.add(one);
+  }
+  const left = cases.length - kept.size;
+  if (left === 0) return cases;
+  const message = `${left} more are in the attempt's report`;
+  const note = {
+    classname: "creamery",
+    name: "creamery",
+    seconds: 0,
+    kind: "skipped",
+    message,
+  } as const;
+  return [...cases.filter((one) => kept.has(one)), note];
 }
 
 function suiteLines(attempt: AttemptJson, cases: readonly Case[]): string[] {

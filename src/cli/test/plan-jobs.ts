@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { CreameryError } from "../../base/errors.ts";
 import { limitsFor } from "../../model/config/farm-config.ts";
 import { parseConfigurations } from "../../model/configuration-name.ts";
 import { newAttemptId } from "../../store/attempt-id.ts";
@@ -57,12 +58,23 @@ function onlyOnce(sources: readonly ResolvedSource[]): ResolvedSource[] {
   return sources.filter((_, index) => keys.indexOf(keys[index] ?? "") === index);
 }
 
+/** @throws CreameryError `usage`, `no-distribution` where there is nothing that could be built. */
+function assertSource({ kind, label, sourceFile }: ResolvedSource, { from }: PlanOptions): void {
+  if (from !== "sdist" || sourceFile !== null) return;
+  const [code, reason] =
+    kind === "wheel"
+      ? (["usage", "is a wheel: --from sdist has nothing to build"] as const)
+      : (["no-distribution", "has no sdist that --from sdist could build"] as const);
+  throw new CreameryError(code, reason, { input: label, nextStep: "leave --from out" });
+}
+
 async function jobsOf(
   source: ResolvedSource,
   configurations: readonly string[],
   options: PlanOptions,
   farm: Farm,
 ): Promise<AttemptJob[]> {
+  assertSource(source, options);
   const override = await farm.overrideOf(source.project);
   const plan = override?.plan ?? null;
   return configurations.flatMap((configuration) => {

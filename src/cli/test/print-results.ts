@@ -38,8 +38,8 @@ export async function printResults(
   }
   if (junit !== undefined) {
     const content = "junit";
-    const report = renderJunit(tested, fault === undefined ? null : lineOf(fault));
     const written = async () => {
+      const report = renderJunit(tested, fault === undefined ? null : lineOf(fault));
       await writeFile(farm.launcher.exchangePath(content), report);
       const path = resolve(farm.cwd, junit);
       await farm.launcher.request({ kind: "write-user-file", path, content });

@@ -45,6 +45,12 @@ export const RESOLUTION_RULES: readonly TextRule[] = [
   },
   {
     kind: "no-distribution",
+    pattern:
+      /(?<![\w.-])([\w.]{1,100})-[^\s/]{1,200}\.whl is not a supported wheel on this platform/,
+    detail: anyGroup,
+  },
+  {
+    kind: "no-distribution",
     pattern: /No matching distribution found for ([A-Za-z0-9][\w.-]{0,100})/,
     detail: anyGroup,
   },
@@ -170,6 +176,9 @@ function buildCause(text: string, context: InstallContext): Cause {
   if (library !== null) return library;
   const compiler = firstCause(COMPILER_RULES, text);
   if (compiler !== null) return compiler;
+  // No backend was asked: nothing can be read of which it would be.
+  if (/Invalid `?pyproject\.toml`?|Failed to parse:? `?[^\s`]{0,300}pyproject\.toml/.test(text))
+    return causeOf("build-backend", "pyproject.toml");
   const backend = backendOf(text, context.buildBackend);
   // A backend that is not there is the backend's failure, not an undeclared import of setup.py's.
   const missing = /No module named ['"]?([\w.]{1,200})/.exec(text)?.[1];
