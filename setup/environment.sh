@@ -56,6 +56,15 @@ environment_find_directories "$@"
 CREAMERY_CACHE_DIR=${CREAMERY_CACHE_DIR:-/var/cache/creamery}
 CREAMERY_DATA_DIR=${CREAMERY_DATA_DIR:-/var/lib/creamery}
 CREAMERY_RUN_DIR=${CREAMERY_RUN_DIR:-/run/creamery}
+for directory in "CACHE $CREAMERY_CACHE_DIR" "DATA $CREAMERY_DATA_DIR" "RUN $CREAMERY_RUN_DIR"; do
+  case ${directory#* } in
+    /*) ;;
+    *)
+      echo "creamery: ${directory#* }: CREAMERY_${directory%% *}_DIR is no absolute path; write it from the root, as in /srv/creamery" >&2
+      exit 2
+      ;;
+  esac
+done
 # shellcheck disable=SC2034 # read by setup/node.sh and setup/bring.sh
 CREAMERY_FARM_UID=64123
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 
+import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError, diskFullFault, reasonOf } from "../base/errors.ts";
 import type { ImageAction } from "./image.ts";
 import { interruptedBy, interruption } from "./interruption.ts";
@@ -22,7 +23,7 @@ function program(finish: (code: number) => void): Command {
     )
     .exitOverride()
     .configureOutput({
-      writeErr: (text) => process.stderr.write(text.replace(/^error: /, "creamery: ")),
+      writeErr: (text) => process.stderr.write(oneLine(text)),
     })
     .showSuggestionAfterError(true)
     .addHelpText("after", EXIT_CODES);
@@ -104,6 +105,15 @@ function program(finish: (code: number) => void): Command {
   for (const command of image.commands) command.option(...CONFIG);
 
   return root;
+}
+
+/** commander's word on what was typed, with the next step; its help, which goes there too, as it is. */
+function oneLine(text: string): string {
+  const [, reason] = /^error: ([^]+)$/u.exec(text) ?? [];
+  if (reason === undefined) return text;
+  const [, said = "", meant] = /^([^]*?)(?:\n\(Did you mean ([^]+)\?\))?\n*$/u.exec(reason) ?? [];
+  const nextStep = meant === undefined ? "see ./creamery --help" : `did you mean ${meant}?`;
+  return `creamery: ${printableLine(said)}; ${nextStep}\n`;
 }
 
 /** Runs one command line and answers with its exit code. */

@@ -159,7 +159,11 @@ async function pem(path: string | null, mustBe: boolean): Promise<string | undef
     throw new CreameryError(
       "configuration-file",
       `certificates can't be read: ${reasonOf(cause)}`,
-      { input: path, cause },
+      {
+        input: path,
+        nextStep: "let the farm's user read it, or name another as upstreams.cert in creamery.toml",
+        cause,
+      },
     );
   });
 }

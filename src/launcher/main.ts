@@ -3,7 +3,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { constants as systemConstants } from "node:os";
 import { join } from "node:path";
 
-import { CreameryError } from "../base/errors.ts";
+import { CreameryError, reasonOf } from "../base/errors.ts";
 import { bringConfigurations } from "./bring-configurations.ts";
 import { directoriesFrom, FARM_UID, makeDirectories } from "./directories.ts";
 import { closeSession, openSession, type Session } from "./session.ts";
@@ -78,8 +78,14 @@ async function main(): Promise<void> {
     session = openSession(directories.run, join(import.meta.dirname, "..", ".."));
     childEnv = childEnvironment(session);
   } catch (thrown) {
-    if (thrown instanceof CreameryError) fail(thrown);
-    throw thrown;
+    fail(
+      thrown instanceof CreameryError
+        ? thrown
+        : new CreameryError("launcher", `the launcher can't begin: ${reasonOf(thrown)}`, {
+            nextStep: "look at the directories with ./creamery doctor",
+            cause: thrown,
+          }),
+    );
   }
   const entry = join(session.repository, process.env["CREAMERY_CLI_ENTRY"] ?? "src/cli/main.ts");
   // Sockets that the farm makes must be writable by the group of a guest's root.

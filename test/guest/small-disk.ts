@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { FARM_UID } from "../../src/launcher/directories.ts";
+
 const SIZE_BYTES = 4 << 20;
 
 /** A small file system in a mount namespace of its own: it goes with the process that holds it, however that ends. */
@@ -20,7 +22,7 @@ export interface SmallDisk extends AsyncDisposable {
 /** @param at where it is mounted. @param cwd of what is started through it. */
 export async function mountSmallDisk(at: string, cwd: string): Promise<SmallDisk> {
   mkdirSync(at, { recursive: true });
-  const script = `mount -t tmpfs -o size=${SIZE_BYTES} creamery-test "$1" && echo mounted && exec cat`;
+  const script = `mount -t tmpfs -o size=${SIZE_BYTES},uid=${FARM_UID},gid=${FARM_UID} creamery-test "$1" && echo mounted && exec cat`;
   const holder = spawn(
     "unshare",
     ["--mount", "--propagation", "private", "sh", "-c", script, "sh", at],

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { addressPolicy } from "../../base/guarded-address.ts";
 import { printableLine } from "../../base/bounded-text.ts";
 import { CreameryError, type ErrorCode } from "../../base/errors.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
@@ -35,7 +36,7 @@ export interface ReadConfig {
  * creamery.toml of the clone, or the file that `--config` names, read with the rights of the person who asked.
  * @param cwd of that person, where a relative path begins.
  * @param env what the command runs with: the file's directories must be those.
- * @throws CreameryError `configuration-file`.
+ * @throws CreameryError `configuration-file`, `usage`.
  */
 export async function readConfig(
   given: string | undefined,
@@ -47,6 +48,11 @@ export async function readConfig(
     await readFile(join(REPOSITORY, "configurations.toml"), "utf8"),
     "configurations.toml",
   );
+  if (given === "")
+    throw new CreameryError("usage", "names no file", {
+      input: "--config",
+      nextStep: "name a file, or leave it out",
+    });
   const path = given === undefined ? null : resolve(cwd, given);
   const text =
     path === null
@@ -55,7 +61,7 @@ export async function readConfig(
   const shown = given ?? "creamery.toml";
   const config = parseFarmConfig(text ?? "", shown, priority);
   assertDirectories(config, text ?? "", shown, env);
-  assertUpstreams(config, text ?? "", shown);
+  assertReachable(config, text ?? "", shown);
   const { overridesDirectory } = config;
   const base = path === null ? REPOSITORY : dirname(path);
   if (overridesDirectory !== null)
@@ -78,9 +84,19 @@ export async function readConfig(
   };
 }
 
-/** The addresses themselves are not shown: they may hold a password. */
-function assertUpstreams({ upstreams }: FarmConfig, text: string, file: string): void {
-  const { index, extra = [], crates } = upstreams;
+/** What is wrong with `[upstreams]` and `[addresses]`; an upstream itself is not shown: it may hold a password. */
+function assertReachable(
+  { upstreams, allowedAddresses }: FarmConfig,
+  text: string,
+  file: string,
+): void {
+  const { index, extra = [], crates, proxy } = upstreams;
+  const wrong = (table: string, key: string, reason: string, nextStep: string): CreameryError =>
+    new CreameryError(
+      "configuration-file",
+      `line ${lineOf(text, [table, key])}: ${table}.${key}: ${reason}`,
+      { input: file, nextStep },
+    );
   const named = [
     ["index", index] as const,
     ...extra.map((one) => ["extra", one] as const),
@@ -88,13 +104,33 @@ function assertUpstreams({ upstreams }: FarmConfig, text: string, file: string):
   ];
   for (const [key, address] of named) {
     if (address === undefined || /^https?:$/u.test(URL.parse(address)?.protocol ?? "")) continue;
-    const line = lineOf(text, ["upstreams", key]);
-    throw new CreameryError(
-      "configuration-file",
-      `line ${line}: upstreams.${key}: is no address of an index`,
-      { input: file, nextStep: "write it as in https://index.example/simple/" },
-    );
+    const nextStep = "write it as in https://index.example/simple/";
+    throw wrong("upstreams", key, "is no address of an index", nextStep);
   }
+  if (proxy !== undefined && !isProxy(proxy))
+    throw wrong(
+      "upstreams",
+      "proxy",
+      "is no address of a proxy",
+      "write it as in http://proxy.example:3128",
+    );
+  for (const entry of allowedAddresses) {
+    try {
+      addressPolicy([entry]);
+    } catch (thrown) {
+      const { message, nextStep = "write 10.0.0.0/8, say" } =
+        thrown instanceof CreameryError ? thrown : {};
+      throw wrong("addresses", "allow", printableLine(`${entry}: ${message}`), nextStep);
+    }
+  }
+}
+
+/** `http://user:password@host:port`, or `host:port`. */
+function isProxy(text: string): boolean {
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  return (
+    url !== null && /^https?:$/u.test(url.protocol) && (text.includes("://") || url.port !== "")
+  );
 }
 
 /** A directory that is not there would hold no override, and nobody would be told. */
