@@ -1,0 +1,5 @@
+import resource
+
+
+def usage():
+    return resource.getrusage(resource.RUSAGE_SELF)
