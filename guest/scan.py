@@ -4,7 +4,8 @@
     python3.13 -I -B scan.py unpack --out FILE ARCHIVE DIRECTORY --then CODE OUT VENV PROJECT
                                                                     and, once CODE holds how an installer ended, `installed`
     python3.13 -I -B scan.py tree --out FILE ROOT                   the listing
-    python3.13 -I -B scan.py installed --out FILE VENV PROJECT      the installed listing, or null
+    python3.13 -I -B scan.py installed --out FILE VENV PROJECT [--then CODE]
+                                                                    the installed listing, or null; once CODE says 0
 
 Run as the job's user. Reads and unpacks, bounded; imports and runs nothing of what it looks at.
 """
@@ -315,7 +316,9 @@ def main(argv):
                     write(installed_out, list_installed(venv, project))
         case ["tree", "--out", out, root]:
             write(out, list_tree(root))
-        case ["installed", "--out", out, venv, project]:
+        case ["installed", "--out", out, venv, project, *then]:
+            if then and await_code(then[1]) != "0":
+                return 1
             write(out, list_installed(venv, project))
         case _:
             sys.stderr.write("usage: scan.py unpack|tree|installed --out FILE ...\n")

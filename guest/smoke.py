@@ -1,9 +1,10 @@
 # -*- coding: utf-8 -*-
 """Is what was installed of use at all? Imports every public module, and asks each console script for --help.
 
-    PYTHON smoke.py --out FILE PROJECT
+    PYTHON smoke.py --out FILE PROJECT [--then CODE]
 
-Run by the environment's own interpreter (2.7 to 3.15, PyPy) as the job's user. Writes one JSON object:
+With `--then` it starts beside the installer, whose exit code will stand in the file CODE, and waits for it: a start of Python
+has its price under gVisor. Run by the environment's own interpreter (2.7 to 3.15, PyPy) as the job's user. Writes one JSON object:
 {"pass", "topLevel", "modules": {"tried", "imported", "failed": [{"name", "top", "error"}]},
  "scripts": [{"name", "ok", "exit", "error"}], "truncated"}
 It passes when everything top-level could be imported and every script answered.
@@ -204,10 +205,36 @@ def smoke(project):
     }
 
 
+def installed(path):
+    """Waits for the installer beside us; whoever started both sees to it that this ends."""
+    while True:
+        try:
+            with open(path) as stream:
+                text = stream.read()
+        except (IOError, OSError):
+            text = ""
+        if text.endswith("\n"):
+            return text.strip() == "0"
+        time.sleep(0.003)
+
+
+def find_anew():
+    """What was installed since this process started is found as by a process that starts now."""
+    import site
+
+    sys.path_importer_cache.clear()
+    for entry in [entry for entry in sys.path if os.path.basename(entry) == "site-packages"]:
+        site.addsitedir(entry)
+
+
 def main(argv):
-    if len(argv) != 4 or argv[1] != "--out":
-        sys.stderr.write("usage: smoke.py --out FILE PROJECT\n")
+    if len(argv) not in (4, 6) or argv[1] != "--out" or argv[4:5] not in ([], ["--then"]):
+        sys.stderr.write("usage: smoke.py --out FILE PROJECT [--then CODE]\n")
         return 2
+    if len(argv) == 6:
+        if not installed(argv[5]):
+            return 3
+        find_anew()
     result = smoke(argv[3])
     with open(argv[2], "wb") as stream:
         stream.write(json.dumps(result).encode("ascii"))

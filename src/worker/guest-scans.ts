@@ -70,19 +70,21 @@ export function unpackAndScanCommand(
   };
 }
 
-/** Lists what was installed. */
-export function scanCommand(project: string): LaneCommand {
+/** Lists what was installed, when the command `installer` beside it has ended. */
+export function scanCommand(installer: string, project: string): LaneCommand {
+  const then = ["--then", codeFile(installer)];
   return {
     name: "scan",
-    argv: scan("installed", "--out", INSTALLED_JSON, GUEST.venv, project),
+    argv: scan("installed", "--out", INSTALLED_JSON, GUEST.venv, project, ...then),
   };
 }
 
-/** Imports what was installed, and asks its console scripts for --help. */
-export function smokeCommand(project: string): LaneCommand {
+/** Imports what the command `installer` beside it has installed, and asks its console scripts for --help. */
+export function smokeCommand(installer: string, project: string): LaneCommand {
+  const script = [`${GUEST.tools}/smoke.py`, "--out", SMOKE_JSON, project];
   return {
     name: "smoke",
-    argv: [GUEST.venvPython, "-B", `${GUEST.tools}/smoke.py`, "--out", SMOKE_JSON, project],
+    argv: [GUEST.venvPython, "-B", ...script, "--then", codeFile(installer)],
   };
 }
 

@@ -31,6 +31,7 @@ import type { Stopwatch } from "./stopwatch.ts";
 import type { Lane } from "./together.ts";
 import { noteNamesScript } from "./unshadow.ts";
 
+const INSTALLER = "install";
 const PREPARE_MS = 180_000;
 /** The smoke run has its own limits, well below. */
 const EXAMINE_MS = 240_000;
@@ -163,12 +164,14 @@ function limits(job: AttemptJob, installMs: number) {
 /** @param listing whether this lane lists what was installed, rather than the one that unpacks. */
 function installStages(job: AttemptJob, ready: ReadyInstall, listing: boolean): Lane {
   const smoke = job.settled?.smoke ?? true;
-  const examine = [
-    ...(listing ? [scanCommand(ready.project)] : []),
-    ...(smoke ? [smokeCommand(ready.project)] : []),
+  return [
+    [
+      { name: INSTALLER, argv: ready.argv, shown: true },
+      // Both start beside it and wait for its end.
+      ...(listing ? [scanCommand(INSTALLER, ready.project)] : []),
+      ...(smoke ? [smokeCommand(INSTALLER, ready.project)] : []),
+    ],
   ];
-  const install = [{ name: "install", argv: ready.argv, shown: true }];
-  return examine.length === 0 ? [install] : [install, examine];
 }
 
 function sourceLane(archive: string | null, ready: ReadyInstall): Lane {
@@ -176,7 +179,7 @@ function sourceLane(archive: string | null, ready: ReadyInstall): Lane {
     [
       archive === null
         ? unpackCommand(null)
-        : unpackAndScanCommand(archive, "install", ready.project),
+        : unpackAndScanCommand(archive, INSTALLER, ready.project),
     ],
   ];
 }

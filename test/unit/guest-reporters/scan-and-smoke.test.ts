@@ -2,6 +2,7 @@ import { execFile, spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -155,6 +156,18 @@ describe("an archive", () => {
 describe("what is installed", () => {
   let python: string;
   let site: string;
+  const install = async (project: string, files: Record<string, string>, entryPoints = "") => {
+    const info = `${project.replaceAll("-", "_")}-1.0.dist-info`;
+    await write(site, {
+      ...files,
+      [`${info}/METADATA`]: `Name: ${project}\n`,
+      [`${info}/entry_points.txt`]: entryPoints,
+    });
+    await writeFile(
+      join(site, info, "RECORD"),
+      [...Object.keys(files), "../../../bin/x"].map((path) => `${path},,\n`).join(""),
+    );
+  };
   beforeAll(async () => {
     const venv = join(directory, "venv");
     await run("python3", ["-m", "venv", "--without-pip", venv]);
@@ -162,18 +175,6 @@ describe("what is installed", () => {
     site = (
       await run(python, ["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
     ).stdout.trim();
-    const install = async (project: string, files: Record<string, string>, entryPoints = "") => {
-      const info = `${project.replaceAll("-", "_")}-1.0.dist-info`;
-      await write(site, {
-        ...files,
-        [`${info}/METADATA`]: `Name: ${project}\n`,
-        [`${info}/entry_points.txt`]: entryPoints,
-      });
-      await writeFile(
-        join(site, info, "RECORD"),
-        [...Object.keys(files), "../../../bin/x"].map((path) => `${path},,\n`).join(""),
-      );
-    };
     await install(
       "good-one",
       {
@@ -243,6 +244,28 @@ describe("what is installed", () => {
       ["crashing.b", "importing it ended by signal 11"],
       ["crashing.c", "importing it ended the process"],
     ]);
+  });
+
+  it("waits for the installer beside it, and finds what a new process would", async () => {
+    const code = join(directory, "install.code");
+    const begin = () =>
+      run(python, ["-B", join(GUEST, "smoke.py"), "--out", out, "late", "--then", code], {
+        cwd: directory,
+      });
+    const running = begin();
+    // It is there before anything of the release is.
+    await sleep(500);
+    await write(join(directory, "elsewhere"), { "needed_by_late.py": "" });
+    await install("late", {
+      "late/__init__.py": "import needed_by_late",
+      "late.pth": `${join(directory, "elsewhere")}\n`,
+    });
+    await writeFile(code, "0\n");
+    await running;
+    const found = SmokeSchema.parse(JSON.parse(await readFile(out, "utf8")));
+    expect(found).toMatchObject({ pass: true, topLevel: ["late"], modules: { imported: 1 } });
+    await writeFile(code, "1\n");
+    await expect(begin()).rejects.toMatchObject({ code: 3 });
   });
 
   it("fails when what is top-level can't be imported", async () => {
