@@ -59,6 +59,8 @@ const USUAL_STEPS: Partial<Record<ErrorCode, string>> = {
   deadline: "try again when this host or its network is less busy",
 };
 
+const SHORT_CHARS = 4;
+
 const inputCodes: ReadonlySet<string> = new Set(INPUT_CODES);
 
 export interface ErrorDetails {
@@ -98,8 +100,11 @@ export class CreameryError extends Error {
 
   /** One line: input, reason, next step. */
   get line(): string {
-    const input =
-      this.input === undefined || this.message.includes(this.input) ? "" : `${this.input}: `;
+    const { input: given } = this;
+    // A word as short as `a` is in every message.
+    const told =
+      given === undefined || (given.length >= SHORT_CHARS && this.message.includes(given));
+    const input = told ? "" : `${given === "" ? "''" : given}: `;
     const next = this.nextStep === undefined ? "" : `; ${this.nextStep}`;
     return `${input}${this.message}${next}`;
   }

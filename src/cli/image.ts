@@ -3,11 +3,13 @@ import { z } from "zod";
 
 import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
+import { CHANNELS, readChannels } from "../image/channels.ts";
 import { listImages, loadImage } from "../image/image-store.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
+import { chooseImage } from "./farm/choose-image.ts";
 import { ensureImage } from "./farm/ensure-image.ts";
 import { readConfig } from "./farm/read-config.ts";
 
@@ -15,10 +17,12 @@ const Options = z.object({
   config: z.string().optional(),
   json: z.boolean().default(false),
   force: z.boolean().default(false),
+  all: z.boolean().default(false),
+  channel: z.enum(CHANNELS).default("stable"),
 });
 
 /**
- * `creamery image build|list|show|verify|rm`.
+ * `creamery image build|list|show|diff|promote|rollback|verify|rm`.
  * @returns the exit code: 1 when `verify` finds a difference.
  */
 export async function imageCommand(
@@ -27,7 +31,7 @@ export async function imageCommand(
   given: unknown,
   signal: AbortSignal,
 ): Promise<number> {
-  const options = Options.parse(given ?? {});
+  const options = asOptions(given);
   // The directories are those that the command was started with: what is left is to say so where the file is wrong.
   if (options.config !== undefined) await readConfig(options.config, askerCwd(), launcher());
   const imagesDir = join(directoriesFrom(process.env).cache, "images");
@@ -37,9 +41,24 @@ export async function imageCommand(
     case "list":
       return list(imagesDir, options.json);
     case "show":
-      return show(await choose(imagesDir, names[0]), options.json);
+      return show(await chooseImage(imagesDir, names[0]), options.json);
+    case "diff":
+      return await diff(imagesDir, names, options);
+    case "promote": {
+      const { id } = await chooseImage(imagesDir, names[0] ?? "next");
+      const { channel } = options;
+      await launcher().request({ kind: "promote-image", channel, imageId: id }, { signal });
+      say(`${channel} is ${id}`);
+      return 0;
+    }
+    case "rollback": {
+      const { channel } = options;
+      const { imageId } = await launcher().request({ kind: "rollback-image", channel }, { signal });
+      say(`${channel} is ${imageId}`);
+      return 0;
+    }
     case "verify":
-      return verify(await choose(imagesDir, names[0]), signal);
+      return verify(await chooseImage(imagesDir, names[0]), signal);
     case "rm": {
       const { id } = await loadImage(imagesDir, names[0] ?? "");
       await launcher().request({ kind: "remove-image", imageId: id }, { signal });
@@ -49,7 +68,42 @@ export async function imageCommand(
   }
 }
 
-export type ImageAction = "build" | "list" | "show" | "verify" | "rm";
+export type ImageAction =
+  | "build"
+  | "list"
+  | "show"
+  | "diff"
+  | "promote"
+  | "rollback"
+  | "verify"
+  | "rm";
+
+function asOptions(given: unknown): z.infer<typeof Options> {
+  const parsed = Options.safeParse(given ?? {});
+  if (parsed.success) return parsed.data;
+  throw new CreameryError("usage", "is no channel", {
+    input: "--channel",
+    nextStep: `write ${CHANNELS.join(" or ")}`,
+  });
+}
+
+async function diff(
+  imagesDir: string,
+  [from, to]: readonly string[],
+  { json, all }: Pick<z.infer<typeof Options>, "json" | "all">,
+): Promise<number> {
+  const { diffImages } = await import("../image/diff-images.ts");
+  const difference = await diffImages(
+    imagesDir,
+    await chooseImage(imagesDir, from),
+    await chooseImage(imagesDir, to),
+  );
+  const { renderDifference } = await import("./image-diff.ts");
+  process.stdout.write(
+    json ? `${JSON.stringify({ schema: 1, ...difference })}\n` : renderDifference(difference, all),
+  );
+  return 0;
+}
 
 async function build(imagesDir: string, force: boolean, signal: AbortSignal): Promise<number> {
   const { image, built } = await ensureImage({
@@ -66,14 +120,17 @@ async function build(imagesDir: string, force: boolean, signal: AbortSignal): Pr
 async function list(imagesDir: string, json: boolean): Promise<number> {
   const images = await listImages(imagesDir);
   if (json) {
-    process.stdout.write(`${JSON.stringify({ schema: 1, images })}\n`);
+    const channels = Object.fromEntries(await readChannels(imagesDir));
+    process.stdout.write(`${JSON.stringify({ schema: 1, images, channels })}\n`);
     return 0;
   }
   if (images.length === 0) say("no image yet; `creamery image build` makes one");
+  const channels = [...(await readChannels(imagesDir))];
   for (const image of images) {
+    const pointing = channels.filter(([, id]) => id === image.id).map(([channel]) => channel);
     const gigabytes = (image.sizeBytes / 1e9).toFixed(1);
     say(
-      `${image.id}  ${image.target}  ${gigabytes} GB  ${image.files} files  built ${image.built.at}`,
+      `${image.id}  ${image.target}  ${gigabytes} GB  ${image.files} files  built ${image.built.at}${pointing.length === 0 ? "" : `  ${pointing.join(", ")}`}`,
     );
   }
   return 0;
@@ -110,16 +167,6 @@ async function verify(image: ImageManifest, signal: AbortSignal): Promise<number
     `${image.id} is not what was built; remove it with \`creamery image rm ${image.id}\` and build again`,
   );
   return 1;
-}
-
-/** The image named, else the newest. */
-async function choose(imagesDir: string, id: string | undefined): Promise<ImageManifest> {
-  if (id !== undefined) return loadImage(imagesDir, id);
-  const newest = (await listImages(imagesDir))[0];
-  if (newest !== undefined) return newest;
-  throw new CreameryError("unknown-image", "there is no image yet", {
-    nextStep: "`creamery image build` makes one",
-  });
 }
 
 function say(line: string): void {

@@ -38,6 +38,7 @@ function program(finish: (code: number) => void): Command {
     .option("--on <list>", "configurations, comma-separated; `all` or `priority`", "priority")
     .option("--from <kind>", "`sdist` builds even where a published wheel fits", "auto")
     .option("--machine <kind>", "auto, gvisor or container", "auto")
+    .option("--image <id>", "an image by its id, or `stable` or `next`; `stable` by default")
     .option("--jobs <n>", "attempts that run side by side; one for each core by default")
     .option(...CONFIG)
     .option("--json", "print one JSON object (docs/json.md)")
@@ -71,7 +72,9 @@ function program(finish: (code: number) => void): Command {
       finish(await doctorCommand(options));
     });
 
-  const image = root.command("image").description("build, list, show, verify or remove images");
+  const image = root
+    .command("image")
+    .description("build, list, show, compare, promote, verify or remove images");
   const imageAction =
     (action: ImageAction) =>
     async (...words: unknown[]): Promise<void> => {
@@ -96,6 +99,25 @@ function program(finish: (code: number) => void): Command {
     .argument("[id]", "newest by default")
     .option("--json", "as JSON")
     .action(imageAction("show"));
+  image
+    .command("diff")
+    .description("what one image has otherwise than another, what breaks people first")
+    .argument("<from>", "an id, `stable` or `next`")
+    .argument("<to>", "an id, `stable` or `next`")
+    .option("--all", "every line, however many")
+    .option("--json", "as JSON")
+    .action(imageAction("diff"));
+  image
+    .command("promote")
+    .description("point a channel to an image: tests run on `stable`")
+    .argument("[id]", "`next` by default")
+    .option("--channel <name>", "stable or next", "stable")
+    .action(imageAction("promote"));
+  image
+    .command("rollback")
+    .description("point a channel to where it pointed before")
+    .option("--channel <name>", "stable or next", "stable")
+    .action(imageAction("rollback"));
   image
     .command("verify")
     .description("recompute an image's hash; names what differs")

@@ -5,6 +5,8 @@ import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { parseTarget } from "../worker/sources/target.ts";
+import { channelImage } from "../image/channels.ts";
+import { chooseImage } from "./farm/choose-image.ts";
 import { ensureImage } from "./farm/ensure-image.ts";
 import { openFarm } from "./farm/open-farm.ts";
 import { assertReportPlace } from "./test/assert-report-place.ts";
@@ -18,6 +20,7 @@ const Options = z.object({
   on: z.string().default("priority"),
   from: z.enum(FROM).default("auto"),
   machine: z.enum(MACHINES).default("auto"),
+  image: z.string().optional(),
   config: z.string().optional(),
   jobs: z.coerce.number().int().min(1).max(MAX_JOBS).optional(),
   json: z.boolean().default(false),
@@ -45,6 +48,9 @@ export async function testCommand(
     config: options.config,
     machine: options.machine,
     image: async (imagesDir, own) => {
+      if (options.image !== undefined) return await chooseImage(imagesDir, options.image);
+      const stable = await channelImage(imagesDir, "stable");
+      if (stable !== null) return stable;
       const tell = (line: string) => progress.say(`creamery: ${line}`);
       return (await ensureImage({ imagesDir, launcher: own, force: false, signal, tell })).image;
     },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { currentImage, listImages, verifyImage } from "./image-store.ts";
-import type { ImageManifest } from "./manifest.ts";
+import { sampleManifest } from "./manifest.sample.ts";
 import { removeImage } from "./remove-image.ts";
 import { entryLine, TreeHash, walkTree } from "./tree-hash.ts";
 
@@ -31,19 +31,11 @@ async function makeImage(
     lines.push(`${entryLine(entry)}\n`);
   }
   await writeFile(join(images, id, "tree.jsonl"), lines.join(""));
-  const manifest: ImageManifest = {
-    schema: 1,
-    id,
-    version: "2026.11.1",
-    target: "linux-x86_64",
+  const manifest = {
+    ...sampleManifest(id),
     treeSha256: hash.digest(),
     definitionSha256,
     files: lines.length,
-    sizeBytes: 1,
-    packages: [],
-    interpreters: [],
-    tools: [],
-    kernel: null,
     built: { at: builtAt, host: "builder", by: "creamery", seconds: 1 },
   };
   await writeFile(join(images, id, "manifest.json"), JSON.stringify(manifest));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
 import { ImageManifest } from "./manifest.ts";
-import { entryLine, sha256Of, TreeHash, walkTree } from "./tree-hash.ts";
+import { entryLine, pathOf, sha256Of, TreeHash, walkTree } from "./tree-hash.ts";
 
 /** Whole images, newest first. What is half made has another name and is not among them. */
 export async function listImages(imagesDir: string): Promise<ImageManifest[]> {
@@ -97,9 +97,4 @@ export async function verifyImage(
   if (differences.length === 0 && hash.digest() !== manifest.treeSha256)
     differ("changed tree.jsonl");
   return { sound: differences.length === 0, files, differences };
-}
-
-function pathOf(line: string): string {
-  const parsed: unknown = JSON.parse(line);
-  return Array.isArray(parsed) && typeof parsed[0] === "string" ? parsed[0] : "";
 }

@@ -79,6 +79,12 @@ export function entryLine(entry: TreeEntry): string {
   ]);
 }
 
+/** The path of a line of `tree.jsonl`; empty for what is no such line. */
+export function pathOf(line: string): string {
+  const parsed: unknown = JSON.parse(line);
+  return Array.isArray(parsed) && typeof parsed[0] === "string" ? parsed[0] : "";
+}
+
 /** Compiled byte code says nothing that its source does not: it is verified, but no part of what an image is. */
 export function isByteCode(path: string): boolean {
   return path.endsWith(".pyc") || path.endsWith("/__pycache__");

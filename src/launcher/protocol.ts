@@ -45,6 +45,16 @@ const buildImage = z.strictObject({
 });
 const removeImage = z.strictObject({ kind: z.literal("remove-image"), imageId: imageIdSchema });
 const verifyImage = z.strictObject({ kind: z.literal("verify-image"), imageId: imageIdSchema });
+const channelSchema = z.enum(["stable", "next"]);
+const promoteImage = z.strictObject({
+  kind: z.literal("promote-image"),
+  channel: channelSchema,
+  imageId: imageIdSchema,
+});
+const rollbackImage = z.strictObject({
+  kind: z.literal("rollback-image"),
+  channel: channelSchema,
+});
 /** What is at a path, for the person who asked: nothing is read or kept. */
 const probeUserPath = z.strictObject({ kind: z.literal("probe-user-path"), path: userPathSchema });
 const packTree = z.strictObject({
@@ -82,6 +92,8 @@ export const launcherRequestSchema = z.discriminatedUnion("kind", [
   buildImage,
   removeImage,
   verifyImage,
+  promoteImage,
+  rollbackImage,
   probeUserPath,
   packTree,
   readUserFile,
@@ -118,6 +130,8 @@ export const replySchemas = {
   "probe-runtime": z.strictObject({ version: z.string() }),
   "build-image": z.strictObject({ imageId: z.string() }),
   "remove-image": z.strictObject({}),
+  "promote-image": z.strictObject({}),
+  "rollback-image": z.strictObject({ imageId: z.string() }),
   "verify-image": z.strictObject({
     sound: z.boolean(),
     files: z.int(),

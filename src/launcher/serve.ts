@@ -85,12 +85,25 @@ export function serve(options: ServeOptions): Service {
           onProgress,
           signal,
         });
+        const { promoteImage } = await import("../image/channels.ts");
+        await promoteImage(imagesOf(directories), "next", built.id);
         return { imageId: built.id };
       }
       case "remove-image": {
+        const { forgetImage } = await import("../image/channels.ts");
+        await forgetImage(imagesOf(directories), request.imageId);
         const { removeImage } = await import("../image/remove-image.ts");
         await removeImage(imagesOf(directories), request.imageId);
         return {};
+      }
+      case "promote-image": {
+        const { promoteImage } = await import("../image/channels.ts");
+        await promoteImage(imagesOf(directories), request.channel, request.imageId);
+        return {};
+      }
+      case "rollback-image": {
+        const { rollbackImage } = await import("../image/channels.ts");
+        return { imageId: await rollbackImage(imagesOf(directories), request.channel) };
       }
       // Some of an image's files are for root to read only.
       case "verify-image": {

@@ -126,7 +126,7 @@ function suitesOf(junit: string): unknown {
   return JSON.parse(execFileSync("python3", ["-I", "-c", script, junit], { encoding: "utf8" }));
 }
 
-describe("isolation and the kind of build", () => {
+describe("isolation, the kind of build and the image", () => {
   const farm = useFarm("isolation", [
     { name: "creamery-e2e-quick", files: PASSING },
     { name: "creamery-e2e-fails", files: FAILING },
@@ -154,6 +154,16 @@ describe("isolation and the kind of build", () => {
       confidence: "unconfirmed",
     });
     expect(await stored()).toHaveLength(before + 1);
+  });
+
+  it("runs on the image that is named, and on no other", async () => {
+    const { test } = farm();
+    const [first] = attemptsOf(await test(["creamery-e2e-quick", "--json"]));
+    const named = await test(["creamery-e2e-quick", "--json", "--image", first?.image ?? ""]);
+    expect(attemptsOf(named).map(({ image }) => image)).toEqual([first?.image]);
+    const missing = "2020.1.1+00000000";
+    const refused = await test(["creamery-e2e-quick", "--image", missing]);
+    expect(wrongInRefusal(refused, 2, missing, "there is no such image")).toEqual([]);
   });
 
   it("refuses a machine below the minimum", async () => {

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 
 import { CreameryError, reasonOf } from "../../base/errors.ts";
 import { definitionHash } from "../../image/definition-hash.ts";
+import { channelImage } from "../../image/channels.ts";
 import { currentImage } from "../../image/image-store.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
@@ -30,10 +31,31 @@ export async function findImage(
       },
     };
   }
-  const image = await currentImage(
-    join(cacheDirectory, "images"),
-    await definitionHash(definition),
-  );
+  const imagesDir = join(cacheDirectory, "images");
+  let stable;
+  try {
+    stable = await channelImage(imagesDir, "stable");
+  } catch (thrown) {
+    if (!(thrown instanceof CreameryError)) throw thrown;
+    const { line: detail, nextStep } = thrown;
+    const finding = {
+      name: "image",
+      state: "lacks",
+      detail,
+      ...(nextStep && { nextStep }),
+    } as const;
+    return { image: null, finding };
+  }
+  if (stable !== null)
+    return {
+      image: stable,
+      finding: {
+        name: "image",
+        state: "ok",
+        detail: `${stable.id}, which channel stable points to`,
+      },
+    };
+  const image = await currentImage(imagesDir, await definitionHash(definition));
   return image === null
     ? { image, finding: { name: "image", state: "note", detail: "not built yet", nextStep: BUILD } }
     : { image, finding: { name: "image", state: "ok", detail: image.id } };
