@@ -87,12 +87,8 @@ export async function setUpJob(context: SetUpContext): Promise<SetUp> {
     assertEnvironment(job, session, result);
     const { tree, failed } = await readUnpacked(session, archive, result);
     if (failed !== null) return { ...NOTHING, unpackFailed: failed };
-    return {
-      tree,
-      unpackFailed: null,
-      notes: [],
-      ...(await finishInstall(context, ready, result, environment)),
-    };
+    const finished = await finishInstall(context, ready, result, environment);
+    return { tree, unpackFailed: null, ...finished };
   }
 
   const result = await began(
@@ -133,12 +129,8 @@ export async function setUpJob(context: SetUpContext): Promise<SetUp> {
     installTitle(build.ready),
     noteNamesScript(),
   );
-  return {
-    tree,
-    unpackFailed: null,
-    notes,
-    ...(await finishInstall(context, build.ready, installing, 0)),
-  };
+  const finished = await finishInstall(context, build.ready, installing, 0);
+  return { tree, unpackFailed: null, ...finished, notes: [...notes, ...finished.notes] };
 }
 
 const NOTHING: SetUp = {
@@ -234,7 +226,7 @@ async function finishInstall(
   ready: ReadyInstall,
   result: TogetherResult,
   from: number,
-): Promise<Pick<SetUp, "installation" | "installed" | "smoke">> {
+): Promise<Pick<SetUp, "installation" | "installed" | "smoke" | "notes">> {
   const { step } = result;
   const install = result.endOf("install");
   const installedAt = addLap(watch, "install", result, "install", from);
@@ -247,6 +239,7 @@ async function finishInstall(
     installation: failedInstallation(job, { ...step, ok: false, phase, code, text }, ready),
     installed: null,
     smoke: null,
+    notes: [],
   });
   if (!install.ok) return failed(install.code, install.text);
   const examining = ["scan", "smoke", "unpack"];
@@ -260,7 +253,14 @@ async function finishInstall(
   // The release's own code ran beside what listed it, with the same rights: what is missing now it took away.
   if (examined === null || examined.installed === null)
     return failed(1, `what was listed of ${ready.project} was removed or changed`, "import");
-  return { installation, ...examined };
+  return { installation, ...examined, notes: unknownExtras(install.text) };
+}
+
+/** Extras that were asked for and that nothing has: an installer warns of them, and goes on. */
+function unknownExtras(text: string): string[] {
+  const said =
+    /([\w.-]{1,100})(?:==| )[^\s`]{1,100}`? does not (?:have an extra named|provide the extra) [`']([\w.-]{1,100})[`']/gu;
+  return [...text.matchAll(said)].map(([, project, extra]) => `${project} has no extra ${extra}`);
 }
 
 /** A listing that can't be read: a package had a hand in it. */

@@ -6,6 +6,7 @@ import { paint } from "./tone.ts";
 const MAX_IDS = 5;
 const MAX_FIRST_LINES = 12;
 const MAX_CONTRADICTIONS = 5;
+const MAX_NOTES = 5;
 /** Ids come bounded (480 characters); a person copies them whole. */
 const MAX_CHARS = 480;
 /** What the recorder's report says of a test that was running when all ended. */
@@ -26,6 +27,7 @@ export function renderDetails(
       const below = [
         ...(isQuiet(attempt) ? [] : whyLines(attempt)),
         ...overrideLines(attempt),
+        ...noteLines(attempt),
         ...reachLines(attempt),
       ];
       const where = whereLines(attempt, viaSudo);
@@ -147,6 +149,11 @@ function overrideLines({ plan }: AttemptJson): string[] {
     .filter(({ rung }) => rung === "override")
     .slice(0, MAX_CONTRADICTIONS)
     .map(({ why }) => `note: override: ${bounded(why)}`);
+}
+
+/** What was done to make it build or run, and what was left out: a pass is of the rest. */
+function noteLines({ evidence }: AttemptJson): string[] {
+  return evidence.repairs.slice(0, MAX_NOTES).map((note) => `note: ${bounded(note)}`);
 }
 
 /** Where all of it is, as a command where reading it takes one. */

@@ -92,11 +92,11 @@ test.each([
   ],
   [
     "# x\n[limits]\nmemory_mib = 'lots'\n",
-    "creamery.toml: line 3: limits.memory_mib: Invalid input: expected number, received string",
+    "creamery.toml: line 3: limits.memory_mib: must be a number",
   ],
   [
     "[isolation]\nminimum = 'chroot'\n",
-    'creamery.toml: line 2: isolation.minimum: Invalid option: expected one of "vm"|"gvisor"|"container"',
+    'creamery.toml: line 2: isolation.minimum: must be "vm" or "gvisor" or "container"',
   ],
   [
     "[directories]\ncache = 'here'\n",

@@ -74,7 +74,44 @@ function problemOf(
     };
   }
   const path = [...within, ...at];
-  return { line: lineOf(text, path), key: shown(path), reason: printableLine(issue.message) };
+  return { line: lineOf(text, path), key: shown(path), reason: printableLine(plainly(issue)) };
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: "text in quotes",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "a table",
+  record: "a table",
+};
+
+/** What is wrong in words of a TOML file's writer. */
+function plainly(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `must be ${KINDS[issue.expected] ?? issue.expected}`;
+    case "too_small":
+      return issue.origin === "string" || issue.origin === "array"
+        ? "must not be empty"
+        : `must be at least ${issue.minimum}`;
+    case "too_big":
+      return issue.origin === "string" || issue.origin === "array"
+        ? `must not be longer than ${issue.maximum}`
+        : `must be at most ${issue.maximum}`;
+    case "invalid_value":
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
+    case "invalid_key":
+      return "has a name that none can have";
+    case "custom":
+    case "invalid_element":
+    case "invalid_format":
+    case "invalid_union":
+    case "not_multiple_of":
+    case "unrecognized_keys":
+      return issue.message;
+  }
 }
 
 function shown(path: readonly string[]): string {
