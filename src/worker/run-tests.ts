@@ -5,8 +5,6 @@ import type {
   RejectedRung,
   TreeListing,
 } from "../discovery/plan.ts";
-import { clip, printableLine } from "../base/bounded-text.ts";
-import { CreameryError } from "../base/errors.ts";
 import { failingIds } from "../model/confirm.ts";
 import { reportFromText } from "../model/parsed-report.ts";
 import { EventReader } from "../model/test-report.ts";
@@ -17,15 +15,8 @@ import type { Installer } from "./installer.ts";
 import { nextRepair } from "./repairs.ts";
 import { strayTests, type StrayTest } from "./stray-tests.ts";
 import { testCommand } from "./test-command.ts";
-import {
-  INSTALLED_NAMES,
-  noteNamesScript,
-  overlayScript,
-  replacements,
-  shadowsSeen,
-  strayModules,
-  unshadowScript,
-} from "./unshadow.ts";
+import { TreeShadows } from "./tree-shadows.ts";
+import { INSTALLED_NAMES, noteNamesScript } from "./unshadow.ts";
 
 /** Plans beyond this many are not tried: each costs a whole run of the suite. */
 const MAX_PLANS = 5;
@@ -99,25 +90,15 @@ export async function runPlans(
   return new PlanRunner(context).run(plans);
 }
 
-/** Parts of the tree that give way to what was installed. */
-interface Shadows {
-  readonly paths: readonly string[];
-  readonly command: string;
-  /** A file that is there once they did. */
-  readonly flag: string;
-}
-
 class PlanRunner {
   readonly #context: TestContext;
   /** All that went into the environment, in order, whichever plan asked for it. */
   readonly #installed: DependencyStep[] = [];
-  readonly #replaced = new Set<string>();
-  #unshadowed = false;
-  /** How many were put into the guest. */
-  #scripts = 0;
+  readonly #shadows: TreeShadows;
 
   constructor(context: TestContext) {
     this.#context = context;
+    this.#shadows = new TreeShadows(context);
   }
 
   async run(plans: readonly Plan[]): Promise<TestsOutcome> {
@@ -158,55 +139,13 @@ class PlanRunner {
     return { best, alone, failedStep, rejected: rejected.filter(({ rung }) => rung !== won) };
   }
 
-  /** Puts a script into the guest by which parts of the tree give way; null when nothing is left to do. */
-  async #shadowsOf(plan: Plan): Promise<Shadows | null> {
-    const { treeRoot, tree, installed } = this.#context;
-    const paths = plan.replaceByInstalled.filter((path) => !this.#replaced.has(path));
-    if (paths.length === 0 && this.#unshadowed) return null;
-    const pairs = replacements(paths, installed);
-    const strays = strayModules(tree, paths, installed);
-    const script = unshadowScript(treeRoot, installed.sitePackages, pairs, strays);
-    return { paths, ...(await this.#putScript(script)) };
-  }
-
-  /** Of any length: what is forgotten by packaging can be thousands of modules. */
-  async #putScript(script: string): Promise<Omit<Shadows, "paths">> {
-    const flag = `/job/.gave-way-${this.#scripts++}`;
-    const content = Buffer.from(`${script}\ntouch ${flag}\n`);
-    const path = `${GUEST.unshadow}-${this.#scripts}`;
-    await this.#context.session.guest.put(path, content, { mode: 0o644, owner: "root" });
-    return { command: `sh ${path}`, flag };
-  }
-
-  /** What did not give way beside an installation does so now, or nothing that the tests say is of what was installed. */
-  async #assertGaveWay({ command, flag, paths }: Shadows): Promise<void> {
-    const { session, treeRoot } = this.#context;
-    if ((await session.guest.get(flag, 1)) === null) {
-      const { ok, text } = await session.run({
-        step: "unshadow",
-        phase: "discover",
-        argv: ["sh", "-c", command],
-        wallMs: UNSHADOW_MS,
-        quiet: true,
-      });
-      if (!ok)
-        throw new CreameryError(
-          "internal",
-          `the source's own copy of the release can't give way: ${clip(printableLine(text), 300)}`,
-          { input: treeRoot },
-        );
-    }
-    this.#unshadowed = true;
-    for (const path of paths) this.#replaced.add(path);
-  }
-
   /**
    * Installs the plan's steps in order, the tree's own copy of the release giving way meanwhile; returns the step that
    * failed where it was not an optional one.
    */
   async #installDependencies(plan: Plan): Promise<StepResult | null> {
-    const shadows = await this.#shadowsOf(plan);
-    let beside = shadows?.command;
+    const giving = await this.#shadows.prepare(plan.replaceByInstalled);
+    let beside = giving?.command;
     let failed: StepResult | null = null;
     for (const step of mergeSteps(plan.dependencies)) {
       const done = await this.#install(step, beside);
@@ -215,7 +154,7 @@ class PlanRunner {
       failed = done;
       break;
     }
-    if (shadows !== null) await this.#assertGaveWay(shadows);
+    if (giving !== null) await this.#shadows.assertGaveWay(giving);
     return failed;
   }
 
@@ -287,14 +226,8 @@ class PlanRunner {
 
   /** A run that tested the tree's own copy of the release is made again with what was installed in its place. */
   async #withoutShadows(run: TestRun, repairs: string[]): Promise<TestRun> {
-    const { treeRoot, tree, installed } = this.#context;
-    const seen = shadowsSeen(run.report.imported, treeRoot, this.#replaced);
-    const pairs = replacements(seen, installed);
-    if (pairs.length === 0) return run;
-    const paths = pairs.map((pair) => pair.tree);
-    const strays = strayModules(tree, paths, installed);
-    const script = overlayScript(treeRoot, installed.sitePackages, pairs, strays);
-    await this.#assertGaveWay({ paths, ...(await this.#putScript(script)) });
+    const paths = await this.#shadows.overlay(run.report.imported);
+    if (paths.length === 0) return run;
     repairs.push(
       `laid the installed files over ${paths.join(", ")}: the tests imported them from the tree`,
     );
