@@ -9,6 +9,7 @@ import sys
 
 MAX_TEXT = 256 * 1024
 MAX_RECORD = 16 * 1024 * 1024
+MAX_WAIT_SECONDS = 3600
 # `_speedups.cpython-313-x86_64-linux-gnu.so`, `_lib.abi3.so`, `x.pypy311-pp73-x86_64-linux-gnu.so`, `x.so`
 EXTENSION = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)(\.[A-Za-z0-9_.-]+)?\.(so|pyd)$")
 IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -24,6 +25,22 @@ def read_text(path, limit=MAX_TEXT):
             return stream.read(limit).decode("utf-8", "replace")
     except (OSError, IOError):
         return u""
+
+
+def await_code(path):
+    """What an installer that runs beside us ended with, "none" if it never did: a start of Python has its price under gVisor, so
+    what looks at an installation is started before there is one."""
+    import time
+
+    # Python 2 has no monotonic clock.
+    clock = getattr(time, "monotonic", time.time)
+    deadline = clock() + MAX_WAIT_SECONDS
+    while clock() < deadline:
+        text = read_text(path)
+        if text.endswith("\n"):
+            return text.strip()
+        time.sleep(0.003)
+    return "none"
 
 
 def find_metadata(directories, project):

@@ -19,7 +19,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from creamery_installed import find_metadata, read_text, record_paths, top_level_of  # noqa: E402
+from creamery_installed import await_code, find_metadata, read_text, record_paths, top_level_of  # noqa: E402
 
 MAX_FILES = 20_000
 # Of a path, its own name included: the host makes directories of each, all the way up.
@@ -35,7 +35,6 @@ MAX_IMPORTS = 200
 MAX_REFUSED = 50
 MAX_DISTRIBUTIONS = 1000
 MAX_REQUIRES = 500
-MAX_WAIT_SECONDS = 3600
 SKIPPED = {".git", ".hg", ".svn", "__pycache__", ".tox", ".nox", ".venv", "node_modules", ".mypy_cache", ".pytest_cache"}
 
 TEST_FUNCTION = re.compile(rb"^[ \t]*(?:async[ \t]+)?def[ \t]+test", re.MULTILINE)
@@ -281,19 +280,6 @@ def unpack_zip(archive, destination, refused):
                     refused.append("%s: twice in the archive" % member.filename[:200])
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise Refused("it cannot be unpacked: %s" % error)
-
-
-def await_code(path):
-    """What an installer that runs beside us ended with: one process does both, as a start of Python has its price."""
-    import time
-
-    deadline = time.monotonic() + MAX_WAIT_SECONDS
-    while time.monotonic() < deadline:
-        text = read_text(path)
-        if text.endswith("\n"):
-            return text.strip()
-        time.sleep(0.003)
-    return "none"
 
 
 def write(path, value):

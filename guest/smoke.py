@@ -19,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from creamery_installed import console_scripts_of, find_metadata, modules_of, read_text, record_paths  # noqa: E402
+from creamery_installed import await_code, console_scripts_of, find_metadata, modules_of, read_text, record_paths  # noqa: E402
 
 # Nothing of ours may be found in the place of a module of theirs.
 sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != HERE]
@@ -205,19 +205,6 @@ def smoke(project):
     }
 
 
-def installed(path):
-    """Waits for the installer beside us; whoever started both sees to it that this ends."""
-    while True:
-        try:
-            with open(path) as stream:
-                text = stream.read()
-        except (IOError, OSError):
-            text = ""
-        if text.endswith("\n"):
-            return text.strip() == "0"
-        time.sleep(0.003)
-
-
 def find_anew():
     """What was installed since this process started is found as by a process that starts now."""
     import site
@@ -232,7 +219,7 @@ def main(argv):
         sys.stderr.write("usage: smoke.py --out FILE PROJECT [--then CODE]\n")
         return 2
     if len(argv) == 6:
-        if not installed(argv[5]):
+        if await_code(argv[5]) != "0":
             return 3
         find_anew()
     result = smoke(argv[3])

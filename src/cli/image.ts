@@ -3,7 +3,8 @@ import { z } from "zod";
 
 import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
-import { CHANNELS, readChannels } from "../image/channels.ts";
+import { CHANNELS } from "../image/channel-names.ts";
+import { readChannels } from "../image/channels.ts";
 import { listImages, loadImage } from "../image/image-store.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import { launcher } from "../launcher/client.ts";

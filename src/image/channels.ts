@@ -4,12 +4,9 @@ import { join } from "node:path";
 import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
+import { CHANNELS, type Channel } from "./channel-names.ts";
 import { loadImage } from "./image-store.ts";
 import type { ImageManifest } from "./manifest.ts";
-
-/** Names that point to an image: tests run on `stable`; `next` is what was built last. */
-export const CHANNELS = ["stable", "next"] as const;
-export type Channel = (typeof CHANNELS)[number];
 
 const FILE = "channels.json";
 const MAX_BEFORE = 20;

@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { CHANNELS } from "../image/channel-names.ts";
+
 /**
  * What the unprivileged process may ask of the launcher, and nothing else. Ids only: every path is derived
  * by the launcher, except paths of the person who asked, which are opened with that person's rights.
@@ -45,7 +47,7 @@ const buildImage = z.strictObject({
 });
 const removeImage = z.strictObject({ kind: z.literal("remove-image"), imageId: imageIdSchema });
 const verifyImage = z.strictObject({ kind: z.literal("verify-image"), imageId: imageIdSchema });
-const channelSchema = z.enum(["stable", "next"]);
+const channelSchema = z.enum(CHANNELS);
 const promoteImage = z.strictObject({
   kind: z.literal("promote-image"),
   channel: channelSchema,

@@ -228,8 +228,8 @@ async function finishInstall(
   from: number,
 ): Promise<Pick<SetUp, "installation" | "installed" | "smoke" | "notes">> {
   const { step } = result;
-  const install = result.endOf("install");
-  const installedAt = addLap(watch, "install", result, "install", from);
+  const install = result.endOf(INSTALLER);
+  const installedAt = addLap(watch, "install", result, INSTALLER, from);
   session.log.note(
     install.endedAt === null
       ? "-- install: did not end"

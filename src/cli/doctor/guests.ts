@@ -37,14 +37,9 @@ export async function findImage(
     stable = await channelImage(imagesDir, "stable");
   } catch (thrown) {
     if (!(thrown instanceof CreameryError)) throw thrown;
-    const { line: detail, nextStep } = thrown;
-    const finding = {
-      name: "image",
-      state: "lacks",
-      detail,
-      ...(nextStep && { nextStep }),
-    } as const;
-    return { image: null, finding };
+    const { input, message, nextStep = "./creamery image promote ID" } = thrown;
+    const detail = `channel stable: ${input}: ${message}`;
+    return { image: null, finding: { name: "image", state: "lacks", detail, nextStep } };
   }
   if (stable !== null)
     return {

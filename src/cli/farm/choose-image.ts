@@ -1,5 +1,6 @@
 import { CreameryError } from "../../base/errors.ts";
-import { channelImage, CHANNELS, type Channel } from "../../image/channels.ts";
+import { CHANNELS, type Channel } from "../../image/channel-names.ts";
+import { channelImage } from "../../image/channels.ts";
 import { listImages, loadImage } from "../../image/image-store.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
 
