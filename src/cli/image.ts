@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 
 import { printableLine } from "../base/bounded-text.ts";
@@ -23,7 +23,7 @@ const Options = z.object({
 });
 
 /**
- * `creamery image build|list|show|diff|promote|rollback|verify|rm`.
+ * `creamery image build|list|show|diff|promote|rollback|export|verify|rm`.
  * @returns the exit code: 1 when `verify` finds a difference.
  */
 export async function imageCommand(
@@ -58,6 +58,8 @@ export async function imageCommand(
       say(`${channel} is ${imageId}`);
       return 0;
     }
+    case "export":
+      return await exportTo(await chooseImage(imagesDir, names[0]), names[1] ?? "", signal);
     case "verify":
       return verify(await chooseImage(imagesDir, names[0]), signal);
     case "rm": {
@@ -76,6 +78,7 @@ export type ImageAction =
   | "diff"
   | "promote"
   | "rollback"
+  | "export"
   | "verify"
   | "rm";
 
@@ -154,6 +157,34 @@ function show(image: ImageManifest, json: boolean): number {
   for (const tool of image.tools) say(`  ${tool.name.padEnd(14)} ${tool.version}`);
   say(`  ${image.packages.length} Debian packages (--json lists them with their hashes)`);
   return 0;
+}
+
+const ExportEvent = z.object({ packedBytes: z.number(), ofBytes: z.number() });
+const PROGRESS_MS = 10_000;
+
+async function exportTo(image: ImageManifest, file: string, signal: AbortSignal): Promise<number> {
+  const path = resolve(askerCwd(), file);
+  tell(`packing ${image.id}: ${megabytes(image.sizeBytes)}, about a minute`);
+  let toldAtMs = performance.now();
+  const onProgress = (event: unknown) => {
+    const parsed = ExportEvent.safeParse(event);
+    if (!parsed.success || performance.now() - toldAtMs < PROGRESS_MS) return;
+    toldAtMs = performance.now();
+    const { packedBytes, ofBytes } = parsed.data;
+    // Names and padding of the archive come to the files' own bytes.
+    const percent = Math.min(99, Math.floor((100 * packedBytes) / ofBytes));
+    tell(`packed ${percent}%`);
+  };
+  const { reference, sizeBytes } = await launcher().request(
+    { kind: "export-image", imageId: image.id, path },
+    { signal, onProgress },
+  );
+  say(`${path}: ${reference}, ${megabytes(sizeBytes)}`);
+  return 0;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(0)} MB`;
 }
 
 async function verify(image: ImageManifest, signal: AbortSignal): Promise<number> {

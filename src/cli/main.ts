@@ -74,7 +74,7 @@ function program(finish: (code: number) => void): Command {
 
   const image = root
     .command("image")
-    .description("build, list, show, compare, promote, verify or remove images");
+    .description("build, list, show, compare, promote, export, verify or remove images");
   const imageAction =
     (action: ImageAction) =>
     async (...words: unknown[]): Promise<void> => {
@@ -118,6 +118,16 @@ function program(finish: (code: number) => void): Command {
     .description("point a channel to where it pointed before")
     .option("--channel <name>", "stable or next", "stable")
     .action(imageAction("rollback"));
+  image
+    .command("export")
+    .description("write an image as an archive that `podman load` and `docker load` take")
+    .argument("<id>", "an id, `stable` or `next`")
+    .argument("<file>", "is replaced when it is there")
+    .option(
+      "--oci",
+      "an OCI image layout, which docker reads too; the default, there is no other yet",
+    )
+    .action(imageAction("export"));
   image
     .command("verify")
     .description("recompute an image's hash; names what differs")

@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import type { Readable } from "node:stream";
 
 /** The person who asked: whoever called sudo, else root. */
 export interface Asker {
@@ -30,13 +29,4 @@ export function runAs({ uid, gid }: Asker, argv: readonly string[], signal: Abor
   }).on("error", () => {
     // `close` follows; an abort is told by the signal itself.
   });
-}
-
-/** The first line of what a child says. */
-export function firstWords(stream: Readable): () => string {
-  let text = "";
-  stream.on("data", (chunk: Buffer) => {
-    if (text.length < 4000) text += chunk.toString("utf8");
-  });
-  return () => text.trim().split("\n").at(0)?.slice(0, 300) ?? "";
 }

@@ -28,6 +28,7 @@ const FILE_MS = 310_000;
 const DEADLINES_MS: Partial<Record<LauncherRequest["kind"], number>> = {
   "build-image": 7_200_000,
   "verify-image": 1_200_000,
+  "export-image": 3_600_000,
   "remove-image": FILE_MS,
   "pack-tree": FILE_MS,
   "read-user-file": FILE_MS,

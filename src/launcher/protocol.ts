@@ -47,6 +47,11 @@ const buildImage = z.strictObject({
 });
 const removeImage = z.strictObject({ kind: z.literal("remove-image"), imageId: imageIdSchema });
 const verifyImage = z.strictObject({ kind: z.literal("verify-image"), imageId: imageIdSchema });
+const exportImage = z.strictObject({
+  kind: z.literal("export-image"),
+  imageId: imageIdSchema,
+  path: userPathSchema,
+});
 const channelSchema = z.enum(CHANNELS);
 const promoteImage = z.strictObject({
   kind: z.literal("promote-image"),
@@ -94,6 +99,7 @@ export const launcherRequestSchema = z.discriminatedUnion("kind", [
   buildImage,
   removeImage,
   verifyImage,
+  exportImage,
   promoteImage,
   rollbackImage,
   probeUserPath,
@@ -132,6 +138,8 @@ export const replySchemas = {
   "probe-runtime": z.strictObject({ version: z.string() }),
   "build-image": z.strictObject({ imageId: z.string() }),
   "remove-image": z.strictObject({}),
+  /** What container tools call it once it is loaded. */
+  "export-image": z.strictObject({ reference: z.string(), sizeBytes: z.number() }),
   "promote-image": z.strictObject({}),
   "rollback-image": z.strictObject({ imageId: z.string() }),
   "verify-image": z.strictObject({

@@ -111,6 +111,10 @@ export function serve(options: ServeOptions): Service {
         const found = await verifyImage(imagesOf(directories), request.imageId, signal);
         return { ...found, differences: [...found.differences] };
       }
+      case "export-image": {
+        const { exportImage } = await import("./export-image.ts");
+        return await exportImage({ ...asked, ...request, directories, onProgress });
+      }
       case "probe-user-path":
         return await (await import("./user-files.ts")).probeUserPath({ ...asked, ...request });
       case "pack-tree":

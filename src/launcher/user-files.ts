@@ -2,11 +2,12 @@ import { once } from "node:events";
 import { constants, createWriteStream } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Transform, Writable } from "node:stream";
+import { Transform, Writable, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import { CreameryError, type ErrorCode } from "../base/errors.ts";
-import { firstWords, runAs, type Asker } from "./asker.ts";
+import { firstWords } from "../base/first-words.ts";
+import { runAs, type Asker } from "./asker.ts";
 import { replySchemas, type LauncherReply } from "./protocol.ts";
 import type { Session } from "./session.ts";
 
@@ -35,11 +36,14 @@ const TAR_FORM = [
   "--numeric-owner",
 ];
 
-export interface FileRequest {
-  readonly session: Session;
+export interface PersonsPath {
   readonly asker: Asker;
   readonly path: string;
   readonly signal: AbortSignal;
+}
+
+export interface FileRequest extends PersonsPath {
+  readonly session: Session;
 }
 
 /**
@@ -142,7 +146,7 @@ function readArgv(path: string): string[] {
  * never taken for the whole. What is there and no file (a directory, `/dev/stdout`) is left as it is. Nobody else's link is
  * followed: the file beside is made new, under a name that nobody guesses.
  */
-const WRITE = `set -e
+const PLACE = `set -e
 if [ -e "$1" ] && ! [ -f "$1" ]; then exit ${EXIT.otherKind}; fi
 [ -d "\${1%/*}/" ] || exit ${EXIT.missing}
 cd -- "\${1%/*}/" 2>/dev/null || exit ${EXIT.hidden}
@@ -150,7 +154,8 @@ umask 022
 part=./.creamery-$(od -An -N8 -tx1 /dev/urandom | tr -d ' ').part
 trap 'rm -f -- "$part"' EXIT
 set -C
-cat >"$part"
+`;
+const WRITE = `${PLACE}cat >"$part"
 test "$(wc -c <"$part")" -eq "$2"
 mv -fT -- "$part" "./\${1##*/}"`;
 
@@ -169,20 +174,48 @@ export async function writeUserFile(request: FileRequest & { content: string }):
     const state = await handle.stat();
     if (!state.isFile())
       throw new CreameryError("launcher", "what is to be written is no file", { input: content });
-    const { size } = state;
-    const child = runAs(asker, ["sh", "-c", WRITE, "sh", path, String(size)], signal);
-    const said = firstWords(child.stderr);
-    const closed = once(child, "close");
-    child.stdout.resume();
-    await pipeline(handle.createReadStream({ autoClose: false }), child.stdin).catch(
-      () => undefined,
+    await writeAs(
+      { asker, path, signal },
+      state.size,
+      handle.createReadStream({ autoClose: false }),
     );
-    const code: unknown = (await closed)[0];
-    signal.throwIfAborted();
-    if (code !== 0) throw notWritten(code, said(), path);
   } finally {
     await handle.close();
   }
+}
+
+/** That a file could be written there, before the work of making it. @throws CreameryError `output-file`. */
+export async function assertWritable({ asker, path, signal }: PersonsPath): Promise<void> {
+  const child = runAs(asker, ["sh", "-c", `${PLACE}: >"$part"`, "sh", path], signal);
+  await ended(child, path, signal);
+}
+
+/**
+ * Writes a stream of so many bytes to the path, with the rights of the person who asked; whole or not at all.
+ * @throws CreameryError `output-file`.
+ */
+export async function writeAs(
+  { asker, path, signal }: PersonsPath,
+  sizeBytes: number,
+  content: Readable,
+): Promise<void> {
+  const child = runAs(asker, ["sh", "-c", WRITE, "sh", path, String(sizeBytes)], signal);
+  const over = ended(child, path, signal);
+  over.catch(() => undefined);
+  await pipeline(content, child.stdin).catch(() => undefined);
+  await over;
+}
+
+async function ended(
+  child: ReturnType<typeof runAs>,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const said = firstWords(child.stderr);
+  child.stdout.resume();
+  const code: unknown = (await once(child, "close"))[0];
+  signal.throwIfAborted();
+  if (code !== 0) throw notWritten(code, said(), path);
 }
 
 async function fetchAs(
