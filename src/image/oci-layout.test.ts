@@ -22,6 +22,7 @@ import { archiveBytes, layOciImage, layoutArchive } from "./oci-layout.ts";
 
 const signal = new AbortController().signal;
 const EPOCH = 1_793_491_200;
+const created = new Date(EPOCH * 1000);
 let base: string;
 let rootfs: string;
 
@@ -39,8 +40,9 @@ afterEach(() => rmSync(base, { recursive: true }));
 async function archive(name: string): Promise<Buffer> {
   const directory = join(base, name);
   mkdirSync(directory);
-  await layOciImage({ image: sampleManifest("2026.11.1+00000000"), rootfs, directory, signal });
-  const packed = await buffer(layoutArchive(directory, EPOCH, signal));
+  const image = sampleManifest("2026.11.1+00000000");
+  await layOciImage({ image, rootfs, created, directory, signal });
+  const packed = await buffer(layoutArchive(directory, created, signal));
   expect(await archiveBytes(directory)).toBe(packed.length);
   return packed;
 }
@@ -85,6 +87,17 @@ it("says which image can't be packed", async () => {
   rmSync(rootfs, { recursive: true });
   mkdirSync(join(base, "a"));
   const image = sampleManifest("2026.11.1+00000000");
-  const packed = layOciImage({ image, rootfs, directory: join(base, "a"), signal });
+  const packed = layOciImage({ image, rootfs, created, directory: join(base, "a"), signal });
   await expect(packed).rejects.toThrow(/no such file/iu);
+});
+
+it("ends when it is given up in the middle, and leaves no error to nobody", async () => {
+  writeFileSync(join(rootfs, "large"), Buffer.alloc(8 << 20));
+  mkdirSync(join(base, "a"));
+  const giveUp = new AbortController();
+  const image = sampleManifest("2026.11.1+00000000");
+  const onPacked = () => giveUp.abort();
+  const request = { image, rootfs, created, directory: join(base, "a"), onPacked };
+  const packed = layOciImage({ ...request, signal: giveUp.signal });
+  await expect(packed).rejects.toMatchObject({ name: "AbortError" });
 });

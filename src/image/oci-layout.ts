@@ -1,6 +1,5 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, readdir, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,11 +7,11 @@ import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 
+import { exitCodeOf, firstWords } from "../base/child.ts";
 import { CreameryError } from "../base/errors.ts";
-import { firstWords } from "../base/first-words.ts";
 import type { ImageManifest } from "./manifest.ts";
 
-/** Debian's names of architectures that container tools call otherwise. */
+/** The kernel's names of architectures, and what container tools call them. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
 const ENVIRONMENT = [
   "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -27,6 +26,8 @@ const LAYOUT_FILES = ["index.json", "manifest.json", "oci-layout"] as const;
 export interface LayoutRequest {
   readonly image: ImageManifest;
   readonly rootfs: string;
+  /** When its files are from: an image's are all of one time. */
+  readonly created: Date;
   /** An empty directory, which gets the files of the archive. */
   readonly directory: string;
   readonly signal: AbortSignal;
@@ -45,10 +46,9 @@ export function referenceOf(image: ImageManifest): string {
  * @throws CreameryError `image-bad` when its tree can't be packed; an error of the file system.
  */
 export async function layOciImage(request: LayoutRequest): Promise<void> {
-  const { image, rootfs, directory } = request;
+  const { image, directory } = request;
   const blobs = join(directory, "blobs", "sha256");
   await mkdir(blobs, { recursive: true });
-  const { mtime } = await stat(rootfs);
   const layer = await packLayer(request, join(directory, "layer.part"));
   await rename(join(directory, "layer.part"), join(blobs, layer.sha256));
   const keep = async (mediaType: string, value: object) => {
@@ -57,7 +57,7 @@ export async function layOciImage(request: LayoutRequest): Promise<void> {
     await writeFile(join(blobs, sha256), text);
     return { mediaType, digest: `sha256:${sha256}`, size: Buffer.byteLength(text) };
   };
-  const created = mtime.toISOString();
+  const created = request.created.toISOString();
   const machine = image.target.split("-")[1] ?? "";
   const config = await keep("application/vnd.oci.image.config.v1+json", {
     created,
@@ -126,11 +126,14 @@ export async function archiveBytes(directory: string): Promise<number> {
   return Math.ceil(bytes / RECORD) * RECORD;
 }
 
-/** A layout as one archive (POSIX ustar), as a stream: there is no second copy on disk. @param epoch of its files, seconds. */
-export function layoutArchive(directory: string, epoch: number, signal: AbortSignal): Readable {
+/** A layout as one archive (POSIX ustar), as a stream: there is no second copy on disk. @param created when its files are from. */
+export function layoutArchive(directory: string, created: Date, signal: AbortSignal): Readable {
   const form = ["--format=ustar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"];
-  const fixed = [`--mtime=@${epoch}`, "--mode=u=rwX,go=rX"];
-  return runTar([...form, ...fixed], directory, ["blobs", ...LAYOUT_FILES], signal).stdout;
+  const fixed = [`--mtime=${created.toISOString()}`, "--mode=u=rwX,go=rX"];
+  const tar = runTar([...form, ...fixed], directory, ["blobs", ...LAYOUT_FILES], signal);
+  // What it says against the disk is told by the size, which is less than `archiveBytes` then.
+  tar.stderr.resume();
+  return tar.stdout;
 }
 
 /** The tree as one compressed layer. `diffSha256` is of what is packed, `sha256` and `sizeBytes` of the layer itself. */
@@ -149,17 +152,17 @@ async function packLayer(
   ];
   const tar = runTar(form, rootfs, ["."], signal);
   const said = firstWords(tar.stderr);
-  const closed = once(tar, "close");
+  const exited = exitCodeOf(tar);
   const packed = hashing(onPacked);
   const compressed = hashing();
   const stages = [packed.stream, createGzip({ level: GZIP_LEVEL }), compressed.stream] as const;
   await pipeline(tar.stdout, ...stages, createWriteStream(path, { flags: "wx" }), { signal });
-  const code: unknown = (await closed)[0];
+  const code = await exited;
   signal.throwIfAborted();
   if (code !== 0)
     throw new CreameryError(
       "image-bad",
-      `its tree can't be packed: ${said() || `tar ended with ${String(code)}`}`,
+      `its tree can't be packed: ${said() || `tar ended with ${code ?? "a signal"}`}`,
       {
         input: image.id,
         nextStep: `look at it with \`creamery image verify ${image.id}\``,

@@ -10,7 +10,7 @@ import type { LauncherReply } from "./protocol.ts";
 import { deadSessions } from "./session.ts";
 import { assertWritable, writeAs, type FileRequest } from "./user-files.ts";
 
-const PROGRESS_MS = 1000;
+const PROGRESS_MS = 10_000;
 
 export interface ExportRequest extends FileRequest {
   readonly directories: Directories;
@@ -33,13 +33,13 @@ export async function exportImage(request: ExportRequest): Promise<LauncherReply
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const rootfs = join(imagesDir, imageId, "rootfs");
+    const { mtime: created } = await stat(rootfs);
     const onPacked = everyNow((bytes) =>
       request.onProgress({ packedBytes: bytes, ofBytes: image.sizeBytes }),
     );
-    await layOciImage({ image, rootfs, directory, signal, onPacked });
+    await layOciImage({ image, rootfs, created, directory, signal, onPacked });
     const sizeBytes = await archiveBytes(directory);
-    const epoch = Math.floor((await stat(rootfs)).mtimeMs / 1000);
-    await writeAs(request, sizeBytes, layoutArchive(directory, epoch, signal));
+    await writeAs(request, sizeBytes, layoutArchive(directory, created, signal));
     return { reference: referenceOf(image), sizeBytes };
   } catch (thrown) {
     signal.throwIfAborted();
@@ -57,7 +57,7 @@ async function removeLeftovers(exportsDir: string): Promise<void> {
 }
 
 function everyNow(tell: (bytes: number) => void): (bytes: number) => void {
-  let toldAtMs = 0;
+  let toldAtMs = performance.now();
   return (bytes) => {
     const now = performance.now();
     if (now - toldAtMs < PROGRESS_MS) return;

@@ -191,3 +191,15 @@ describe("a file for the person who asked", () => {
     expect(readdirSync(own)).toEqual(["inside"]);
   });
 });
+
+test("what is given up in the middle ends with the reason, and leaves no error to nobody", async () => {
+  const path = plantDirectory("large");
+  writeFileSync(join(path, "zeros"), Buffer.alloc(8 << 20));
+  const given = { session, asker, path, result: "given-up", maxBytes: 1 << 30 };
+  const giveUp = new AbortController();
+  const reason = new Error("given up");
+  const packed = packTree({ ...given, signal: giveUp.signal });
+  setImmediate(() => giveUp.abort(reason));
+  await expect(packed).rejects.toBe(reason);
+  expect(readdirSync(session.received)).toEqual([]);
+});

@@ -1,12 +1,11 @@
-import { once } from "node:events";
 import { constants, createWriteStream } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Transform, Writable, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
+import { exitCodeOf, firstWords } from "../base/child.ts";
 import { CreameryError, type ErrorCode } from "../base/errors.ts";
-import { firstWords } from "../base/first-words.ts";
 import { runAs, type Asker } from "./asker.ts";
 import { replySchemas, type LauncherReply } from "./protocol.ts";
 import type { Session } from "./session.ts";
@@ -81,7 +80,7 @@ export async function probeUserPath({
   child.stdin.end();
   const told = firstWords(child.stdout);
   const said = firstWords(child.stderr);
-  const exit: unknown = (await once(child, "close"))[0];
+  const exit = await exitCodeOf(child);
   signal.throwIfAborted();
   if (exit !== 0) throw notTaken(exit, said(), path);
   return replySchemas["probe-user-path"].parse({ what: told() });
@@ -142,9 +141,8 @@ function readArgv(path: string): string[] {
 }
 
 /**
- * A file beside the path that takes its place once it is whole: its size is checked before, since input that was cut off is
- * never taken for the whole. What is there and no file (a directory, `/dev/stdout`) is left as it is. Nobody else's link is
- * followed: the file beside is made new, under a name that nobody guesses.
+ * Makes the name of a file beside the path, removed at the end unless it took the path's place. What is there and no file (a
+ * directory, `/dev/stdout`) is left as it is. Nobody else's link is followed: the file is made new, under a name that nobody guesses.
  */
 const PLACE = `set -e
 if [ -e "$1" ] && ! [ -f "$1" ]; then exit ${EXIT.otherKind}; fi
@@ -155,6 +153,7 @@ part=./.creamery-$(od -An -N8 -tx1 /dev/urandom | tr -d ' ').part
 trap 'rm -f -- "$part"' EXIT
 set -C
 `;
+/** The file beside takes the path's place once it is whole: its size is checked, since input that was cut off is never the whole. */
 const WRITE = `${PLACE}cat >"$part"
 test "$(wc -c <"$part")" -eq "$2"
 mv -fT -- "$part" "./\${1##*/}"`;
@@ -213,7 +212,7 @@ async function ended(
 ): Promise<void> {
   const said = firstWords(child.stderr);
   child.stdout.resume();
-  const code: unknown = (await once(child, "close"))[0];
+  const code = await exitCodeOf(child);
   signal.throwIfAborted();
   if (code !== 0) throw notWritten(code, said(), path);
 }
@@ -244,7 +243,7 @@ async function takeAs(
   const child = runAs(asker, argv, signal);
   child.stdin.end();
   const said = firstWords(child.stderr);
-  const closed = once(child, "close");
+  const exited = exitCodeOf(child);
   let sizeBytes = 0;
   const bound = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -256,7 +255,7 @@ async function takeAs(
   });
   try {
     await pipeline(child.stdout, bound, sink);
-    const exit: unknown = (await closed)[0];
+    const exit = await exited;
     if (exit !== 0) throw notTaken(exit, said(), path, otherKind);
   } catch (thrown) {
     child.kill("SIGKILL");
