@@ -52,15 +52,31 @@ test("migrations are numbered from 1 without a gap", () => {
 test("processes that open a new file at once all get the whole schema", async () => {
   const script = join(directory, "open.mjs");
   const module = new URL("./open-store.ts", import.meta.url).href;
+  // Each opens every file of the list at the same instant as the others: what is loaded late is loaded by a first one.
   writeFileSync(
     script,
-    `import { openStore } from ${JSON.stringify(module)};\nconst store = await openStore(process.argv[2]);\nawait store.attempts({ limit: 1 });\nawait store[Symbol.asyncDispose]();\n`,
+    `import { openStore } from ${JSON.stringify(module)};
+async function use(path) { await using store = await openStore(path); await store.attempts({ limit: 1 }); }
+await use(process.argv[2] + ".mine-" + process.pid);
+process.send("loaded");
+process.on("message", async ({ path, at }) => {
+  while (Date.now() < at);
+  await use(path).then(() => process.send("opened"), ({ message, cause }) => process.send(message + ": " + cause?.message));
+});
+`,
   );
   const children = Array.from({ length: 3 }, () =>
     fork(script, [file()], { execArgv: [], silent: true }),
   );
-  const codes = await Promise.all(children.map(exitOf));
-  expect(codes).toEqual([0, 0, 0]);
+  await Promise.all(children.map(nextMessage));
+  for (let round = 0; round < 30; round++) {
+    const answers = children.map(nextMessage);
+    const at = Date.now() + 5;
+    for (const child of children) child.send({ path: `${file()}.${round}`, at });
+    expect(await Promise.all(answers)).toEqual(["opened", "opened", "opened"]);
+  }
+  for (const child of children) child.disconnect();
+  expect(await Promise.all(children.map(exitOf))).toEqual([0, 0, 0]);
 }, 30_000);
 
 test("a write that dies midway leaves nothing of it", async () => {
@@ -92,4 +108,9 @@ test("attempts' ids sort by time and hold only what a file's name may", () => {
 async function exitOf(child: ChildProcess): Promise<unknown> {
   const ended: readonly unknown[] = await once(child, "exit");
   return ended[0] ?? ended[1];
+}
+
+async function nextMessage(child: ChildProcess): Promise<unknown> {
+  const said: readonly unknown[] = await once(child, "message");
+  return said[0];
 }

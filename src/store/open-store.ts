@@ -1,5 +1,6 @@
 import { chmodSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { CreameryError } from "../base/errors.ts";
 import { MIGRATIONS } from "./migrations/all.ts";
@@ -9,6 +10,7 @@ import { userVersion } from "./sqlite/user-version.ts";
 
 /** Another process that writes is waited for so long. */
 const BUSY_MS = 10_000;
+const BUSY_PAUSE_MS = 10;
 
 /**
  * Opens the store of this host, makes it where there is none, and brings its schema up to date. Quick
@@ -21,9 +23,8 @@ export async function openStore(path: string): Promise<Store> {
   try {
     database = new DatabaseSync(path, { timeout: BUSY_MS });
     // WAL: readers don't wait for the writer; NORMAL is durable across a crash of the process.
-    database.exec(
-      "pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on;",
-    );
+    await makeWal(database);
+    database.exec("pragma synchronous = normal; pragma foreign_keys = on;");
     const version = userVersion(database);
     if (version > MIGRATIONS.length) throw newerSchema(path, version);
     if (version < MIGRATIONS.length) {
@@ -36,6 +37,21 @@ export async function openStore(path: string): Promise<Store> {
     throw storeFault(thrown, path);
   }
   return new OpenedStore(database, path);
+}
+
+/** SQLite waits for nobody where two processes make one new file a WAL file at once: who was late tries again. */
+async function makeWal(database: DatabaseSync): Promise<void> {
+  const deadline = performance.now() + BUSY_MS;
+  for (;;) {
+    try {
+      database.exec("pragma journal_mode = wal");
+      return;
+    } catch (thrown) {
+      const isBusy = thrown instanceof Error && /database is locked/.test(thrown.message);
+      if (!isBusy || performance.now() > deadline) throw thrown;
+    }
+    await sleep(BUSY_PAUSE_MS);
+  }
 }
 
 /** Loads the query builder (a tenth of a second) when it is first needed, which is not on the way to a start. */
