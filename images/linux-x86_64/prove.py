@@ -1,6 +1,7 @@
 """Proves one interpreter of a new image, run by that interpreter itself as the job's user; 2.7 to 3.15 and PyPy.
 
-Arguments: `uv` or `virtualenv`, then modules that this version lacks. Prints its full version as the last line.
+Arguments: `uv` or `virtualenv`, then modules that this build lacks: each must fail to import, and all else that is checked must
+not. Prints its full version as the last line.
 """
 from __future__ import print_function
 
@@ -26,11 +27,23 @@ PyMODINIT_FUNC initproof(void) { Py_InitModule("proof", methods); }
 """
 
 
+# What a build of Python has or lacks by what was there when it was built.
+CHECKED = ["ssl", "hashlib", "sqlite3", "ctypes", "zlib", "bz2", "readline", "curses", "uuid", "multiprocessing"]
+CHECKED_2 = ["Tkinter", "gdbm", "dbm"]
+CHECKED_3 = ["lzma", "tkinter", "_gdbm", "_dbm"]
+
+
 def main():
     maker, lacks = sys.argv[1], sys.argv[2:]
-    for name in ["ssl", "sqlite3", "ctypes", "zlib", "bz2", "lzma"]:
+    for name in CHECKED + (CHECKED_2 if sys.version_info[0] == 2 else CHECKED_3):
         if name not in lacks:
             importlib.import_module(name)
+    for name in lacks:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue
+        sys.exit("%s is said to be lacking, and can be imported" % name)
     place = tempfile.mkdtemp()
     try:
         environment = os.path.join(place, "venv")

@@ -1,5 +1,6 @@
 import { printableLine } from "../base/bounded-text.ts";
-import type { Change, ImageDifference } from "../image/diff-images.ts";
+import type { Change, ImageDifference, InterpreterChange } from "../image/diff-images.ts";
+import type { Builder } from "../model/source.ts";
 
 /** How many of a kind are shown before the rest is counted. */
 const SHOWN = 20;
@@ -15,7 +16,7 @@ export function renderDifference(difference: ImageDifference, all: boolean): str
   ];
   const counts = `${files.removed.length} removed, ${files.changed.length} changed, ${files.added.length} added`;
   const sections = [
-    section("interpreters", difference.interpreters.map(changeLine), most),
+    section("interpreters", difference.interpreters.map(interpreterLine), most),
     section("tools", difference.tools.map(changeLine), most),
     section("kernel", difference.kernel === null ? [] : [changeLine(difference.kernel)], most),
     section("Debian packages", difference.packages.map(changeLine), most),
@@ -37,6 +38,21 @@ function section(title: string, lines: readonly string[], most: number): readonl
     ...lines.slice(0, most).map((line) => `  ${line}`),
     ...(left > 0 ? [`  and ${left} more (--all, --json)`] : []),
   ];
+}
+
+/** Who built it is told where it is not Debian alone; what it lacks where that is another. */
+function interpreterLine({ name, from, to, ...change }: InterpreterChange): string {
+  const { builder, lost, gained, missing } = change;
+  const told = [builder.from, builder.to].some((who) => who !== null && who !== "debian");
+  const by = (version: string | null, who: Builder | null) =>
+    version === null ? null : told ? `${version} by ${who}` : version;
+  const line = changeLine({ name, from: by(from, builder.from), to: by(to, builder.to) });
+  return [
+    line,
+    ...(lost.length === 0 ? [] : [`now without ${lost.join(", ")}`]),
+    ...(gained.length === 0 ? [] : [`now with ${gained.join(", ")}`]),
+    ...(missing === null ? [] : [`left out: ${missing}`]),
+  ].join("; ");
 }
 
 function changeLine({ name, from, to }: Change): string {

@@ -153,6 +153,14 @@ function show(image: ImageManifest, json: boolean): number {
     say(
       `  ${one.name.padEnd(14)} ${one.fullVersion.padEnd(10)} ${one.executable}${one.uv ? "" : " (virtualenv and pip)"}`,
     );
+    const lacks = (one.lacks ?? []).length === 0 ? "" : `; lacks ${one.lacks?.join(", ")}`;
+    say(
+      `    built by ${one.builder}${one.builder === "debian" ? "" : `, from ${one.origin}`}${lacks}`,
+    );
+  }
+  for (const { name, reason, nextStep } of image.missing) {
+    say(`  ${name.padEnd(14)} missing: ${reason}`);
+    say(`    next: ${nextStep}`);
   }
   for (const tool of image.tools) say(`  ${tool.name.padEnd(14)} ${tool.version}`);
   say(`  ${image.packages.length} Debian packages (--json lists them with their hashes)`);

@@ -19,6 +19,7 @@ export type BuildStep =
   | "tools"
   | "set-up"
   | "kernel"
+  | "interpreters"
   | "byte-code"
   | "proof"
   | "normalise"

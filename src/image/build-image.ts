@@ -13,6 +13,7 @@ import { readDefinition, type ImageDefinition } from "./definition.ts";
 import { fetchTools } from "./fetch-tools.ts";
 import { hostMirror } from "./host-mirror.ts";
 import { currentImage, loadImage } from "./image-store.ts";
+import { bringInterpreters } from "./interpreters/bring-interpreters.ts";
 import { installedPackages, unpackPackages } from "./installed-packages.ts";
 import type { ImageManifest } from "./manifest.ts";
 import { compileByteCode, normaliseTimes, normaliseTree } from "./normalise-tree.ts";
@@ -25,6 +26,8 @@ const BUILDER = "creamery 0.1.0";
 const SET_UP_MS = 5 * 60_000;
 const INSIDE = "/opt/creamery/customize.sh";
 const JOB_USER = "1000:1000";
+/** Beside the images, and none of them: its name begins with a dot. */
+const DOWNLOADS = ".downloads";
 
 export interface BuildRequest {
   /** Holds image.toml, customize.sh and prove.py. */
@@ -113,7 +116,8 @@ async function buildIn(building: string, request: Building): Promise<ImageManife
   progress.say("set-up", "user, locales, directories");
   await setUp(rootfs, definitionDir, signal);
   progress.say("tools", definition.tools.map((tool) => tool.name).join(", "));
-  await fetchTools({ definition, rootfs, scratch, env: request.env ?? process.env, signal });
+  const env = request.env ?? process.env;
+  await fetchTools({ definition, rootfs, scratch, env, signal });
   progress.say("kernel", "kernel and initrd, beside the root file system");
   const kernel = await moveKernelOut({
     definition,
@@ -121,8 +125,16 @@ async function buildIn(building: string, request: Building): Promise<ImageManife
     bootDir: join(building, "boot"),
     signal,
   });
+  const brought = await bringInterpreters(definition.interpreters, {
+    rootfs,
+    scratch,
+    downloads: join(request.imagesDir, DOWNLOADS),
+    env,
+    progress,
+    signal,
+  });
   const interpreters = await proveInterpreters({
-    definition,
+    interpreters: brought.interpreters,
     definitionDir,
     rootfs,
     jobUser: JOB_USER,
@@ -135,8 +147,9 @@ async function buildIn(building: string, request: Building): Promise<ImageManife
   await normaliseTree(rootfs, definition, signal);
   await normaliseTimes(rootfs, definition.epoch, signal);
   let compiled = 0;
-  await compileByteCode(rootfs, definition, signal, (name) =>
-    progress.say("byte-code", name, { done: compiled++, total: definition.interpreters.length }),
+  const libraries = brought.interpreters.map(({ entry: { name }, from }) => ({ ...from, name }));
+  await compileByteCode(rootfs, libraries, definition.epoch, signal, (name) =>
+    progress.say("byte-code", name, { done: compiled++, total: libraries.length }),
   );
   await normaliseTimes(rootfs, definition.epoch, signal);
 
@@ -153,6 +166,7 @@ async function buildIn(building: string, request: Building): Promise<ImageManife
     sizeBytes: tree.sizeBytes,
     packages,
     interpreters,
+    missing: brought.missing,
     tools: definition.tools.map(({ name, version, sha256 }) => ({
       name,
       version,
@@ -214,11 +228,8 @@ async function put(
 ): Promise<ImageManifest> {
   const target = join(imagesDir, manifest.id);
   const existing = await loadImage(imagesDir, manifest.id).catch(() => null);
-  // The same tree is there, and guests may be running on it: only what is said of its making is newer.
-  const described =
-    existing === null
-      ? manifest
-      : { ...existing, definitionSha256: manifest.definitionSha256, built: manifest.built };
+  // The same tree is there, and guests may be running on it: only what is said of it and of its making is newer.
+  const described = existing === null ? manifest : { ...manifest, ...keptOf(existing) };
   const path = join(building, "manifest.json");
   await using file = await open(path, "wx", 0o644);
   await file.writeFile(`${JSON.stringify(described, null, 2)}\n`);
@@ -229,6 +240,11 @@ async function put(
     await rename(building, target);
   } else await rename(path, join(target, "manifest.json"));
   return described;
+}
+
+/** What is said of files that stay: byte code and the initrd, which differ from build to build, are counted or hashed in these. */
+function keptOf({ files, sizeBytes, kernel }: ImageManifest) {
+  return { files, sizeBytes, kernel };
 }
 
 /** Under the lock, whatever is half made is nobody's. */

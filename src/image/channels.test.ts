@@ -87,3 +87,15 @@ test("an image that is not there, or a file that is none, is told", async () => 
   await writeFile(join(images, "channels.json"), "{");
   await expect(readChannels(images)).rejects.toMatchObject({ code: "image-bad" });
 });
+
+test("an image that was made without an interpreter of the present one says why, and what to do", async () => {
+  await make(OLD, "cpython-3.12", "cpython-3.13");
+  const missing = [{ name: "cpython-3.12", reason: "no Maven", nextStep: "install maven" }];
+  const manifest = { ...sampleManifest(NEW, { interpreters: ["cpython-3.13"] }), missing };
+  await mkdir(join(images, NEW));
+  await writeFile(join(images, NEW, "manifest.json"), JSON.stringify(manifest));
+  await promoteImage(images, "stable", OLD);
+  const refused = promoteImage(images, "stable", NEW);
+  await expect(refused).rejects.toMatchObject({ code: "usage", nextStep: "install maven" });
+  await expect(refused).rejects.toThrow("(cpython-3.12 was left out when it was built: no Maven)");
+});

@@ -99,13 +99,18 @@ function assertKeeps(present: ImageManifest, image: ImageManifest): void {
   const names = new Set(image.interpreters.map(({ name }) => name));
   const lost = present.interpreters.map(({ name }) => name).filter((name) => !names.has(name));
   if (lost.length === 0) return;
+  const left = image.missing.filter(({ name }) => lost.includes(name));
+  const why = left.map(
+    ({ name, reason }) => ` (${name} was left out when it was built: ${reason})`,
+  );
+  const nextStep =
+    left.length === lost.length
+      ? (left[0]?.nextStep ?? "")
+      : `raise its version above ${major(present)} in images/, or promote another`;
   throw new CreameryError(
     "usage",
-    `lacks ${lost.join(", ")}, which ${present.id} has: an interpreter goes with a new major version alone`,
-    {
-      input: image.id,
-      nextStep: `raise its version above ${major(present)} in images/, or promote another`,
-    },
+    `lacks ${lost.join(", ")}, which ${present.id} has: an interpreter goes with a new major version alone${why.join("")}`,
+    { input: image.id, nextStep },
   );
 }
 

@@ -7,7 +7,13 @@ import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import { AptTally } from "./apt-tally.ts";
 import type { BuildProgress } from "./build-event.ts";
-import { aptPreferences, aptSources, wantedPackages, type ImageDefinition } from "./definition.ts";
+import {
+  aptPreferences,
+  aptSources,
+  unpackedPackages,
+  wantedPackages,
+  type ImageDefinition,
+} from "./definition.ts";
 import { UNPACKED_DIR } from "./installed-packages.ts";
 import { runContained } from "./run-contained.ts";
 
@@ -51,9 +57,7 @@ export async function installDebianRoot({
   await writeFile(sources, aptSources(definition, mirror, KEYRING));
   await writeFile(preferences, aptPreferences(definition));
   const base = definition.suites[0]?.name ?? "";
-  const unpacked = [
-    ...new Set(definition.interpreters.flatMap((interpreter) => interpreter.unpacked)),
-  ];
+  const unpacked = unpackedPackages(definition);
   const tally = new AptTally();
   const { code, tail } = await runContained({
     argv: [

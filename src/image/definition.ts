@@ -4,45 +4,22 @@ import { parse as parseToml, TomlError } from "smol-toml";
 import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
+import { InterpreterEntry, sourced } from "./interpreters/api.ts";
+import { Sha256, Words } from "./interpreters/types.ts";
 
-const word = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9.+_-]*$/u, "must be one word of letters, digits and . + _ -");
-const packages = z.array(word);
-
-const Interpreter = z.strictObject({
-  name: z.string().regex(/^(?:cpython|pypy)-\d+\.\d+$/u, "must be like cpython-3.13"),
-  executable: z.string().regex(/^\/usr\/bin\/[a-z0-9.]+$/u, "must be a path below /usr/bin"),
-  packages,
-  /** Its standard library, whose byte code is compiled when the image is built. */
-  library: z.string().regex(/^\/usr\/lib\/[a-z0-9.]+$/u, "must be a path below /usr/lib"),
-  /**
-   * Packages that can't be installed beside newer ones (they conflict by name, not by file): fetched with their
-   * signatures checked, and unpacked. `package/suite`.
-   */
-  unpacked: z
-    .array(
-      z
-        .string()
-        .regex(/^[a-z0-9][a-z0-9.+-]*\/[a-z]+$/u, "must be like python3-distutils/bullseye"),
-    )
-    .default([]),
-  uv: z.boolean(),
-  /** Modules that this version's standard library does not have. */
-  lacks: packages.default([]),
-});
+const word = Words.element;
 
 const Tool = z.strictObject({
   name: word,
   version: word,
-  sha256: z.array(z.string().regex(/^[0-9a-f]{64}$/u, "must be a sha256 in hexadecimal")).min(1),
+  sha256: z.array(Sha256).min(1),
 });
 
 const Suite = z.strictObject({
   name: word,
   priority: z.int(),
   /** Only these source packages are taken from it. */
-  sources: packages.optional(),
+  sources: Words.optional(),
   accept_expired_release: z.boolean().default(false),
 });
 
@@ -55,8 +32,13 @@ export const ImageDefinition = z.strictObject({
   epoch: z.int().positive(),
   needs_bytes: z.int().positive(),
   suites: z.array(Suite).min(1),
-  packages: z.record(z.string(), packages),
-  interpreters: z.array(Interpreter).min(1),
+  packages: z.record(z.string(), Words),
+  interpreters: z
+    .array(InterpreterEntry)
+    .min(1)
+    .refine((entries) => new Set(entries.map(({ name }) => name)).size === entries.length, {
+      error: "one of them is there twice",
+    }),
   tools: z.array(Tool),
 });
 export type ImageDefinition = z.infer<typeof ImageDefinition>;
@@ -108,9 +90,14 @@ export function wantedPackages(definition: ImageDefinition): string[] {
   return [
     ...new Set([
       ...Object.values(definition.packages).flat(),
-      ...definition.interpreters.flatMap((one) => one.packages),
+      ...definition.interpreters.flatMap((entry) => sourced(entry).packages),
     ]),
   ];
+}
+
+/** Debian packages that are unpacked beside newer ones, as `package/suite`, each once. */
+export function unpackedPackages(definition: ImageDefinition): string[] {
+  return [...new Set(definition.interpreters.flatMap((entry) => sourced(entry).unpacked))];
 }
 
 /** apt's preferences: which suite wins, and the few sources that come from one that otherwise never does. */

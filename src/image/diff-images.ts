@@ -2,6 +2,8 @@ import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+import type { Builder } from "../model/source.ts";
+import { imageConfigurations } from "./image-configurations.ts";
 import type { ImageManifest } from "./manifest.ts";
 import { isByteCode, pathOf } from "./tree-hash.ts";
 
@@ -12,11 +14,22 @@ export interface Change {
   readonly to: string | null;
 }
 
+/** Of an interpreter its full version; and what else of it is another. */
+export interface InterpreterChange extends Change {
+  /** Who built it; null where there is none. */
+  readonly builder: { readonly from: Builder | null; readonly to: Builder | null };
+  /** Modules of the standard library that it has no longer, and that it has now. */
+  readonly lost: readonly string[];
+  readonly gained: readonly string[];
+  /** Why the image that lacks it was made without it; null where it has it, or was to be without. */
+  readonly missing: string | null;
+}
+
 /** Each list begins with what is most likely to break somebody. */
 export interface ImageDifference {
   readonly from: string;
   readonly to: string;
-  readonly interpreters: readonly Change[];
+  readonly interpreters: readonly InterpreterChange[];
   readonly tools: readonly Change[];
   readonly kernel: Change | null;
   readonly packages: readonly Change[];
@@ -55,7 +68,7 @@ export function diffOf(
   return {
     from: from.id,
     to: to.id,
-    interpreters: bySeverity(changesOf(interpretersOf(from), interpretersOf(to))),
+    interpreters: bySeverity(interpreterChanges(from, to)),
     tools: bySeverity(changesOf(toolsOf(from), toolsOf(to))),
     kernel: kernel[0] ?? null,
     packages: bySeverity(
@@ -75,8 +88,33 @@ export function diffOf(
 
 type Named = readonly (readonly [name: string, version: string])[];
 
-const interpretersOf = ({ interpreters }: ImageManifest): Named =>
-  interpreters.map(({ name, fullVersion }) => [name, fullVersion]);
+/** Two builds of one version are two interpreters. */
+function interpreterChanges(from: ImageManifest, to: ImageManifest): readonly InterpreterChange[] {
+  return imageConfigurations({
+    interpreters: [...from.interpreters, ...to.interpreters],
+    missing: [],
+  }).flatMap((name) => {
+    const before = from.interpreters.find((one) => one.name === name) ?? null;
+    const after = to.interpreters.find((one) => one.name === name) ?? null;
+    // What an older image lacked is not known.
+    const [had = null, has = null] = [before?.lacks, after?.lacks];
+    const change: InterpreterChange = {
+      name,
+      from: before?.fullVersion ?? null,
+      to: after?.fullVersion ?? null,
+      builder: { from: before?.builder ?? null, to: after?.builder ?? null },
+      lost: had === null ? [] : (has ?? []).filter((gap) => !had.includes(gap)),
+      gained: has === null ? [] : (had ?? []).filter((gap) => !has.includes(gap)),
+      missing: to.missing.find((one) => one.name === name)?.reason ?? null,
+    };
+    const same =
+      change.from === change.to &&
+      change.builder.from === change.builder.to &&
+      change.lost.length + change.gained.length === 0;
+    return same ? [] : [change];
+  });
+}
+
 const toolsOf = ({ tools }: ImageManifest): Named =>
   tools.map(({ name, version }) => [name, version]);
 /** Of one package several versions can be there: what can't be installed is unpacked beside it. */
@@ -103,7 +141,7 @@ function changesOf(from: Named, to: Named): readonly Change[] {
 }
 
 /** What is gone first, then what is another version, then what is new; each in its order. */
-function bySeverity(changes: readonly Change[]): readonly Change[] {
+function bySeverity<One extends Change>(changes: readonly One[]): readonly One[] {
   return byRank(changes, ({ from, to }) => (to === null ? 0 : from === null ? 2 : 1));
 }
 

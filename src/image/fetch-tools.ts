@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
+import { askersEnvironment } from "./askers-environment.ts";
 import type { ImageDefinition } from "./definition.ts";
 import { runContained, runInRoot } from "./run-contained.ts";
 
@@ -58,9 +59,7 @@ export async function fetchTools({
       )
       .join(""),
   );
-  const inherited = Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
+  const inherited = askersEnvironment(env);
   const { code, tail } = await runContained({
     argv: [
       await pythonWithPip(inherited, signal),
@@ -81,10 +80,7 @@ export async function fetchTools({
       "-d",
       wheels,
     ],
-    env: {
-      ...inherited,
-      ...(env["CREAMERY_ASKER_HOME"] === undefined ? {} : { HOME: env["CREAMERY_ASKER_HOME"] }),
-    },
+    env: inherited,
     network: true,
     deadlineMs: FETCH_MS,
     signal,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { currentImage, listImages, verifyImage } from "./image-store.ts";
+import { currentImage, listImages, loadImage, verifyImage } from "./image-store.ts";
 import { sampleManifest } from "./manifest.sample.ts";
 import { removeImage } from "./remove-image.ts";
 import { entryLine, TreeHash, walkTree } from "./tree-hash.ts";
@@ -110,4 +110,16 @@ test("removing takes exactly the one that is named", async () => {
   expect((await listImages(images)).map(({ id }) => id)).toEqual(["2026.11.1+11111111"]);
   await expect(removeImage(images, ID)).rejects.toMatchObject({ code: "unknown-image" });
   await expect(removeImage(images, "../images")).rejects.toMatchObject({ code: "unknown-image" });
+});
+
+test("an image of before interpreters had builders is Debian's, and what it lacks is not known", async () => {
+  const { missing: _, ...manifest } = sampleManifest(ID, { interpreters: ["cpython-3.13"] });
+  const interpreters = manifest.interpreters.map(
+    ({ builder: _builder, origin: _origin, lacks: _lacks, ...old }) => old,
+  );
+  await mkdir(join(images, ID), { recursive: true });
+  await writeFile(join(images, ID, "manifest.json"), JSON.stringify({ ...manifest, interpreters }));
+  const loaded = await loadImage(images, ID);
+  expect(loaded.missing).toEqual([]);
+  expect(loaded.interpreters).toMatchObject([{ builder: "debian", origin: "debian", lacks: null }]);
 });

@@ -32,7 +32,11 @@ export function sampleManifest(id: string, change: Change = {}): ImageManifest {
       executable: `/usr/bin/${name}`,
       fullVersion: `${name.replace(/^.*-/u, "")}.1`,
       uv: true,
+      builder: "debian",
+      origin: "debian",
+      lacks: [],
     })),
+    missing: [],
     tools: Object.entries(change.tools ?? {}).map(([name, version]) => ({
       name,
       version,

@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { BUILDERS } from "../model/source.ts";
+
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
 
 export const ManifestInterpreter = z.strictObject({
@@ -9,6 +11,12 @@ export const ManifestInterpreter = z.strictObject({
   executable: z.string(),
   fullVersion: z.string(),
   uv: z.boolean(),
+  // Images of before 2026.11.2 say none of these: all that they have is Debian's.
+  builder: z.enum(BUILDERS).default("debian"),
+  /** Where it came from, for a person: `maven org.example:cpython:3.12.1:linux-x86_64`. */
+  origin: z.string().default("debian"),
+  /** Modules of its version's standard library that this build of it does not have; null where it is not known. */
+  lacks: z.array(z.string()).nullable().default(null),
 });
 
 /** `manifest.json` beside an image's root file system. */
@@ -34,6 +42,10 @@ export const ImageManifest = z.strictObject({
     }),
   ),
   interpreters: z.array(ManifestInterpreter),
+  /** Optional interpreters of the definition that could not be had when it was built. */
+  missing: z
+    .array(z.strictObject({ name: z.string(), reason: z.string(), nextStep: z.string() }))
+    .default([]),
   tools: z.array(z.strictObject({ name: z.string(), version: z.string(), sha256 })),
   /** Beside the root file system, in `boot/`; null where the definition has none. */
   kernel: z

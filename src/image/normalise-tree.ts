@@ -108,6 +108,12 @@ export async function normaliseTimes(
   );
 }
 
+export interface CompiledInterpreter {
+  readonly name: string;
+  readonly executable: string;
+  readonly library: string;
+}
+
 /**
  * Compiles each interpreter's standard library, so that no guest has to: hash-based and unchecked (PEP 552)
  * where that exists, by times that never change again in 2.7. Times must be normalised first.
@@ -115,7 +121,8 @@ export async function normaliseTimes(
  */
 export async function compileByteCode(
   rootfs: string,
-  definition: ImageDefinition,
+  interpreters: readonly CompiledInterpreter[],
+  epoch: number,
   signal: AbortSignal,
   onInterpreter: (name: string) => void,
 ): Promise<void> {
@@ -124,7 +131,7 @@ export async function compileByteCode(
     ["find", rootfs, "-xdev", "-depth", "-name", "__pycache__", "-exec", "rm", "-rf", "{}", "+"],
     signal,
   );
-  for (const { name, executable, library } of definition.interpreters) {
+  for (const { name, executable, library } of interpreters) {
     onInterpreter(name);
     const directories = [
       library,
@@ -139,7 +146,7 @@ export async function compileByteCode(
       rootfs,
       argv: [executable, "-m", "compileall", "-q", "-f", ...mode, ...directories],
       owner: "0:0",
-      env: { PYTHONHASHSEED: "0", SOURCE_DATE_EPOCH: String(definition.epoch) },
+      env: { PYTHONHASHSEED: "0", SOURCE_DATE_EPOCH: String(epoch) },
       deadlineMs: SWEEP_MS,
       signal,
     });

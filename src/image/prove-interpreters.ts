@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { BuildProgress } from "./build-event.ts";
-import type { ImageDefinition } from "./definition.ts";
+import type { BroughtInterpreter } from "./interpreters/bring-interpreters.ts";
 import type { ImageManifest } from "./manifest.ts";
 import { runInRoot } from "./run-contained.ts";
 
@@ -12,7 +12,7 @@ const PROOF_MS = 180_000;
 const INSIDE = "/opt/creamery/prove.py";
 
 export interface ProofRequest {
-  readonly definition: ImageDefinition;
+  readonly interpreters: readonly BroughtInterpreter[];
   readonly definitionDir: string;
   readonly rootfs: string;
   readonly jobUser: string;
@@ -21,13 +21,13 @@ export interface ProofRequest {
 }
 
 /**
- * Each interpreter, as the job's user and with no network, imports what it must, makes a virtual environment,
- * and compiles and loads a C extension. Nothing of it is left: all is written to memory.
+ * Each interpreter, as the job's user and with no network, imports what it must and fails to import what
+ * its entry says it lacks, makes a virtual environment, and compiles and loads a C extension. Nothing of it is left: all is written to memory.
  * @returns what the manifest says of each.
  * @throws CreameryError `image-build` naming the one that does not.
  */
 export async function proveInterpreters({
-  definition,
+  interpreters,
   definitionDir,
   rootfs,
   jobUser,
@@ -36,9 +36,10 @@ export async function proveInterpreters({
 }: ProofRequest): Promise<ImageManifest["interpreters"]> {
   await copyFile(join(definitionDir, "prove.py"), join(rootfs, INSIDE));
   const proven: ImageManifest["interpreters"] = [];
-  for (const interpreter of definition.interpreters) {
-    const { name, executable, uv, lacks } = interpreter;
-    progress.say("proof", name, { done: proven.length, total: definition.interpreters.length });
+  for (const { entry, from } of interpreters) {
+    const { name, uv, lacks, builder } = entry;
+    const { executable, origin } = from;
+    progress.say("proof", name, { done: proven.length, total: interpreters.length });
     const { code, tail } = await runInRoot({
       rootfs,
       argv: [executable, "-B", INSIDE, uv ? "uv" : "virtualenv", ...lacks],
@@ -68,6 +69,9 @@ export async function proveInterpreters({
       executable,
       fullVersion: last,
       uv,
+      builder,
+      origin,
+      lacks,
     });
   }
   await rm(join(rootfs, INSIDE));

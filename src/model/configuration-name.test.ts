@@ -1,7 +1,12 @@
 import { expect, test } from "vitest";
 
 import { CreameryError } from "../base/errors.ts";
-import { isConfigurationName, parseConfigurations } from "./configuration-name.ts";
+import {
+  compareConfigurations,
+  isAskedFor,
+  isConfigurationName,
+  parseConfigurations,
+} from "./configuration-name.ts";
 
 const choice = {
   known: [
@@ -57,4 +62,24 @@ test("names have one form", () => {
       isConfigurationName,
     ),
   ).toEqual([true, true, false, false, false]);
+});
+
+test("configurations are ordered by implementation and by version as numbers", () => {
+  const names = ["pypy-3.11", "cpython-3.13", "cpython-3.9", "cpython-3.10", "cpython-2.7"];
+  expect(names.toSorted(compareConfigurations)).toEqual([
+    "cpython-2.7",
+    "cpython-3.9",
+    "cpython-3.10",
+    "cpython-3.13",
+    "pypy-3.11",
+  ]);
+});
+
+test.each([
+  ["cpython-2.7", "all", false],
+  ["cpython-2.7", "all, cpython-2.7", true],
+  ["cpython-3.13", "priority", true],
+  ["cpython-2.7", "priority", false],
+])("%s of --on %s is asked for by more than `all`: %s", (name, text, asked) => {
+  expect(isAskedFor(name, text, choice)).toBe(asked);
 });

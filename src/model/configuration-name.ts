@@ -16,6 +16,15 @@ export function isConfigurationName(text: string): boolean {
   return NAME.test(text);
 }
 
+/** In the order of an image: by implementation, then by version as numbers. */
+export function compareConfigurations(left: string, right: string): number {
+  const [one = "", first = ""] = left.split("-");
+  const [other = "", second = ""] = right.split("-");
+  if (one !== other) return one < other ? -1 : 1;
+  const minor = (version: string) => Number(/^\d+\.(\d+)/.exec(version)?.[1] ?? 0);
+  return Number.parseInt(first, 10) - Number.parseInt(second, 10) || minor(first) - minor(second);
+}
+
 /**
  * Reads `--on`: names, comma-separated, `all` or `priority`; in the order given, each once.
  * @throws CreameryError `unknown-configuration` that suggests the nearest name, `usage` for an empty list.
@@ -36,6 +45,12 @@ export function parseConfigurations(text: string, choice: ConfigurationChoice): 
     });
   }
   return [...chosen];
+}
+
+/** Whether a configuration is asked for by more than `all`: by its name, or as one of the priority configurations. */
+export function isAskedFor(name: string, text: string, choice: ConfigurationChoice): boolean {
+  const words = text.split(",").map((part) => part.trim());
+  return words.some((word) => word !== "all" && namesOf(word, choice).includes(name));
 }
 
 function namesOf(word: string, choice: ConfigurationChoice): readonly string[] {

@@ -10,6 +10,10 @@ export interface Source {
   readonly sha256: string;
 }
 
+/** Who built an interpreter: Debian, whoever makes the interpreter itself, or somebody else. Two builds of one version differ. */
+export const BUILDERS = ["debian", "upstream", "other"] as const;
+export type Builder = (typeof BUILDERS)[number];
+
 /** An interpreter of an image: `cpython-3.13`, `pypy-3.11`. */
 export interface Interpreter {
   readonly name: string;
@@ -22,4 +26,7 @@ export interface Interpreter {
   readonly fullVersion: string;
   /** uv can make environments for it; else virtualenv and pip serve it. */
   readonly uv: boolean;
+  readonly builder: Builder;
+  /** Modules of its version's standard library that this build of it does not have; null where an older image does not say. */
+  readonly lacks: readonly string[] | null;
 }

@@ -15,6 +15,8 @@ export function sampleJob(attemptId: string, source: Partial<ResolvedSource> = {
       executable: "/usr/bin/python3.13",
       fullVersion: "3.13.5",
       uv: true,
+      builder: "debian",
+      lacks: [],
     },
     imageId: "image",
     source: {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { renderFindings } from "./finding.ts";
+import { imageFinding } from "./guests.ts";
 import {
   cgroupFinding,
   commandsFinding,
@@ -91,4 +92,15 @@ test("findings are told in words, with control characters made visible and no co
     ].join("\n"),
   );
   expect(renderFindings(findings, true)).toContain("\u001b[31;1mLACKS\u001b[0m");
+});
+
+test("an image that was made without an interpreter is a note that says why, and what to do", () => {
+  const missing = [{ name: "cpython-3.12", reason: "no Maven", nextStep: "install maven" }];
+  expect(imageFinding({ missing }, "2026.11.2+1")).toEqual({
+    name: "image",
+    state: "note",
+    detail: "2026.11.2+1, without cpython-3.12 (no Maven)",
+    nextStep: "install maven",
+  });
+  expect(imageFinding({ missing: [] }, "2026.11.2+1")).toMatchObject({ state: "ok" });
 });

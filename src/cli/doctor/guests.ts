@@ -44,16 +44,25 @@ export async function findImage(
   if (stable !== null)
     return {
       image: stable,
-      finding: {
-        name: "image",
-        state: "ok",
-        detail: `${stable.id}, which channel stable points to`,
-      },
+      finding: imageFinding(stable, `${stable.id}, which channel stable points to`),
     };
   const image = await currentImage(imagesDir, await definitionHash(definition));
   return image === null
     ? { image, finding: { name: "image", state: "note", detail: "not built yet", nextStep: BUILD } }
-    : { image, finding: { name: "image", state: "ok", detail: image.id } };
+    : { image, finding: imageFinding(image, image.id) };
+}
+
+/** An image that was made without some of its interpreters is of use: what is missing is a note. */
+export function imageFinding(image: Pick<ImageManifest, "missing">, detail: string): Finding {
+  const [first] = image.missing;
+  if (first === undefined) return { name: "image", state: "ok", detail };
+  const without = image.missing.map(({ name, reason }) => `${name} (${reason})`);
+  return {
+    name: "image",
+    state: "note",
+    detail: `${detail}, without ${without.join(", ")}`,
+    nextStep: first.nextStep,
+  };
 }
 
 /** What each machine kind is missed for when it does not work. */

@@ -1,0 +1,43 @@
+import { z } from "zod";
+
+import { fetchFile } from "./fetch-file.ts";
+import { installTree, treePaths } from "./interpreter-tree.ts";
+import { keptDownload } from "./kept-download.ts";
+import { DirectoryInArchive, OptionalEntry, Sha256, type SourcedInterpreter } from "./types.ts";
+
+/** An interpreter in a zip or tar archive at an address. */
+export const ArchiveEntry = OptionalEntry.extend({
+  source: z.literal("archive"),
+  /** What comes is what its sha256 says, so the way to it need not be trusted. */
+  url: z
+    .url({ protocol: /^https?$/u, error: "must be an http or https address" })
+    .refine(
+      (text) => !/^[a-z]+:\/\/[^/]*@/u.test(text),
+      "must hold no credentials: an image's definition is no place for them",
+    ),
+  sha256: Sha256,
+  /** In the archive, the directory that has `bin` and `lib`. */
+  tree: DirectoryInArchive.default("."),
+});
+export type ArchiveEntry = z.infer<typeof ArchiveEntry>;
+
+export function fromArchive(entry: ArchiveEntry): SourcedInterpreter {
+  const { name, url, sha256, tree } = entry;
+  return {
+    ...treePaths(name),
+    origin: `archive ${url}`,
+    packages: [],
+    unpacked: [],
+    files: [sha256],
+    bring: async (context) => {
+      const archive = await keptDownload({
+        directory: context.downloads,
+        sha256,
+        what: url,
+        signal: context.signal,
+        fetch: (path) => fetchFile(url, path, context),
+      });
+      await installTree({ name, archive, tree }, context);
+    },
+  };
+}

@@ -1,0 +1,204 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import { CreameryError, type ErrorCode } from "../../base/errors.ts";
+import { BuildProgress, type BuildEvent } from "../build-event.ts";
+import { InterpreterEntry } from "./api.ts";
+import { bringInterpreters } from "./bring-interpreters.ts";
+import { keptDownload } from "./kept-download.ts";
+import { mavenFault } from "./maven-client.ts";
+import type { BringContext, SourcedInterpreter } from "./types.ts";
+import { uvFault } from "./uv.ts";
+
+const CONTENT = "an archive";
+const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
+const ARTIFACT = "org.example:cpython:3.12.1:linux-x86_64";
+
+let directory = "";
+let said: BuildEvent[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "bring-"));
+  said = [];
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function context(signal: AbortSignal = new AbortController().signal): BringContext {
+  return {
+    rootfs: directory,
+    scratch: directory,
+    downloads: join(directory, "downloads"),
+    env: {},
+    progress: new BuildProgress((event) => said.push(event)),
+    signal,
+  };
+}
+
+function entry(name: string, optional: boolean): InterpreterEntry {
+  return InterpreterEntry.parse({
+    name,
+    source: "maven",
+    builder: "other",
+    optional,
+    artifact: ARTIFACT,
+    sha256: SHA256,
+    tree: "tree",
+    uv: true,
+  });
+}
+
+function failing(code: ErrorCode) {
+  return ({ name }: InterpreterEntry): SourcedInterpreter => ({
+    executable: `/x/${name}`,
+    library: "/x",
+    origin: `maven ${ARTIFACT}`,
+    packages: [],
+    unpacked: [],
+    files: [SHA256],
+    bring: () =>
+      name === "cpython-3.12"
+        ? Promise.reject(new CreameryError(code, "can't be had", { nextStep: "do this" }))
+        : Promise.resolve(),
+  });
+}
+
+const ENTRIES = [entry("cpython-3.10", true), entry("cpython-3.12", true)];
+
+test.each(["host-lacks", "no-network", "upstream", "deadline"] as const)(
+  "an optional interpreter that can't be had (%s) is left out with its reason and the next step",
+  async (code) => {
+    const brought = await bringInterpreters(ENTRIES, context(), failing(code));
+    expect(brought.interpreters.map(({ entry: { name } }) => name)).toEqual(["cpython-3.10"]);
+    expect(brought.missing).toEqual([
+      { name: "cpython-3.12", reason: `maven ${ARTIFACT}: can't be had`, nextStep: "do this" },
+    ]);
+    expect(said.map(({ detail }) => detail)).toEqual(["without cpython-3.12: can't be had"]);
+  },
+);
+
+test.each(["upstream-hash", "bad-archive", "image-build", "disk-full", "internal"] as const)(
+  "an optional one that came and is not right (%s) ends the build",
+  async (code) => {
+    await expect(bringInterpreters(ENTRIES, context(), failing(code))).rejects.toMatchObject({
+      code,
+    });
+  },
+);
+
+test("one that is not optional must be had, and an interruption is none of its faults", async () => {
+  const must = [entry("cpython-3.12", false)];
+  await expect(bringInterpreters(must, context(), failing("no-network"))).rejects.toMatchObject({
+    code: "no-network",
+  });
+  const abort = new AbortController();
+  abort.abort(new Error("enough"));
+  await expect(
+    bringInterpreters(ENTRIES, context(abort.signal), failing("no-network")),
+  ).rejects.toThrow("enough");
+});
+
+function wanted(fetch: (path: string) => void) {
+  return keptDownload({
+    directory: join(directory, "downloads"),
+    sha256: SHA256,
+    what: ARTIFACT,
+    signal: new AbortController().signal,
+    fetch: (path) => Promise.resolve(fetch(path)),
+  });
+}
+
+test("a pinned file is fetched once, and again when the disk has changed it", async () => {
+  let fetched = 0;
+  const fetch = (path: string) => {
+    fetched++;
+    writeFileSync(path, CONTENT);
+  };
+  const path = await wanted(fetch);
+  expect(await wanted(fetch)).toBe(path);
+  expect(fetched).toBe(1);
+  writeFileSync(path, "rotten");
+  expect(readFileSync(await wanted(fetch), "utf8")).toBe(CONTENT);
+  expect(fetched).toBe(2);
+});
+
+test.each([
+  ["another file", "an Archive"],
+  ["a file that is cut short", "an arch"],
+  ["nothing", ""],
+])("%s than the pinned one is refused, named, and not kept", async (_, content) => {
+  const refused = wanted((path) => writeFileSync(path, content));
+  await expect(refused).rejects.toMatchObject({ code: "upstream-hash", input: ARTIFACT });
+  await expect(refused).rejects.toThrow(SHA256);
+  expect(readdirSync(join(directory, "downloads"))).toEqual([]);
+});
+
+test("what no definition pins any more is removed, and what a killed build left", async () => {
+  await wanted((path) => writeFileSync(path, CONTENT));
+  for (const name of ["0".repeat(64), ".partial-1-x"])
+    writeFileSync(join(directory, "downloads", name), "");
+  await bringInterpreters(ENTRIES, context(), failing("upstream"));
+  expect(readdirSync(join(directory, "downloads"))).toEqual([SHA256]);
+});
+
+test.each([
+  ["host-lacks", "CREAMERY: no mvn", /no Maven/u],
+  ["host-lacks", "The JAVA_HOME environment variable is not defined correctly", /no Java/u],
+  [
+    "host-lacks",
+    "[ERROR] Cannot access central (https://user:hunter2@maven.example/m2) in offline mode",
+    /set offline/u,
+  ],
+  [
+    "host-lacks",
+    "[ERROR] Non-parseable settings /home/x/.m2/settings.xml: unexpected character",
+    /can't read its settings/u,
+  ],
+  [
+    "upstream",
+    "[ERROR] Failed to execute goal: Unable to find/resolve artifact. Could not find artifact org.example:cpython in central (https://maven.example/m2)",
+    /does not have it/u,
+  ],
+  [
+    "upstream",
+    "[ERROR] Could not transfer artifact from/to mirror (https://maven.example): status code: 401, reason phrase: Unauthorized (401)",
+    /refuses the credentials/u,
+  ],
+  [
+    "upstream",
+    "[ERROR] PKIX path building failed: unable to find valid certification path",
+    /certificate/u,
+  ],
+  ["upstream", "[ERROR] Failed https://user:hunter2@maven.example/m2 oddly", /oddly/u],
+  [
+    "upstream-hash",
+    "[ERROR] Checksum validation failed, expected abc but is def",
+    /not the one whose checksum/u,
+  ],
+  [
+    "no-network",
+    "[ERROR] Could not transfer artifact from/to central (https://maven.example): maven.example: Temporary failure in name resolution",
+    /can't be reached/u,
+  ],
+  ["no-network", "[ERROR] Connect to maven.example:443 failed: Connection refused", /reached/u],
+  ["disk-full", "java.io.IOException: No space left on device", /disk filled up/u],
+])("Maven's end is told as %s, with no address in it", (code, line, why) => {
+  const fault = mavenFault(["[INFO] Scanning", line], ARTIFACT);
+  expect(fault).toMatchObject({ code, input: ARTIFACT });
+  expect(fault.message).toMatch(why);
+  expect(fault.line).not.toMatch(/hunter2|maven\.example/u);
+  expect(fault.nextStep).toBeTruthy();
+});
+
+test.each([
+  ["no-network", "error: Failed to fetch: https://files.example/x\n  Caused by: dns error"],
+  ["upstream", "error: No download found for request: cpython-3.12.99-linux-x86_64-gnu"],
+  ["upstream-hash", "error: Hash mismatch for `cpython-3.12.13-linux-x86_64-gnu`"],
+  ["disk-full", "error: failed to write: No space left on device (os error 28)"],
+  ["upstream", "error: odd thing at https://user:hunter2@files.example/x"],
+])("uv's end is told as %s", (code, text) => {
+  const fault = uvFault(text.split("\n"), "cpython-3.12.13");
+  expect(fault).toMatchObject({ code, input: "cpython-3.12.13" });
+  expect(fault.line).not.toMatch(/hunter2|files\.example/u);
+});

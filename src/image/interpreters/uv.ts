@@ -1,0 +1,125 @@
+import { cp, mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+
+import { clip, printableLine } from "../../base/bounded-text.ts";
+import { CreameryError } from "../../base/errors.ts";
+import { askersEnvironment } from "../askers-environment.ts";
+import { runContained } from "../run-contained.ts";
+import { settleTree, treePath, treePaths } from "./interpreter-tree.ts";
+import { isUnreachable, withoutAddresses } from "./said.ts";
+import { OptionalEntry, type BringContext, type SourcedInterpreter } from "./types.ts";
+
+const INSTALL_MS = 15 * 60_000;
+/** The image's own: pinned by the definition, and with it the list of what it can install, and the hash of each. */
+const UV = "usr/local/bin/uv";
+
+/** An interpreter that uv installs, on a host that reaches where it has them from (or the mirror that its uv is told of). */
+export const UvEntry = OptionalEntry.extend({
+  source: z.literal("uv"),
+  /** The whole version: `3.12.13`. */
+  version: z.string().regex(/^\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?$/u, "must be whole, like 3.12.13"),
+}).refine(({ name, version }) => name.endsWith(`-${version.split(".").slice(0, 2).join(".")}`), {
+  path: ["version"],
+  error: "must be of the version that the name says",
+});
+export type UvEntry = z.infer<typeof UvEntry>;
+
+export function fromUv({ name, version }: UvEntry): SourcedInterpreter {
+  const wanted = `${name.startsWith("pypy") ? "pypy" : "cpython"}-${version}`;
+  return {
+    ...treePaths(name),
+    origin: `uv ${wanted}`,
+    packages: [],
+    unpacked: [],
+    files: [],
+    bring: async (context) => {
+      const installed = await install(wanted, name, context);
+      await mkdir(join(context.rootfs, treePath(name), ".."), { recursive: true, mode: 0o755 });
+      await cp(installed, join(context.rootfs, treePath(name)), {
+        recursive: true,
+        verbatimSymlinks: true,
+      });
+      await rm(installed, { recursive: true });
+      await settleTree(name, context);
+    },
+  };
+}
+
+/** @returns the one directory that uv made: `cpython-3.12.13-linux-x86_64-gnu`. */
+async function install(wanted: string, name: string, context: BringContext): Promise<string> {
+  const { rootfs, scratch, env, signal } = context;
+  const directory = join(scratch, `uv-${name}`);
+  await mkdir(directory, { recursive: true });
+  // An operator's own list would be other hashes than those of the pinned uv.
+  const { UV_PYTHON_DOWNLOADS_JSON_URL: _, ...pinned } = askersEnvironment(env);
+  const { code, tail } = await runContained({
+    argv: [
+      join(rootfs, UV),
+      "python",
+      "install",
+      "--no-progress",
+      "--color=never",
+      "--no-bin",
+      "--install-dir",
+      directory,
+      wanted,
+    ],
+    env: { ...pinned, UV_CACHE_DIR: join(scratch, "uv-cache") },
+    cwd: scratch,
+    network: true,
+    deadlineMs: INSTALL_MS,
+    signal,
+  });
+  if (code !== 0) throw uvFault(tail, wanted);
+  // Links by the minor version lie beside it.
+  const made = (await readdir(directory, { withFileTypes: true })).filter(
+    (entry) => entry.isDirectory() && entry.name.startsWith(`${wanted}-`),
+  );
+  const [only] = made;
+  if (only === undefined || made.length > 1)
+    throw new CreameryError("image-build", `uv made ${made.length} interpreters, not one`, {
+      input: wanted,
+      nextStep: "mend its version in image.toml",
+    });
+  return join(directory, only.name);
+}
+
+/** What uv said last, as one fault. */
+export function uvFault(tail: readonly string[], wanted: string): CreameryError {
+  const text = tail.join("\n");
+  const said = clip(
+    printableLine(
+      withoutAddresses(tail.findLast((line) => line.startsWith("error: ")) ?? tail.at(-1) ?? ""),
+    ),
+    300,
+  );
+  if (/[Hh]ash mismatch|Checksum mismatch/u.test(text))
+    return new CreameryError("upstream-hash", "uv got another file than its own list says", {
+      input: wanted,
+    });
+  if (/No space left on device/u.test(text))
+    return new CreameryError("disk-full", "the disk filled up while uv installed", {
+      input: wanted,
+      nextStep: "free some space, then run the same command again",
+    });
+  if (/No download found for request|No interpreter found/u.test(text))
+    return new CreameryError("upstream", "the image's uv knows no such interpreter", {
+      input: wanted,
+      nextStep: "mend its version in image.toml, or take a newer uv in [[tools]]",
+    });
+  if (isUnreachable(text))
+    return new CreameryError(
+      "no-network",
+      "the host that uv has interpreters from can't be reached",
+      {
+        input: wanted,
+        nextStep:
+          "build the image where it can be, or set UV_PYTHON_INSTALL_MIRROR to a mirror of it",
+      },
+    );
+  return new CreameryError("upstream", `uv could not install it: ${said}`, {
+    input: wanted,
+    nextStep: "run `uv python install` by hand to see more, then build the image again",
+  });
+}
