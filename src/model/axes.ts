@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 
+import { BUILDERS } from "./source.ts";
+
 /**
  * All that an attempt's outcome may depend on. Recorded always: an attempt can be run again with the
  * same axes, or with exactly one of them changed.
@@ -11,6 +13,8 @@ export const Axes = z.object({
   /** `cpython-3.13.5` */
   interpreter: z.string().min(1).max(80),
   /** `2026.11.1+0f3a9c21` */
+  /** Who built the interpreter: two builds of one version are two interpreters. */
+  builder: z.enum(BUILDERS),
   image: z.string().min(1).max(120),
   machine: z.enum(["qemu", "gvisor", "container"]),
   /** Instant at which the index was asked, RFC 3339; a reproduction keeps the first one's. */
@@ -32,6 +36,7 @@ export type Axes = z.infer<typeof Axes>;
 export const AXIS_NAMES = [
   "source",
   "interpreter",
+  "builder",
   "image",
   "machine",
   "indexDate",

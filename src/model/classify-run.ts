@@ -2,6 +2,7 @@ import { environmentCause } from "./causes/environment.ts";
 import { counterEnd, limitEnd, signalEnd, toldCrash } from "./causes/ends.ts";
 import { importCause, removedApi } from "./causes/exception.ts";
 import { causeOf } from "./causes/find.ts";
+import { interpreterGap } from "./causes/interpreter-gap.ts";
 import type { Cause, Confidence, Outcome, TestResult } from "./attempt.ts";
 import type { AttemptEvidence, TestRunEvidence } from "./evidence.ts";
 
@@ -98,7 +99,9 @@ function failureCause(
   if (nonPasses.length > MAX_JUDGED) return plain;
   const causes = nonPasses.map(({ message = "" }) => (): Cause | null => {
     return (
-      environmentCause(message, evidence.refused) ?? removedApi(message, evidence.pythonVersion)
+      environmentCause(message, evidence.refused) ??
+      interpreterGap(message, evidence.lacks) ??
+      removedApi(message, evidence.pythonVersion)
     );
   });
   return common(causes) ?? plain;

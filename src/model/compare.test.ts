@@ -7,6 +7,7 @@ import { compare, type Comparable } from "./compare.ts";
 const axes: Axes = {
   source: "a".repeat(64),
   interpreter: "cpython-3.13.5",
+  builder: "debian",
   image: "2026.11.1+0f3a9c21",
   machine: "gvisor",
   indexDate: "2026-11-24T10:00:00Z",
@@ -63,4 +64,10 @@ test("a plan's hash does not depend on the order of its fields", () => {
     canonicalHash({ b: [1, { c: "x", d: null }] }),
   );
   expect(canonicalHash({ a: 1 })).not.toBe(canonicalHash({ a: "1" }));
+});
+
+test("another builder's interpreter of the same version is another interpreter", () => {
+  const other = at("fail", { kind: "test-failure" }, { builder: "upstream" });
+  expect(compare(pass, other, [])).toBe("incomparable");
+  expect(compare(pass, other, ["builder"])).toBe("new-fail");
 });

@@ -56,6 +56,7 @@ export function sampleEvidence(change: Partial<AttemptEvidence> = {}): AttemptEv
     project: "mine",
     topLevel: ["mine"],
     pythonVersion: "3.13.5",
+    lacks: [],
     requiresPython: ">=3.9",
     buildBackend: null,
     farmFault: null,

@@ -14,6 +14,8 @@ export interface AttemptEvidence {
   readonly topLevel: readonly string[];
   /** The interpreter's own full version, e.g. `3.13.5`. */
   readonly pythonVersion: string;
+  /** Modules of its version's standard library that this build of the interpreter does not have. */
+  readonly lacks: readonly string[];
   /** `Requires-Python` of the release, as the index or the metadata says; null when it is not said. */
   readonly requiresPython: string | null;
   /** `build-backend` of pyproject.toml; null where it is not known. */

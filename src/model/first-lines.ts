@@ -7,7 +7,8 @@ const MAX_LINE_CHARS = 200;
 
 /** Where the telling line of a cause stands in a log. */
 const TELLING: Partial<Record<CauseKind, RegExp>> = {
-  "missing-system-library": /fatal error: |cannot find -l|not found|NOT found|could not find/,
+  "missing-system-library":
+    /fatal error: |cannot find -l|not found|NOT found|could not find|No module named|\(missing\)/,
   compiler: /\berror: |error\[E|internal compiler error|CMake Error/,
   "build-backend": /^\w*(?:Error|Exception|Exit)\b|Error: |error: /,
   "dependency-build": /Failed to (?:download and )?build|Failed building wheel/,

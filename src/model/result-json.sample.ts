@@ -27,6 +27,7 @@ export function sampleAttempt(change: Partial<AttemptJson> = {}): AttemptJson {
     axes: {
       source: "a".repeat(64),
       interpreter: "cpython-3.13.5",
+      builder: "debian",
       image: "2026.11.1+0f3a9c21",
       machine: "gvisor",
       indexDate: "2026-11-24T10:00:00Z",
@@ -53,6 +54,7 @@ export function sampleAttempt(change: Partial<AttemptJson> = {}): AttemptJson {
       installedPath: null,
       smoke: [],
       lock: null,
+      gaps: [],
     },
     log: "attempts/01h/log",
     report: "attempts/01h/report.json.gz",

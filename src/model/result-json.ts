@@ -64,6 +64,11 @@ export const EvidenceJson = z.object({
   smoke: z.array(
     z.object({ what: z.enum(["import", "script", "check"]), name: z.string(), text: z.string() }),
   ),
+  gaps: z
+    .array(z.string())
+    // Attempts of before this field were kept without it.
+    .default([])
+    .describe("Modules of its version's standard library that this build of the interpreter lacks"),
   lock: z.string().nullable().describe("Path of the pylock.toml (PEP 751) of what the index gave"),
 });
 

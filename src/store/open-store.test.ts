@@ -49,6 +49,21 @@ test("migrations are numbered from 1 without a gap", () => {
   expect(MIGRATIONS.map(({ number }) => number)).toEqual(MIGRATIONS.map((_, index) => index + 1));
 });
 
+test("an attempt that was kept before its interpreter had a builder is Debian's", async () => {
+  const { migrate } = await import("./sqlite/migrate.ts");
+  const database = new DatabaseSync(file());
+  await migrate(database, MIGRATIONS.slice(0, 1));
+  database.exec(`
+    insert into image (name) values ('2026.11.1+0f3a9c21');
+    insert into axes (digest, source_sha256, interpreter, image_id, machine, index_date, agent)
+      values ('d', '${"a".repeat(64)}', 'cpython-3.13.5', 1, 'gvisor', '2026-11-24T10:00:00Z', '1');`);
+  database.close();
+  await using _store = await openStore(file());
+  const read = new DatabaseSync(file(), { readOnly: true });
+  expect(read.prepare("select builder from axes").all()).toEqual([{ builder: "debian" }]);
+  read.close();
+});
+
 test("processes that open a new file at once all get the whole schema", async () => {
   const script = join(directory, "open.mjs");
   const module = new URL("./open-store.ts", import.meta.url).href;

@@ -13,6 +13,7 @@ export interface Tables {
     digest: string;
     source_sha256: string;
     interpreter: string;
+    builder: string;
     image_id: number;
     machine: string;
     index_date: string;

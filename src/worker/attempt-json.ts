@@ -77,6 +77,7 @@ export function attemptJson(judged: JudgedAttempt): AttemptJson {
       limits: facts.counters,
       installedPath: installedPath(facts),
       smoke: smoke === null ? [] : smokeFailures(smoke),
+      gaps: [...(job.interpreter.lacks ?? [])],
       lock: paths.lock,
     },
     log: paths.log,
@@ -118,6 +119,7 @@ export function axesOf(job: AttemptJob, facts: AttemptFacts, machine: Axes["mach
   return {
     source: job.source.sha256,
     interpreter: `${job.interpreter.implementation}-${job.interpreter.fullVersion}`,
+    builder: job.interpreter.builder,
     image: job.imageId,
     machine,
     indexDate: record?.before ?? record?.openedAt ?? new Date().toISOString(),

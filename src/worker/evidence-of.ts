@@ -30,6 +30,7 @@ export function evidenceOf(job: AttemptJob, facts: AttemptFacts): AttemptEvidenc
     project: installation?.project ?? job.source.project,
     topLevel: installed?.topLevel ?? [],
     pythonVersion: job.interpreter.fullVersion,
+    lacks: job.interpreter.lacks ?? [],
     requiresPython:
       metadata?.requiresPython ??
       job.source.requiresPython ??

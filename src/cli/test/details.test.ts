@@ -207,3 +207,22 @@ test("nothing grows without a bound", () => {
   });
   expect(renderDetails([attempt], false).length).toBeLessThan(20_000);
 });
+
+test("who built an interpreter that is not Debian's, and what it lacks, stand beside its results", () => {
+  const sample = sampleAttempt();
+  const attempt = sampleAttempt({
+    outcome: "pass",
+    cause: null,
+    axes: { ...sample.axes, interpreter: "cpython-3.10.8", builder: "other" },
+    evidence: { ...sample.evidence, gaps: ["sqlite3", "lzma"] },
+  });
+  const line = "  interpreter: cpython-3.10.8, built by other, lacks sqlite3, lzma\n";
+  expect(renderDetails([attempt], false)).toContain(line);
+  // Of Debian's own only where a gap is to blame.
+  const blamed = { ...sample.evidence, gaps: ["tkinter"] };
+  expect(renderDetails([sampleAttempt({ evidence: blamed })], false)).not.toContain("interpreter:");
+  const cause = "missing-system-library(tkinter)";
+  expect(renderDetails([sampleAttempt({ evidence: blamed, cause })], false)).toContain(
+    "  interpreter: cpython-3.13.5, built by debian, lacks tkinter\n",
+  );
+});

@@ -26,6 +26,7 @@ export function renderDetails(
     .flatMap((attempt) => {
       const below = [
         ...(isQuiet(attempt) ? [] : whyLines(attempt)),
+        ...gapLines(attempt),
         ...overrideLines(attempt),
         ...noteLines(attempt),
         ...reachLines(attempt),
@@ -128,6 +129,15 @@ function idLines(title: string, ids: readonly string[], all: number): string[] {
     ...shown.map((id) => `  ${bounded(id)}`),
     ...(rest > 0 ? [`  and ${rest} more`] : []),
   ];
+}
+
+/** Of an interpreter that is not Debian's, and of a gap that is to blame: who built it, and what it lacks. */
+function gapLines({ axes, evidence, cause }: AttemptJson): string[] {
+  const { gaps } = evidence;
+  const blamed = gaps.some((gap) => cause === `missing-system-library(${gap})`);
+  if (axes.builder === "debian" && !blamed) return [];
+  const lacking = gaps.length === 0 ? "" : `, lacks ${gaps.join(", ")}`;
+  return [`interpreter: ${axes.interpreter}, built by ${axes.builder}${lacking}`];
 }
 
 /** What it tried to reach: worth a line on a pass too. */

@@ -6,7 +6,7 @@ import { innermostOwner } from "./traceback.ts";
 
 const site = "/job/venv/lib/python3.13/site-packages";
 const frame = (path: string) => `  File "${path}", line 3, in <module>\n    import x\n`;
-const context = { topLevel: ["mine"], pythonVersion: "3.13.5" };
+const context = { topLevel: ["mine"], pythonVersion: "3.13.5", lacks: [] };
 
 test.each([
   [

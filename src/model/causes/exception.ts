@@ -1,6 +1,7 @@
 import type { Cause } from "../attempt.ts";
 import { missingSharedLibrary } from "./environment.ts";
 import { causeOf } from "./find.ts";
+import { interpreterGap } from "./interpreter-gap.ts";
 import { removedAttribute, removedMember, removedModule } from "./removed-apis.ts";
 import { innermostOwner } from "./traceback.ts";
 
@@ -8,6 +9,8 @@ export interface ExceptionContext {
   /** Top-level modules of the release under test. */
   readonly topLevel: readonly string[];
   readonly pythonVersion: string;
+  /** Modules of the standard library that this build of the interpreter does not have. */
+  readonly lacks: readonly string[];
 }
 
 const NO_MODULE = /(?:ModuleNotFoundError|ImportError): No module named ['"]?([\w.]{1,200})/g;
@@ -29,6 +32,9 @@ const OF_THE_TREE =
  * alone explains. A dependency's own failure is blamed on it, once, at the root.
  */
 export function importCause(text: string, context: ExceptionContext): Cause | null {
+  // Of a chain too: whoever caught it had no other way to go on.
+  const gap = interpreterGap(text, context.lacks);
+  if (gap !== null) return gap;
   const last = lastException(text);
   const owner = innermostOwner(text, context.topLevel);
   const known =

@@ -56,7 +56,13 @@ function causeFor(
 ): string {
   const step: StepEvidence = { phase, code: 1, signal: null, limit: null, text };
   return formatCause(
-    installCause(step, { project, buildBackend: "declared.backend", topLevel: [], pythonVersion }),
+    installCause(step, {
+      project,
+      buildBackend: "declared.backend",
+      topLevel: [],
+      pythonVersion,
+      lacks: [],
+    }),
   );
 }
 

@@ -54,6 +54,7 @@ export interface JoinedRow extends Omit<Tables["attempt"], "job_id" | "axes_id">
   readonly reason: string;
   readonly axes_source: string;
   readonly axes_interpreter: string;
+  readonly axes_builder: string;
   readonly axes_image: string;
   readonly axes_machine: string;
   readonly axes_index_date: string;
@@ -98,6 +99,7 @@ export function attemptOf(row: JoinedRow): StoredAttempt {
     axes: {
       source: row.axes_source,
       interpreter: row.axes_interpreter,
+      builder: row.axes_builder,
       image: row.axes_image,
       machine: row.axes_machine,
       indexDate: row.axes_index_date,

@@ -80,6 +80,7 @@ export async function internAxes(db: Within, axes: AttemptJson["axes"]): Promise
       digest,
       source_sha256: axes.source,
       interpreter: axes.interpreter,
+      builder: axes.builder,
       image_id: await internName(db, "image", axes.image),
       machine: axes.machine,
       index_date: axes.indexDate,

@@ -196,6 +196,7 @@ function joinedAttempts(db: Kysely<Tables>) {
       "job.reason",
       "axes.source_sha256 as axes_source",
       "axes.interpreter as axes_interpreter",
+      "axes.builder as axes_builder",
       "image.name as axes_image",
       "axes.machine as axes_machine",
       "axes.index_date as axes_index_date",
