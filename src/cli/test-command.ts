@@ -31,7 +31,7 @@ type Options = z.infer<typeof Options>;
 
 /**
  * `creamery test TARGET…`: each target on each configuration, in fresh guests.
- * @returns the exit code: 0 all sound, 1 something failed, 3 the farm gave no verdict somewhere.
+ * @returns the exit code: 0 all sound, 1 something failed, 3 the farm gave no verdict somewhere, or the image lacks what was asked for.
  * @throws CreameryError whatever is wrong with what was typed or with the farm; what ends it early, once the rest is told.
  */
 export async function testCommand(
@@ -61,7 +61,7 @@ export async function testCommand(
   // What a test needs besides is loaded while the first guest starts.
   const { planJobs } = await import("./test/plan-jobs.ts");
   const { runJobs } = await import("./test/run-jobs.ts");
-  const jobs = await planJobs(targets, options, farm, signal);
+  const { jobs, missing } = await planJobs(targets, options, farm, signal);
   const ran = await runJobs({
     farm,
     jobs,
@@ -74,7 +74,7 @@ export async function testCommand(
   progress[Symbol.dispose]();
   const { printResults } = await import("./test/print-results.ts");
   // Awaited here: the farm is closed before anybody else hears of a fault.
-  return await printResults(ran, options, farm);
+  return await printResults({ ...ran, missing }, options, farm);
 }
 
 /** @throws CreameryError `usage` for a value that an option can't have. */

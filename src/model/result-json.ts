@@ -118,7 +118,25 @@ export const AttemptJson = z.object({
 });
 export type AttemptJson = z.infer<typeof AttemptJson>;
 
-export const ResultJson = z.object({ schema: z.literal(1), attempts: z.array(AttemptJson) });
+export const MissingCellJson = z.object({
+  project: z.string().min(1),
+  version: z.string(),
+  source: AttemptJson.shape.source,
+  configuration: z.string(),
+  image: z.string(),
+  reason: z.string().describe("Why the image was made without this interpreter"),
+  nextStep: z.string(),
+});
+export type MissingCellJson = z.infer<typeof MissingCellJson>;
+
+export const ResultJson = z.object({
+  schema: z.literal(1),
+  attempts: z.array(AttemptJson),
+  missing: z
+    .array(MissingCellJson)
+    .default([])
+    .describe("What was asked for and could not be run: the image lacks the interpreter"),
+});
 export type ResultJson = z.infer<typeof ResultJson>;
 
 /** The published JSON Schema of `ResultJson`. */

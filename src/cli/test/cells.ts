@@ -1,7 +1,9 @@
 import type { TestCounts } from "../../model/attempt.ts";
+import { compareConfigurations } from "../../model/configuration-name.ts";
 import type { AttemptJson } from "../../model/result-json.ts";
 import { standingOf } from "./exit-code.ts";
 import type { MatrixCell } from "./matrix.ts";
+import { isSameSource, type MissingCell } from "./missing-cells.ts";
 import type { Tone } from "./tone.ts";
 
 /** One word for an attempt, that says the verdict without its colour. */
@@ -44,7 +46,7 @@ export function wordOf(attempt: AttemptJson): VerdictWord {
 const UNSOUND = { fail: "FAIL", crash: "CRASH", killed: "KILLED", error: "error" } as const;
 
 /** `lmdb 3.0.0`; the name alone where a tree could not be built. */
-export function releaseOf(attempt: AttemptJson): string {
+export function releaseOf(attempt: Pick<AttemptJson, "project" | "version">): string {
   return attempt.version === "" ? attempt.project : `${attempt.project} ${attempt.version}`;
 }
 
@@ -80,8 +82,34 @@ export function detailOf(attempt: AttemptJson): string {
   }
 }
 
-/** A cell for each attempt. Releases that only their source tells apart have it in their row's name. */
-export function cellsOf(attempts: readonly AttemptJson[]): MatrixCell[] {
+/**
+ * A cell for each attempt, and for each that could not be made. Releases that only their source tells apart have it in their
+ * row's name.
+ */
+export function cellsOf(
+  attempts: readonly AttemptJson[],
+  missing: readonly MissingCell[] = [],
+): MatrixCell[] {
+  const ran = ranCells(attempts);
+  if (missing.length === 0) return ran;
+  const left = missing.map((one): MatrixCell => {
+    const at = attempts.findIndex(({ source }) => isSameSource(source, one.source));
+    const row = ran[at]?.row ?? releaseOf(one);
+    return {
+      row,
+      column: one.configuration,
+      word: "missing",
+      detail: "not in this image",
+      tone: "neutral",
+    };
+  });
+  // Sorting is stable: rows stay in their order, and a column stands where its version belongs.
+  return [...ran, ...left].toSorted((one, other) =>
+    compareConfigurations(one.column, other.column),
+  );
+}
+
+function ranCells(attempts: readonly AttemptJson[]): MatrixCell[] {
   const sources = new Map<string, Set<string>>();
   for (const attempt of attempts) {
     const release = releaseOf(attempt);

@@ -3,6 +3,7 @@ import type { TestOutcome, TestResult } from "../../model/attempt.ts";
 import type { AttemptJson } from "../../model/result-json.ts";
 import { parseCause } from "../../model/result-words.ts";
 import { detailOf, releaseOf } from "./cells.ts";
+import type { MissingCell } from "./missing-cells.ts";
 import { standingOf } from "./exit-code.ts";
 
 export interface JunitAttempt {
@@ -36,16 +37,23 @@ interface Case {
 export function renderJunit(
   attempts: readonly JunitAttempt[],
   fault: string | null = null,
+  missing: readonly MissingCell[] = [],
   maxChars = MAX_REPORT_CHARS,
 ): string {
   const room = maxChars / Math.max(1, attempts.length);
   const suites = attempts.map((one) => ({ ...one, cases: bounded(casesOf(one), room) }));
   const ended = fault === null ? [] : [faultCase(fault)];
-  const all = [...suites.flatMap(({ cases }) => cases), ...ended];
+  const left = missing.map(missingCase);
+  const all = [...suites.flatMap(({ cases }) => cases), ...left, ...ended];
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites ${attributes({ name: "creamery", ...countsOf(all) })}>`,
     ...suites.flatMap(({ attempt, cases }) => suiteLines(attempt, cases)),
+    ...left.flatMap((one) => [
+      `<testsuite ${attributes({ name: one.classname, ...countsOf([one]), time: seconds(0) })}>`,
+      caseLine(one),
+      "</testsuite>",
+    ]),
     ...(ended.length === 0
       ? []
       : [
@@ -141,6 +149,17 @@ function verdictCase(attempt: AttemptJson): Case {
       `${attempt.outcome} in ${attempt.phase}: ${detailOf(attempt)} (${attempt.confidence})`,
       ...attempt.evidence.firstLines,
     ].join("\n"),
+  };
+}
+
+/** An image without the interpreter: an error for whoever asked for it, else nothing to say. */
+function missingCase(cell: MissingCell): Case {
+  return {
+    classname: `${releaseOf(cell)} / ${cell.configuration}`,
+    name: "creamery",
+    seconds: 0,
+    kind: cell.asked ? "error" : "skipped",
+    message: `not in image ${cell.image}: ${cell.reason}; ${cell.nextStep}`,
   };
 }
 

@@ -2,18 +2,26 @@ import { join } from "node:path";
 
 import { CreameryError } from "../../base/errors.ts";
 import { limitsFor } from "../../model/config/farm-config.ts";
-import { parseConfigurations } from "../../model/configuration-name.ts";
+import { imageConfigurations } from "../../image/image-configurations.ts";
+import { isAskedFor, parseConfigurations } from "../../model/configuration-name.ts";
 import { newAttemptId } from "../../store/attempt-id.ts";
 import type { AttemptJob, ResolvedSource } from "../../worker/attempt-job.ts";
 import { keepSource } from "../../worker/keep-attempt.ts";
 import { resolveSource } from "../../worker/sources/resolve-source.ts";
 import type { Target } from "../../worker/sources/target.ts";
 import type { Farm } from "../farm/open-farm.ts";
+import type { MissingCell } from "./missing-cells.ts";
 
 export interface PlanOptions {
   /** As typed after `--on`. */
   readonly on: string;
   readonly from: "auto" | "sdist";
+}
+
+export interface PlannedJobs {
+  readonly jobs: readonly AttemptJob[];
+  /** For each source the configurations that the image was to have, and was made without. */
+  readonly missing: readonly MissingCell[];
 }
 
 /**
@@ -25,12 +33,10 @@ export async function planJobs(
   options: PlanOptions,
   farm: Farm,
   signal: AbortSignal,
-): Promise<AttemptJob[]> {
+): Promise<PlannedJobs> {
   const { image, config } = farm;
-  const configurations = parseConfigurations(options.on, {
-    known: image.interpreters.map(({ name }) => name),
-    priority: config.priority,
-  });
+  const choice = { known: imageConfigurations(image), priority: config.priority };
+  const configurations = parseConfigurations(options.on, choice);
   const context = {
     index: () => farm.index,
     launcher: farm.launcher,
@@ -43,11 +49,27 @@ export async function planJobs(
     await Promise.all(targets.map((target) => resolveSource(target, context, signal))),
   );
   const jobs: AttemptJob[] = [];
+  const missing: MissingCell[] = [];
   for (const source of sources) {
     await keepSource(source, farm.bucket, signal);
     jobs.push(...(await jobsOf(source, configurations, options, farm)));
+    for (const configuration of configurations) {
+      const left = image.missing.find(({ name }) => name === configuration);
+      if (left === undefined) continue;
+      const { kind, sha256, project, version } = source;
+      missing.push({
+        project,
+        version,
+        source: { kind, sha256 },
+        configuration,
+        image: image.id,
+        reason: left.reason,
+        nextStep: left.nextStep,
+        asked: isAskedFor(configuration, options.on, choice),
+      });
+    }
   }
-  return jobs;
+  return { jobs, missing };
 }
 
 /** Two ways to name the same thing are one wish: `six six==1.17.0`. */

@@ -11,8 +11,14 @@ import { renderDetails } from "./details.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { renderJunit } from "./junit.ts";
 import { renderMatrix } from "./matrix.ts";
+import { missingJson, renderMissing, type MissingCell } from "./missing-cells.ts";
 import { displayWidth } from "./display-width.ts";
 import type { RanJobs } from "./run-jobs.ts";
+
+/** What came to its end, and what could not even begin. */
+export interface ShownResults extends RanJobs {
+  readonly missing?: readonly MissingCell[];
+}
 
 export interface PrintOptions {
   readonly json: boolean;
@@ -25,21 +31,21 @@ export interface PrintOptions {
  * @returns the command's exit code. @throws what ended the run early; CreameryError `output-file`.
  */
 export async function printResults(
-  { tested, fault }: RanJobs,
+  { tested, fault, missing = [] }: ShownResults,
   { json, junit }: PrintOptions,
   farm: Pick<Farm, "launcher" | "cwd">,
 ): Promise<number> {
   const attempts = tested.map(({ attempt }) => attempt);
   if (json) {
-    const result: ResultJson = { schema: 1, attempts };
+    const result: ResultJson = { schema: 1, attempts, missing: missing.map(missingJson) };
     process.stdout.write(`${JSON.stringify(result)}\n`);
-  } else if (attempts.length > 0) {
-    process.stdout.write(textOf(attempts, process.stdout, process.env));
+  } else if (attempts.length > 0 || missing.length > 0) {
+    process.stdout.write(textOf(attempts, process.stdout, process.env, missing));
   }
   if (junit !== undefined) {
     const content = "junit";
     const written = async () => {
-      const report = renderJunit(tested, fault === undefined ? null : lineOf(fault));
+      const report = renderJunit(tested, fault === undefined ? null : lineOf(fault), missing);
       await writeFile(farm.launcher.exchangePath(content), report);
       const path = resolve(farm.cwd, junit);
       await farm.launcher.request({ kind: "write-user-file", path, content });
@@ -51,7 +57,7 @@ export async function printResults(
     });
   }
   if (fault !== undefined) throw fault;
-  return exitCodeOf(attempts);
+  return exitCodeOf(attempts, missing);
 }
 
 function lineOf(fault: unknown): string {
@@ -63,13 +69,14 @@ export function textOf(
   attempts: readonly AttemptJson[],
   output: Screen,
   env: Readonly<Record<string, string | undefined>>,
+  missing: readonly MissingCell[] = [],
 ): string {
   const colour = showsColour(output, env);
   const { isTTY = false, columns = 0, rows = 0 } = output;
-  const matrix = renderMatrix(cellsOf(attempts), isTTY ? { colour, columns } : { colour });
+  const matrix = renderMatrix(cellsOf(attempts, missing), isTTY ? { colour, columns } : { colour });
   // The data directory is the farm's own: whoever came by sudo reads what is in it by sudo.
   const viaSudo = (env["SUDO_UID"] ?? "0") !== "0";
-  const details = renderDetails(attempts, colour, viaSudo);
+  const details = `${renderDetails(attempts, colour, viaSudo)}${renderMissing(missing, attempts, colour)}`;
   const isPushedAway = isTTY && rows > 0 && rowsOf(details, columns) >= rows;
   return `\n${matrix}\n${details}${isPushedAway ? `\n${matrix}` : ""}`;
 }
