@@ -45,7 +45,7 @@ test("no text, whatever it repeats, keeps a rule busy", () => {
     buildBackend: null,
     topLevel: ["mine"],
     pythonVersion: "3.13.5",
-    lacks: [],
+    lacks: ["tkinter"],
   };
   const tables = [RESOLUTION_RULES, LIBRARY_RULES, COMPILER_RULES, ENVIRONMENT_RULES];
   const took: [number, string, string][] = [];

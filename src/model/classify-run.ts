@@ -2,7 +2,7 @@ import { environmentCause } from "./causes/environment.ts";
 import { counterEnd, limitEnd, signalEnd, toldCrash } from "./causes/ends.ts";
 import { importCause, removedApi } from "./causes/exception.ts";
 import { causeOf } from "./causes/find.ts";
-import { interpreterGap } from "./causes/interpreter-gap.ts";
+import { caughtGap, interpreterGap } from "./causes/interpreter-gap.ts";
 import type { Cause, Confidence, Outcome, TestResult } from "./attempt.ts";
 import type { AttemptEvidence, TestRunEvidence } from "./evidence.ts";
 
@@ -101,7 +101,8 @@ function failureCause(
     return (
       environmentCause(message, evidence.refused) ??
       interpreterGap(message, evidence.lacks) ??
-      removedApi(message, evidence.pythonVersion)
+      removedApi(message, evidence.pythonVersion) ??
+      caughtGap(message, evidence.lacks)
     );
   });
   return common(causes) ?? plain;

@@ -8,7 +8,7 @@ const MAX_LINE_CHARS = 200;
 /** Where the telling line of a cause stands in a log. */
 const TELLING: Partial<Record<CauseKind, RegExp>> = {
   "missing-system-library":
-    /fatal error: |cannot find -l|not found|NOT found|could not find|No module named|\(missing\)/,
+    /fatal error: |cannot find -l|not found|NOT found|could not find|No module named|\(missing\)|is not available|Please install the python3-/,
   compiler: /\berror: |error\[E|internal compiler error|CMake Error/,
   "build-backend": /^\w*(?:Error|Exception|Exit)\b|Error: |error: /,
   "dependency-build": /Failed to (?:download and )?build|Failed building wheel/,

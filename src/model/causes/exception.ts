@@ -1,9 +1,9 @@
 import type { Cause } from "../attempt.ts";
 import { missingSharedLibrary } from "./environment.ts";
 import { causeOf } from "./find.ts";
-import { interpreterGap } from "./interpreter-gap.ts";
+import { caughtGap, gapOfModule, interpreterGap } from "./interpreter-gap.ts";
 import { removedAttribute, removedMember, removedModule } from "./removed-apis.ts";
-import { innermostOwner } from "./traceback.ts";
+import { exceptionChain, innermostOwner } from "./traceback.ts";
 
 export interface ExceptionContext {
   /** Top-level modules of the release under test. */
@@ -32,10 +32,11 @@ const OF_THE_TREE =
  * alone explains. A dependency's own failure is blamed on it, once, at the root.
  */
 export function importCause(text: string, context: ExceptionContext): Cause | null {
-  // Of a chain too: whoever caught it had no other way to go on.
-  const gap = interpreterGap(text, context.lacks);
-  if (gap !== null) return gap;
   const last = lastException(text);
+  const gap =
+    interpreterGap(text, context.lacks) ??
+    (namesCause(last, context.pythonVersion) ? null : caughtGap(text, context.lacks));
+  if (gap !== null) return gap;
   const owner = innermostOwner(text, context.topLevel);
   const known =
     NO_SYNTAX.test(last) ||
@@ -51,7 +52,9 @@ export function importCause(text: string, context: ExceptionContext): Cause | nu
   if (module !== undefined) {
     const top = module.split(".")[0] ?? module;
     const own = context.topLevel.includes(top) || OF_THE_TREE.test(top);
-    return own ? causeOf("import-error") : causeOf("missing-dependency-declaration", top);
+    if (own) return causeOf("import-error");
+    // Of a process that this one started and told of: what no release can declare is none of its declarations.
+    return gapOfModule(top, context.lacks) ?? causeOf("missing-dependency-declaration", top);
   }
   return IMPORT_FAILED.test(last) ? causeOf("import-error") : null;
 }
@@ -76,15 +79,23 @@ export function removedApi(text: string, pythonVersion: string): Cause | null {
   return removed === null ? null : causeOf("removed-api", removed);
 }
 
-/** The last exception of a chain: what stands after the last "During handling" or "direct cause". */
+/** Whether an exception says itself what it is for want of, and not only that something is wrong. */
+function namesCause(exception: string, pythonVersion: string): boolean {
+  return (
+    NO_SYNTAX.test(exception) ||
+    lastMatch(NO_MODULE, exception) !== null ||
+    lastMatch(NO_NAME, exception) !== null ||
+    removedApi(exception, pythonVersion) !== null ||
+    missingSharedLibrary(exception) !== null
+  );
+}
+
+/** The last exception of a chain, out of the wrapper that a runner may have put it in. */
 function lastException(text: string): string {
-  const chained =
-    /(?:During handling of the above exception, another exception occurred|The above exception was the direct cause of the following exception):?/g;
   // unittest tells of a module that it could not import by an exception of its own, with the module's inside.
   const wrapped =
     /\b(?:ImportError|ModuleNotFoundError): Failed to import test module: \S{1,300}\n/g;
-  const last = lastMatch(chained, text);
-  const shown = last === null ? text : text.slice(last.index);
+  const shown = exceptionChain(text).at(-1) ?? text;
   const wrapper = lastMatch(wrapped, shown);
   return wrapper === null ? shown : shown.slice(wrapper.index + wrapper[0].length);
 }

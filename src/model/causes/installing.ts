@@ -3,7 +3,6 @@ import type { Cause } from "../attempt.ts";
 import type { StepEvidence } from "../evidence.ts";
 import { MISSING_SHARED_LIBRARY } from "./environment.ts";
 import { importCause, removedApi, type ExceptionContext } from "./exception.ts";
-import { interpreterGap } from "./interpreter-gap.ts";
 import { anyGroup, causeOf, firstCause, type TextRule } from "./find.ts";
 
 /** What uv and pip say when they cannot put a set of distributions together, more special first. */
@@ -180,8 +179,6 @@ function buildCause(text: string, context: InstallContext): Cause {
   // No backend was asked: nothing can be read of which it would be.
   if (/Invalid `?pyproject\.toml`?|Failed to parse:? `?[^\s`]{0,300}pyproject\.toml/.test(text))
     return causeOf("build-backend", "pyproject.toml");
-  const gap = interpreterGap(text, context.lacks);
-  if (gap !== null) return gap;
   const backend = backendOf(text, context.buildBackend);
   // A backend that is not there is the backend's failure, not an undeclared import of setup.py's.
   const missing = /No module named ['"]?([\w.]{1,200})/.exec(text)?.[1];
@@ -190,7 +187,11 @@ function buildCause(text: string, context: InstallContext): Cause {
   const removed = removedApi(text, context.pythonVersion);
   if (removed !== null) return removed;
   const imported = importCause(text, { ...context, topLevel: [] });
-  if (imported?.kind === "syntax" || imported?.kind === "missing-dependency-declaration")
+  if (
+    imported?.kind === "syntax" ||
+    imported?.kind === "missing-dependency-declaration" ||
+    imported?.kind === "missing-system-library"
+  )
     return imported;
   return causeOf("build-backend", backend);
 }

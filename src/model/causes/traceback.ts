@@ -35,3 +35,11 @@ export function innermostOwner(text: string, topLevel: readonly string[]): Owner
   }
   return { kind: "own" };
 }
+
+const CHAINED =
+  /(?:During handling of the above exception, another exception occurred|The above exception was the direct cause of the following exception):?/;
+
+/** A text cut into the exceptions of a chain, with the traceback of each: the last is the one that nobody caught. */
+export function exceptionChain(text: string): string[] {
+  return text.split(CHAINED);
+}
