@@ -11,7 +11,7 @@ import { bringInterpreters } from "./bring-interpreters.ts";
 import { keptDownload } from "./kept-download.ts";
 import { mavenFault } from "./maven-client.ts";
 import type { BringContext, SourcedInterpreter } from "./types.ts";
-import { uvFault } from "./uv.ts";
+import { installCommand, uvFault } from "./uv.ts";
 
 const CONTENT = "an archive";
 const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
@@ -201,4 +201,21 @@ test.each([
   const fault = uvFault(text.split("\n"), "cpython-3.12.13");
   expect(fault).toMatchObject({ code, input: "cpython-3.12.13" });
   expect(fault.line).not.toMatch(/hunter2|files\.example/u);
+});
+
+test("no list of other hashes is uv's, whoever's variable or file names one", () => {
+  const { argv, env } = installCommand("/uv", "/made", "cpython-3.12.13", {
+    CREAMERY_ASKER_HOME: "/home/x",
+    UV_CONFIG_FILE: "/home/x/uv.toml",
+    UV_PYTHON_DOWNLOADS_JSON_URL: "https://other.example/list.json",
+    UV_PYTHON_INSTALL_MIRROR: "https://mirror.example",
+  });
+  expect(argv.slice(0, 4)).toEqual(["/uv", "python", "install", "--no-config"]);
+  expect(argv.at(-1)).toBe("cpython-3.12.13");
+  expect(env).toMatchObject({
+    HOME: "/home/x",
+    UV_PYTHON_INSTALL_MIRROR: "https://mirror.example",
+  });
+  expect(env).not.toHaveProperty("UV_PYTHON_DOWNLOADS_JSON_URL");
+  expect(env).not.toHaveProperty("UV_CONFIG_FILE");
 });

@@ -133,7 +133,7 @@ ln -s "$made" "$2/cpython-3.12-linux-x86_64-gnu"
   expect(await readlink(join(tree, "bin/python3"))).toBe("python3.12");
   expect((await lstat(tree)).isDirectory()).toBe(true);
   const given = (await readFile(join(directory, "arguments"), "utf8")).trim().split("\n");
-  expect(given.slice(0, 2)).toEqual(["python", "install"]);
+  expect(given.slice(0, 3)).toEqual(["python", "install", "--no-config"]);
   expect(given.at(-1)).toBe("cpython-3.12.13");
   // The pinned uv's own list of hashes is the one that counts.
   expect(await readFile(join(directory, "env"), "utf8")).not.toContain("DOWNLOADS_JSON_URL");

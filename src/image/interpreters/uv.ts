@@ -51,21 +51,10 @@ async function install(wanted: string, name: string, context: BringContext): Pro
   const { rootfs, scratch, env, signal } = context;
   const directory = join(scratch, `uv-${name}`);
   await mkdir(directory, { recursive: true });
-  // An operator's own list would be other hashes than those of the pinned uv.
-  const { UV_PYTHON_DOWNLOADS_JSON_URL: _, ...pinned } = askersEnvironment(env);
+  const command = installCommand(join(rootfs, UV), directory, wanted, env);
   const { code, tail } = await runContained({
-    argv: [
-      join(rootfs, UV),
-      "python",
-      "install",
-      "--no-progress",
-      "--color=never",
-      "--no-bin",
-      "--install-dir",
-      directory,
-      wanted,
-    ],
-    env: { ...pinned, UV_CACHE_DIR: join(scratch, "uv-cache") },
+    argv: command.argv,
+    env: { ...command.env, UV_CACHE_DIR: join(scratch, "uv-cache") },
     cwd: scratch,
     network: true,
     deadlineMs: INSTALL_MS,
@@ -83,6 +72,39 @@ async function install(wanted: string, name: string, context: BringContext): Pro
       nextStep: "mend its version in image.toml",
     });
   return join(directory, only.name);
+}
+
+/**
+ * How uv is asked for an interpreter. Its own list, with the hashes that the image pins, is the one that counts: neither a variable
+ * nor a file of whoever asked names another.
+ */
+export function installCommand(
+  uv: string,
+  directory: string,
+  wanted: string,
+  env: NodeJS.ProcessEnv,
+): { readonly argv: [string, ...string[]]; readonly env: Record<string, string> } {
+  const {
+    UV_PYTHON_DOWNLOADS_JSON_URL: _list,
+    // Is heeded with --no-config too.
+    UV_CONFIG_FILE: _file,
+    ...pinned
+  } = askersEnvironment(env);
+  return {
+    argv: [
+      uv,
+      "python",
+      "install",
+      "--no-config",
+      "--no-progress",
+      "--color=never",
+      "--no-bin",
+      "--install-dir",
+      directory,
+      wanted,
+    ],
+    env: pinned,
+  };
 }
 
 /** What uv said last, as one fault. */
