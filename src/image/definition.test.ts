@@ -182,6 +182,26 @@ test.each([
     ['source = "archive"', 'url = "https://me:secret@index.example/a.tar.gz"'],
     /url: must hold no credentials/u,
   ],
+  [
+    "one in a scheme of capitals",
+    ['source = "archive"', 'url = "HTTPS://me:secret@index.example/a.tar.gz"'],
+    /url: must hold no credentials/u,
+  ],
+  [
+    "a name without a password",
+    ['source = "archive"', 'url = "https://me@index.example/a.tar.gz"'],
+    /url: must hold no credentials/u,
+  ],
+  [
+    "a space before an address",
+    ['source = "archive"', 'url = " https://index.example/a.tar.gz"'],
+    /url: must hold no spaces/u,
+  ],
+  [
+    "a line end behind an address",
+    ['source = "archive"', 'url = "https://index.example/a.tar.gz\\n"'],
+    /url: must hold no spaces/u,
+  ],
   ["half a version", ['source = "uv"', 'version = "3.12"'], /version: must be whole/u],
   [
     "the version of another name",

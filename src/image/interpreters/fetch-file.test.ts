@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { BuildProgress } from "../build-event.ts";
@@ -105,6 +106,17 @@ test.each(cases)("%s is told as %s", async (_, code, why, answer, limits) => {
   await expect(fetching).rejects.toMatchObject({ code, input: `${server.url}/a` });
   await expect(fetching).rejects.toThrow(why);
 });
+
+test.each(["http://me:s3cret@proxy.example:notaport", "http://me:s3cret@127.0.0.1:9"])(
+  "the password of a proxy (%s) is in nothing that is told",
+  async (https_proxy) => {
+    const fetching = fetchIt("https://index.example/a", {}, { https_proxy });
+    const fault: unknown = await fetching.catch((thrown: unknown) => thrown);
+    expect(fault).toMatchObject({ code: "no-network" });
+    expect(fault).not.toHaveProperty("cause");
+    expect(inspect(fault, { depth: 9 })).not.toMatch(/s3cret|proxy\.example/u);
+  },
+);
 
 test("nobody there is no network, and an interruption stays one", async () => {
   await expect(fetchIt("http://127.0.0.1:9/a")).rejects.toMatchObject({ code: "no-network" });

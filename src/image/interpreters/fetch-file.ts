@@ -5,6 +5,7 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import { CreameryError, diskFullFault, reasonOf } from "../../base/errors.ts";
+import { withoutAddresses } from "./said.ts";
 import type { BringContext } from "./types.ts";
 
 const DEADLINE_MS = 15 * 60_000;
@@ -51,11 +52,15 @@ export async function fetchFile(
       });
     const full = diskFullFault(thrown, path);
     if (full !== null) throw full;
-    throw new CreameryError("no-network", `can't be fetched: ${reasonOf(thrown)}`, {
-      input: url,
-      nextStep: AGAIN,
-      cause: thrown,
-    });
+    // Its words may be a proxy's address, with a password: neither they nor what was thrown go on into manifest or results.
+    throw new CreameryError(
+      "no-network",
+      `can't be fetched: ${withoutAddresses(reasonOf(thrown))}`,
+      {
+        input: url,
+        nextStep: AGAIN,
+      },
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 /** Addresses out of what a client said: they are its configuration's, and may hold a password. */
 export function withoutAddresses(text: string): string {
-  return text.replaceAll(/\b[a-z][a-z+]*:\/\/[^\s"'<>()]+/giu, "…");
+  // A password may hold what else ends an address: quotes, parentheses.
+  return text.replaceAll(/\b[a-z][a-z\d+]*:\/\/(?:[^\s/]*@)?[^\s"'<>()]*/giu, "…");
 }
 
 /** Whether a client's words say that nobody was there, in the words of Java, Rust or C. */
