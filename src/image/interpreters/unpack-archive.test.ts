@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -113,6 +114,36 @@ test.each([
     'link("l", "x"); special("a", tarfile.LNKTYPE, "l")',
     /hard link to what is no file/u,
   ],
+  [
+    "tar",
+    "a link that leads out through another",
+    'add("a/b/c/f"); link("a/b/c/up", "../../.."); link("a/b/c/out", "up/../evil")',
+    /link that leads through another/u,
+  ],
+  [
+    "tar",
+    "a link that leads out through a later one",
+    'add("a/b/c/f"); link("a/b/c/out", "up/../evil"); link("a/b/c/up", "../../..")',
+    /"?'a\/b\/c\/out' is a link that leads out of the tree/u,
+  ],
+  [
+    "tar",
+    "a link to such a one",
+    'add("a/b/c/f"); link("bin", "a/b/c/out"); link("a/b/c/out", "up/../evil"); link("a/b/c/up", "../../..")',
+    /is a link that leads out of the tree/u,
+  ],
+  [
+    "zip",
+    "a link that leads out through a later one",
+    'link("x", "a/up/../../evil"); link("a/up", "..")',
+    /'x' is a link that leads out of the tree/u,
+  ],
+  [
+    "tar",
+    "a hard link to what lies behind a link",
+    'add("d/f"); link("l", "d"); special("a", tarfile.LNKTYPE, "l/f")',
+    /hard link to what is no file/u,
+  ],
   ["tar", "a device", 'special("a", tarfile.CHRTYPE)', /neither file, directory nor link/u],
   ["tar", "a pipe", 'special("a", tarfile.FIFOTYPE)', /neither file, directory nor link/u],
 ] as const)("a %s with %s is refused, and nothing lies outside", (kind, _, code, why) => {
@@ -122,6 +153,29 @@ test.each([
   expect(said).toMatch(why);
   const made = readdirSync(directory, { recursive: true, encoding: "utf8" });
   expect(made.filter((path) => path.includes("evil"))).toEqual([]);
+});
+
+test("no file from outside comes in by a hard link behind links", () => {
+  mkdirSync(join(directory, "out/deep/outside"), { recursive: true });
+  writeFileSync(join(directory, "out/deep/outside/secret"), "s3cret");
+  const archive = make(
+    "tar",
+    'add("a/b/c/f"); link("a/b/c/out", "up/../outside"); link("a/b/c/up", "../../.."); special("stolen", tarfile.LNKTYPE, "a/b/c/out/secret")',
+  );
+  const { status, said, target } = unpack(archive);
+  expect(status).toBe(1);
+  expect(said).toMatch(/hard link to what is no file of the tree/u);
+  expect(readdirSync(target)).not.toContain("stolen");
+});
+
+test("links to links within the tree are whole", () => {
+  const archive = make(
+    "tar",
+    'add("py/bin/python3.12"); link("py/bin/python3", "python3.12"); link("py/bin/python", "python3"); link("py/lib/x/y", "../../bin/./python"); link("py/top", "lib/.."); link("py/missing", "bin/none")',
+  );
+  const { status, said, target } = unpack(archive, "py");
+  expect({ status, said }).toEqual({ status: 0, said: "" });
+  expect(readFileSync(join(target, "lib/x/y"), "utf8")).toBe("x");
 });
 
 test("a file that unpacks to more than it says is cut off", () => {

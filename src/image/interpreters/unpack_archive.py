@@ -93,15 +93,13 @@ def unpack(entries, root, target, max_bytes, max_entries):
         if os.path.lexists(place):
             raise Refused("%s is in it twice" % shown(name))
         if kind == LINK:
-            end = posixpath.normpath(posixpath.join(posixpath.dirname(path), goal))
-            if goal.startswith("/") or end == ".." or end.startswith("../"):
-                raise Refused("%s is a link that leads out of the tree" % shown(name))
+            check_goal(path, goal, links, name)
             os.symlink(goal, place)
             links.add(path)
         elif kind == HARD_LINK:
             end = below(inside(goal, "a hard link"), root)
             source = None if end is None else posixpath.join(target, end)
-            if source is None or os.path.islink(source) or not os.path.isfile(source):
+            if source is None or parents(end, links) or not os.path.isfile(source):
                 raise Refused("%s is a hard link to what is no file of the tree" % shown(name))
             with open(source, "rb") as stream:
                 left -= copy(stream, place, os.stat(source).st_size, left, os.stat(source).st_mode, name)
@@ -112,7 +110,33 @@ def unpack(entries, root, target, max_bytes, max_entries):
             with opened() as stream:
                 left -= copy(stream, place, size, left, mode, name)
             written += 1
+    check_ends(links, target)
     return written
+
+
+def check_goal(path, goal, links, name):
+    """What a link names lies in the tree, step by step: behind another link, `..` is not what it looks like."""
+    steps = [step for step in posixpath.dirname(path).split("/") if step]
+    if goal.startswith("/"):
+        raise Refused("%s is a link that leads out of the tree" % shown(name))
+    for step in goal.split("/"):
+        if "/".join(steps) in links:
+            raise Refused("%s is a link that leads through another" % shown(name))
+        if step == ".." and not steps:
+            raise Refused("%s is a link that leads out of the tree" % shown(name))
+        if step == "..":
+            steps.pop()
+        elif step not in ("", "."):
+            steps.append(step)
+
+
+def check_ends(links, target):
+    """Where the links lead together, once all of them are there: a later one may lie on an earlier one's way."""
+    root = os.path.realpath(target)
+    for link in sorted(links):
+        end = os.path.realpath(posixpath.join(target, link))
+        if end != root and not end.startswith(root + "/"):
+            raise Refused("%s is a link that leads out of the tree" % shown(link))
 
 
 def parents(path, links):
