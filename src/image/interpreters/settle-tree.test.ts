@@ -5,6 +5,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -12,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 const SCRIPT = join(import.meta.dirname, "settle_tree.py");
@@ -125,6 +126,63 @@ test("a prefix that is a word of other texts is replaced only where building is 
     `'-L${tree}/lib'`,
   );
 });
+
+test.each([
+  ["-L/a -Wl,-rpath -Wl,/opt/x/lib -lz", "-L/a -lz"],
+  ["gcc -shared -Wl,-O1 -Wl,-rpath-link -Wl,/x -s", "gcc -shared -Wl,-O1"],
+  ["-Wl,-rpath-link,/x -Wl,-rpath=/y -lz", "-lz"],
+  ["-lz -Xlinker -rpath -Xlinker /opt/x -lm", "-lz -lm"],
+  ["-lz -Xlinker -rpath=/opt/x -Xlinker -O1", "-lz -Xlinker -O1"],
+  ["-Wl,-rpath -lz", "-lz"],
+  ["-Wl,-O1 -static-libgcc", "-Wl,-O1 -static-libgcc"],
+])("of %j its own linking is taken, and the word after where it is the path", (flags, left) => {
+  plantTree(OLD);
+  put("lib/python3.12/_sysconfigdata_x.py", `build_time_vars = {'LDFLAGS': '${flags}'}\n`);
+  expect(settle()).toEqual({ status: 0, said: "" });
+  expect(read("lib/python3.12/_sysconfigdata_x.py")).toContain(`'LDFLAGS': '${left}'`);
+});
+
+test.each([
+  "import os\nbuild_time_vars = {}\n",
+  "build_time_vars = dict(A=open(__file__ + '.ran', 'w').close())\n",
+  "other = {}\n",
+  "build_time_vars = {\n",
+])("what says how it was built is read, and never run: %j", (content) => {
+  plantTree(OLD);
+  put("lib/python3.12/_sysconfigdata_x.py", content);
+  const { status, said } = settle();
+  expect(status).toBe(1);
+  expect(said).toMatch(/_sysconfigdata_x\.py is not one assignment of build_time_vars$/u);
+  expect(existsSync(join(tree, "lib/python3.12/_sysconfigdata_x.py.ran"))).toBe(false);
+});
+
+test("the interpreter itself is started as the job's user, and what it says leads nowhere else", () => {
+  plantTree(OLD);
+  chmodSync(tree, 0o755);
+  const outside = `${basename(tree)}-outside`;
+  put(
+    "bin/python3.12",
+    `#!/bin/sh\necho "${tree}/ssl/$(id -u)-$(id -g)-$(id -G).pem"\necho "${tree}/../${outside}/certs"\n`,
+  );
+  expect(settle()).toEqual({ status: 0, said: "" });
+  const [certificates = ""] = readdirSync(join(tree, "ssl"));
+  const uid = process.getuid?.() ?? 0;
+  expect(certificates).toMatch(uid === 0 ? /^1000-1000-1000\.pem$/u : new RegExp(`^${uid}-`, "u"));
+  expect(readlinkSync(join(tree, "ssl", certificates))).toBe("/etc/ssl/certs/ca-certificates.crt");
+  expect(existsSync(join(tree, "..", outside))).toBe(false);
+});
+
+test.each(["/usr", "/opt", "/etc/"])(
+  "a prefix that the image has too (%s) is refused",
+  (prefix) => {
+    plantTree(prefix);
+    const { status, said } = settle();
+    expect(status).toBe(1);
+    expect(said).toBe(
+      `it was built for ${prefix.replace(/\/$/u, "")}, which the image has too: its own paths can't be told from the image's`,
+    );
+  },
+);
 
 test("a compiled file that has no room for the new prefix, and a tree without Python, are told", () => {
   expect(settle()).toEqual({ status: 1, said: "there is no bin/python3.12 in it" });

@@ -9,9 +9,12 @@ moved comes out as it went in:
 - shared libraries that its extension modules want are put beside them, the image's own by a link
 - the certificates of the image are where its OpenSSL looks for them
 
+What the tree brought is read, and where something of it has to run it runs as the job's user, never as root.
+
 Prints nothing; ends with a line that says why when it can't be done.
 """
 
+import ast
 import filecmp
 import glob
 import os
@@ -21,12 +24,19 @@ import shutil
 import subprocess
 import sys
 
+#: The job's user and its group, as customize.sh makes them.
+JOB_USER = 1000
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 CERTIFICATES_DIRECTORY = "/etc/ssl/certs"
 #: Where Debian has shared libraries, by architecture.
 SYSTEM_LIBRARIES = ("/usr/lib/*-linux-gnu", "/lib/*-linux-gnu")
 #: Keys of sysconfig that go into the linking of extensions.
 LINKING = re.compile(r"^(?:PY_)?(?:CONFIGURE_)?(?:B?LDSHARED|LDCXXSHARED|LDFLAGS|PY_CORE_LDFLAGS|PY_LDFLAGS(?:_NODIST)?|LDFLAGS_NODIST|LINKCC)$")
+
+#: What was meant for the interpreter's own linking. A run path may be the word after: `-Wl,-rpath -Wl,/x`, `-Xlinker -rpath -Xlinker /x`.
+OWN_LINKING = re.compile(
+    r"(?<!\S)(?:-s|-Wl,-rpath(?:-link)?(?:[,=]\S*|\s+-Wl,\S+)?|-Xlinker\s+-rpath(?:-link)?(?:=\S*|\s+-Xlinker\s+\S+)?)(?!\S)"
+)
 
 
 def files_below(tree):
@@ -116,6 +126,8 @@ def replace_prefix(tree, old, new):
     before, after = old.encode(), new.encode()
     # `/install` and the like stand in other texts too, as a part of other paths: only one with some depth is surely this.
     deep = old.count("/") > 2
+    if old.count("/") == 1 and os.path.isdir(old):
+        sys.exit("it was built for %s, which the image has too: its own paths can't be told from the image's" % old)
     start = rb"" if deep else rb"(?:(?<![\w./-])|(?<=-[IL]))"
     whole = re.compile(start + re.escape(before) + rb"(?![\w.-])")
     string = re.compile(whole.pattern + rb"[^\0]*\0")
@@ -141,16 +153,25 @@ def replace_prefix(tree, old, new):
 
 
 def linking_flags(value):
-    words = value.split(" ")
-    kept = [word for word in words if word != "-s" and not word.startswith("-Wl,-rpath")]
-    return value if len(kept) == len(words) else " ".join(word for word in kept if word)
+    kept = OWN_LINKING.sub("", value)
+    return value if kept == value else " ".join(word for word in kept.split(" ") if word)
+
+
+def build_variables(path):
+    """What a file of sysconfig's says: read, and not run."""
+    try:
+        [statement] = ast.parse(read(path)).body
+        [target] = statement.targets
+        if target.id == "build_time_vars":
+            return ast.literal_eval(statement.value)
+    except (SyntaxError, ValueError, AttributeError, RecursionError, MemoryError):
+        pass
+    sys.exit("%s is not one assignment of build_time_vars" % path)
 
 
 def clean_linking(tree, version):
     for path in glob.glob(os.path.join(tree, "lib", "python" + version, "_sysconfigdata_*.py")):
-        names = {}
-        exec(compile(read(path), path, "exec"), names)
-        variables = names["build_time_vars"]
+        variables = build_variables(path)
         cleaned = {key: linking_flags(value) if isinstance(value, str) and LINKING.match(key) else value for key, value in variables.items()}
         if cleaned != variables:
             text = "# system configuration generated and used by the sysconfig module\nbuild_time_vars = %s\n" % pprint.pformat(cleaned)
@@ -164,10 +185,20 @@ def clean_linking(tree, version):
         write(path, "\n".join(lines).encode("utf-8", "surrogateescape"))
 
 
+def said_as_job_user(command):
+    """What a command that runs something of the tree prints; None where it can't be started or fails, which is for the proof to tell."""
+    rights = {"user": JOB_USER, "group": JOB_USER, "extra_groups": []} if os.geteuid() == 0 else {}
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+    try:
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, **rights)
+    except OSError:
+        return None
+    return ended.stdout.decode("utf-8", "replace") if ended.returncode == 0 else None
+
+
 def unmet(path):
-    """Names of the shared libraries that a compiled file wants and that are not found."""
-    said = subprocess.run(["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"})
-    return re.findall(r"^\s*(\S+) => not found$", said.stdout.decode("utf-8", "replace"), re.M)
+    """Names of the shared libraries that a compiled file wants and that are not found. ldd may run the file."""
+    return re.findall(r"^\s*(\S+) => not found$", said_as_job_user(["ldd", path]) or "", re.M)
 
 
 def bring_libraries(tree, version):
@@ -200,14 +231,17 @@ def remove_what_a_jvm_wants(tree):
 
 def link_certificates(tree, python):
     asked = "import ssl; paths = ssl.get_default_verify_paths(); print(paths.openssl_cafile); print(paths.openssl_capath)"
-    said = subprocess.run([python, "-I", "-S", "-B", "-c", asked], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if said.returncode != 0:
-        return
-    for path, target in zip(said.stdout.decode().split("\n"), (CERTIFICATES, CERTIFICATES_DIRECTORY)):
+    said = said_as_job_user([python, "-I", "-S", "-B", "-c", asked]) or ""
+    for path, target in zip(said.split("\n"), (CERTIFICATES, CERTIFICATES_DIRECTORY)):
         # Elsewhere it is no part of the tree: then the image's own OpenSSL serves it, or its builder chose a place that is there.
-        if path.startswith(tree + "/") and not os.path.lexists(path):
+        if path.startswith(tree + "/") and lies_in(tree, os.path.dirname(path)) and not os.path.lexists(path):
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             os.symlink(target, path)
+
+
+def lies_in(tree, path):
+    """Whatever `..` and links in it lead to."""
+    return (os.path.realpath(path) + "/").startswith(os.path.realpath(tree) + "/")
 
 
 def main():
