@@ -1,9 +1,10 @@
-import { copyFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { constants, copyFile, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { BuildProgress } from "./build-event.ts";
+import { directoryInRoot } from "./directory-in-root.ts";
 import type { BroughtInterpreter } from "./interpreters/bring-interpreters.ts";
 import type { ImageManifest } from "./manifest.ts";
 import { runInRoot } from "./run-contained.ts";
@@ -34,7 +35,8 @@ export async function proveInterpreters({
   progress,
   signal,
 }: ProofRequest): Promise<ImageManifest["interpreters"]> {
-  await copyFile(join(definitionDir, "prove.py"), join(rootfs, INSIDE));
+  const proof = join(await directoryInRoot(rootfs, dirname(INSIDE)), basename(INSIDE));
+  await copyFile(join(definitionDir, "prove.py"), proof, constants.COPYFILE_EXCL);
   const proven: ImageManifest["interpreters"] = [];
   for (const { entry, from } of interpreters) {
     const { name, uv, lacks, builder } = entry;
@@ -74,6 +76,6 @@ export async function proveInterpreters({
       lacks,
     });
   }
-  await rm(join(rootfs, INSIDE));
+  await rm(proof);
   return proven;
 }

@@ -1,8 +1,9 @@
-import { copyFile, mkdir, rm, symlink } from "node:fs/promises";
+import { constants, copyFile, lstat, rm, symlink } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
+import { directoryInRoot } from "../directory-in-root.ts";
 import { runInRoot } from "../run-contained.ts";
 import type { BringContext } from "./types.ts";
 
@@ -56,7 +57,7 @@ export async function installTree(
     [inside, tree, treePath(name), String(MAX_BYTES), String(MAX_ENTRIES)],
     context,
   );
-  await rm(join(context.rootfs, SCRIPTS), { recursive: true });
+  await removeScripts(context);
   if (code !== 0) {
     const said = lastWords(tail);
     const refused = /^refused: (.*)$/u.exec(said)?.[1];
@@ -84,7 +85,7 @@ export async function settleTree(name: string, context: BringContext): Promise<v
       [treePath(name), versionOf(name)],
       context,
     );
-    await rm(join(rootfs, SCRIPTS), { recursive: true });
+    await removeScripts(context);
     if (code !== 0)
       throw new CreameryError(
         "image-build",
@@ -92,16 +93,29 @@ export async function settleTree(name: string, context: BringContext): Promise<v
         { input: name, nextStep: "mend its entry in image.toml" },
       );
   }
-  await mkdir(join(rootfs, "usr/local/bin"), { recursive: true, mode: 0o755 });
-  for (const found of [program, `${program}-config`])
-    await symlink(`${treePath(name)}/bin/${found}`, join(rootfs, "usr/local/bin", found));
+  const programs = await directoryInRoot(rootfs, "/usr/local/bin");
+  // Not every tree has a `-config`.
+  for (const found of [program, `${program}-config`]) {
+    const target = `${treePath(name)}/bin/${found}`;
+    if (await isThere(join(rootfs, target))) await symlink(target, join(programs, found));
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function bringFile(path: string, { rootfs }: BringContext): Promise<string> {
-  const inside = `${SCRIPTS}/${basename(path)}`;
-  await mkdir(join(rootfs, SCRIPTS), { recursive: true, mode: 0o755 });
-  await copyFile(path, join(rootfs, inside));
-  return inside;
+  const directory = await directoryInRoot(rootfs, SCRIPTS);
+  await copyFile(path, join(directory, basename(path)), constants.COPYFILE_EXCL);
+  return `${SCRIPTS}/${basename(path)}`;
+}
+
+async function removeScripts({ rootfs }: BringContext): Promise<void> {
+  await rm(await directoryInRoot(rootfs, SCRIPTS), { recursive: true });
 }
 
 /** Runs one of the scripts beside this file inside the root file system, with no network. */

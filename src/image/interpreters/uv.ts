@@ -5,6 +5,7 @@ import { z } from "zod";
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
 import { askersEnvironment } from "../askers-environment.ts";
+import { directoryInRoot } from "../directory-in-root.ts";
 import { runContained } from "../run-contained.ts";
 import { settleTree, treePath, treePaths } from "./interpreter-tree.ts";
 import { isUnreachable, withoutAddresses } from "./said.ts";
@@ -35,11 +36,8 @@ export function fromUv({ name, version }: UvEntry): SourcedInterpreter {
     files: [],
     bring: async (context) => {
       const installed = await install(wanted, name, context);
-      await mkdir(join(context.rootfs, treePath(name), ".."), { recursive: true, mode: 0o755 });
-      await cp(installed, join(context.rootfs, treePath(name)), {
-        recursive: true,
-        verbatimSymlinks: true,
-      });
+      const tree = await directoryInRoot(context.rootfs, treePath(name));
+      await cp(installed, tree, { recursive: true, verbatimSymlinks: true });
       await rm(installed, { recursive: true });
       await settleTree(name, context);
     },
