@@ -9,6 +9,7 @@ import { definitionHash } from "./definition-hash.ts";
 import { currentImage, verifyImage } from "./image-store.ts";
 import { mountsBelow } from "./remove-tree.ts";
 import { runContained, runInRoot } from "./run-contained.ts";
+import { pathOf } from "./tree-hash.ts";
 
 const DEFINITION = fileURLToPath(new URL("../../images/linux-x86_64", import.meta.url));
 const IMAGES = join(process.env["CREAMERY_CACHE_DIR"] ?? "/var/cache/creamery", "images");
@@ -66,6 +67,22 @@ test("nothing in it says where or when it was built", { timeout: 600_000 }, asyn
     expect(await readdir(join(rootfs, path)), path).toEqual([]);
   }
 });
+
+test(
+  "what was brought is root's in the image, and has its byte code",
+  { timeout: 600_000 },
+  async () => {
+    const { id, interpreters } = await image();
+    const lines = (await readFile(join(IMAGES, id, "tree.jsonl"), "utf8")).trim().split("\n");
+    for (const { builder, executable } of interpreters) {
+      if (builder === "debian") continue;
+      const tree = executable.replace(/^\/|bin\/[^/]*$/gu, "");
+      const files = lines.filter((line) => pathOf(line).startsWith(tree));
+      expect(files.some((line) => /\/__pycache__\/os\.[^/]*\.pyc$/u.test(pathOf(line)))).toBe(true);
+      expect(files.filter((line) => !/^\["[^"]*","\w+","[0-7]+",0,0,/u.test(line))).toEqual([]);
+    }
+  },
+);
 
 test("the current image is found at once", { timeout: 600_000 }, async () => {
   const { id } = await image();

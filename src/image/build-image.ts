@@ -147,10 +147,20 @@ async function buildIn(building: string, request: Building): Promise<ImageManife
   await normaliseTree(rootfs, definition, signal);
   await normaliseTimes(rootfs, definition.epoch, signal);
   let compiled = 0;
-  const libraries = brought.interpreters.map(({ entry: { name }, from }) => ({ ...from, name }));
-  await compileByteCode(rootfs, libraries, definition.epoch, signal, (name) =>
-    progress.say("byte-code", name, { done: compiled++, total: libraries.length }),
-  );
+  const libraries = brought.interpreters.map(({ entry: { name, builder }, from }) => ({
+    ...from,
+    name,
+    builder,
+  }));
+  await compileByteCode({
+    rootfs,
+    interpreters: libraries,
+    epoch: definition.epoch,
+    jobUser: JOB_USER,
+    signal,
+    onInterpreter: (name) =>
+      progress.say("byte-code", name, { done: compiled++, total: libraries.length }),
+  });
   await normaliseTimes(rootfs, definition.epoch, signal);
 
   progress.say("hash", "every file");

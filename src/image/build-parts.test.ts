@@ -8,7 +8,7 @@ import { lockBuilds } from "./build-lock.ts";
 import { debianFault } from "./debian-root.ts";
 import { pipFault } from "./fetch-tools.ts";
 import { parseInstalled } from "./installed-packages.ts";
-import { normaliseShadow } from "./normalise-tree.ts";
+import { compileSteps, normaliseShadow } from "./normalise-tree.ts";
 import { mountsBelow } from "./remove-tree.ts";
 
 const MIRROR = "https://mirror.example/debian";
@@ -135,4 +135,29 @@ test("one build at a time: the second waits for the first, and hears that it wai
   await using held = await second;
   expect([first.waited, held.waited]).toEqual([false, true]);
   await rm(directory, { recursive: true });
+});
+
+test("byte code is compiled as root by Debian's interpreters alone", () => {
+  const interpreter = {
+    name: "cpython-3.12",
+    executable: "/opt/x/bin/python3.12",
+    library: "/opt/x/lib/python3.12",
+  };
+  const [only, ...more] = compileSteps({ ...interpreter, builder: "debian" }, "1000:1000");
+  expect(more).toEqual([]);
+  expect(only).toMatchObject({ owner: "0:0", mayFail: true });
+  for (const builder of ["upstream", "other"] as const) {
+    const steps = compileSteps({ ...interpreter, builder }, "1000:1000");
+    expect(steps.map(({ argv: [program], owner }) => [program, owner])).toEqual([
+      ["find", "0:0"],
+      ["/opt/x/bin/python3.12", "1000:1000"],
+      ["chown", "0:0"],
+      ["find", "0:0"],
+    ]);
+    expect(steps[1]?.argv).toEqual(only?.argv);
+    // What root takes back is theirs alone, and lies where links lead nowhere.
+    expect(steps[2]?.argv).toEqual(
+      expect.arrayContaining(["--no-dereference", "--from=1000:1000"]),
+    );
+  }
 });

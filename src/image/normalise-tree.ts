@@ -3,8 +3,9 @@ import { join } from "node:path";
 
 import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
+import type { Builder } from "../model/source.ts";
 import type { ImageDefinition } from "./definition.ts";
-import { runContained, runInRoot } from "./run-contained.ts";
+import { runContained, runInRoot, type ContainedResult } from "./run-contained.ts";
 
 const SWEEP_MS = 10 * 60_000;
 
@@ -112,61 +113,116 @@ export interface CompiledInterpreter {
   readonly name: string;
   readonly executable: string;
   readonly library: string;
+  readonly builder: Builder;
+}
+
+export interface CompileRequest {
+  /** Its times must be normalised first. */
+  readonly rootfs: string;
+  readonly interpreters: readonly CompiledInterpreter[];
+  readonly epoch: number;
+  /** `1000:1000`. */
+  readonly jobUser: string;
+  readonly signal: AbortSignal;
+  /** Is told of each before it begins. */
+  readonly onInterpreter: (name: string) => void;
 }
 
 /**
  * Compiles each interpreter's standard library, so that no guest has to: hash-based and unchecked (PEP 552)
- * where that exists, by times that never change again in 2.7. Times must be normalised first.
- * @param onInterpreter is told of each before it begins.
+ * where that exists, by times that never change again in 2.7.
  */
-export async function compileByteCode(
-  rootfs: string,
-  interpreters: readonly CompiledInterpreter[],
-  epoch: number,
-  signal: AbortSignal,
-  onInterpreter: (name: string) => void,
-): Promise<void> {
+export async function compileByteCode({
+  rootfs,
+  interpreters,
+  epoch,
+  jobUser,
+  signal,
+  onInterpreter,
+}: CompileRequest): Promise<void> {
   await sweep(["find", rootfs, "-xdev", "-name", "*.pyc", "-delete"], signal);
   await sweep(
     ["find", rootfs, "-xdev", "-depth", "-name", "__pycache__", "-exec", "rm", "-rf", "{}", "+"],
     signal,
   );
-  for (const { name, executable, library } of interpreters) {
-    onInterpreter(name);
-    const directories = [
-      library,
-      ...(name === SYSTEM_INTERPRETER
-        ? ["/usr/lib/python3/dist-packages", "/usr/local/lib/creamery"]
-        : []),
-    ];
-    const mode =
-      name === "cpython-2.7" ? [] : ["-q", "--invalidation-mode", "unchecked-hash", "-j", "1"];
-    // Some files are not meant to compile (templates, syntax of other versions): the exit code says nothing.
-    await runInRoot({
-      rootfs,
-      argv: [executable, "-m", "compileall", "-q", "-f", ...mode, ...directories],
-      owner: "0:0",
-      env: { PYTHONHASHSEED: "0", SOURCE_DATE_EPOCH: String(epoch) },
-      deadlineMs: SWEEP_MS,
-      signal,
-    });
+  for (const interpreter of interpreters) {
+    onInterpreter(interpreter.name);
+    for (const { mayFail = false, ...step } of compileSteps(interpreter, jobUser)) {
+      const ended = await runInRoot({
+        ...step,
+        rootfs,
+        env: { PYTHONHASHSEED: "0", SOURCE_DATE_EPOCH: String(epoch) },
+        deadlineMs: SWEEP_MS,
+        signal,
+      });
+      if (!mayFail) mustHaveEnded(step.argv, ended);
+    }
   }
+}
+
+type Command = readonly [string, ...string[]];
+
+interface CompileStep {
+  readonly argv: Command;
+  readonly owner: string;
+  readonly mayFail?: boolean;
+}
+
+const ROOT = "0:0";
+
+/**
+ * Debian's interpreters compile as root, which has run their packages already. Any other runs as the job's user, and can write
+ * to nothing but where byte code goes, which is root's again in the end.
+ */
+export function compileSteps(
+  { name, executable, library, builder }: CompiledInterpreter,
+  jobUser: string,
+): CompileStep[] {
+  const directories = [
+    library,
+    ...(name === SYSTEM_INTERPRETER
+      ? ["/usr/lib/python3/dist-packages", "/usr/local/lib/creamery"]
+      : []),
+  ];
+  const mode =
+    name === "cpython-2.7" ? [] : ["-q", "--invalidation-mode", "unchecked-hash", "-j", "1"];
+  // Some files are not meant to compile (templates, syntax of other versions): the exit code says nothing.
+  const compile = {
+    argv: [executable, "-m", "compileall", "-q", "-f", ...mode, ...directories],
+    mayFail: true,
+  } as const;
+  if (builder === "debian") return [{ ...compile, owner: ROOT }];
+  const root = (...argv: [string, ...string[]]): CompileStep => ({ argv, owner: ROOT });
+  const [user = "", group = ""] = jobUser.split(":");
+  const caches = ["-name", "__pycache__"];
+  const make = ["install", "-d", "-o", user, "-g", group, "{}/__pycache__", ";"];
+  return [
+    root("find", library, "-xdev", ...caches, "-prune", "-o", "-type", "d", "-exec", ...make),
+    { ...compile, owner: jobUser },
+    root("chown", "-R", "--no-dereference", `--from=${jobUser}`, ROOT, library),
+    root("find", library, "-xdev", ...caches, "-empty", "-delete"),
+  ];
 }
 
 /** Debian's own python3, which owns /usr/lib/python3. */
 const SYSTEM_INTERPRETER = "cpython-3.13";
 
-async function sweep(argv: readonly [string, ...string[]], signal: AbortSignal): Promise<void> {
-  const { code, tail } = await runContained({
+async function sweep(argv: Command, signal: AbortSignal): Promise<void> {
+  const ended = await runContained({
     argv,
     env: { PATH: "/usr/bin:/bin", LANG: "C" },
     network: false,
     deadlineMs: SWEEP_MS,
     signal,
   });
+  mustHaveEnded(argv, ended);
+}
+
+/** @throws CreameryError `image-build`. */
+function mustHaveEnded([program]: Command, { code, tail }: ContainedResult): void {
   if (code !== 0)
     throw new CreameryError(
       "image-build",
-      `${argv[0]} failed: ${printableLine(tail.at(-1) ?? "")}`,
+      `${program} failed: ${printableLine(tail.at(-1) ?? "")}`,
     );
 }
