@@ -90,39 +90,40 @@ export function cellsOf(
   attempts: readonly AttemptJson[],
   missing: readonly MissingCell[] = [],
 ): MatrixCell[] {
-  const ran = ranCells(attempts);
-  if (missing.length === 0) return ran;
-  const left = missing.map((one): MatrixCell => {
-    const at = attempts.findIndex(({ source }) => isSameSource(source, one.source));
-    const row = ran[at]?.row ?? releaseOf(one);
-    return {
-      row,
-      column: one.configuration,
-      word: "missing",
-      detail: "not in this image",
-      tone: "neutral",
-    };
-  });
+  const ran = attempts.map((attempt) => ({
+    release: releaseOf(attempt),
+    source: attempt.source,
+    column: attempt.configuration,
+    ...wordOf(attempt),
+    detail: detailOf(attempt),
+  }));
+  const left = missing.map((one) => ({
+    // A tree says its name and version only when it is built: where it was, they are known.
+    release: releaseOf(attempts.find(({ source }) => isSameSource(source, one.source)) ?? one),
+    source: one.source,
+    column: one.configuration,
+    word: "missing",
+    detail: "not in this image",
+    tone: "neutral" as const,
+  }));
+  const cells = withRows([...ran, ...left]);
   // Sorting is stable: rows stay in their order, and a column stands where its version belongs.
-  return [...ran, ...left].toSorted((one, other) =>
-    compareConfigurations(one.column, other.column),
-  );
+  return missing.length === 0
+    ? cells
+    : cells.toSorted((one, other) => compareConfigurations(one.column, other.column));
 }
 
-function ranCells(attempts: readonly AttemptJson[]): MatrixCell[] {
+interface UnnamedCell extends Omit<MatrixCell, "row"> {
+  readonly release: string;
+  readonly source: AttemptJson["source"];
+}
+
+function withRows(cells: readonly UnnamedCell[]): MatrixCell[] {
   const sources = new Map<string, Set<string>>();
-  for (const attempt of attempts) {
-    const release = releaseOf(attempt);
-    sources.set(release, (sources.get(release) ?? new Set()).add(attempt.source.kind));
-  }
-  return attempts.map((attempt) => {
-    const release = releaseOf(attempt);
+  for (const { release, source } of cells)
+    sources.set(release, (sources.get(release) ?? new Set()).add(source.kind));
+  return cells.map(({ release, source, ...cell }) => {
     const ambiguous = (sources.get(release)?.size ?? 0) > 1;
-    return {
-      row: ambiguous ? `${release} (${attempt.source.kind})` : release,
-      column: attempt.configuration,
-      ...wordOf(attempt),
-      detail: detailOf(attempt),
-    };
+    return { row: ambiguous ? `${release} (${source.kind})` : release, ...cell };
   });
 }

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import { ResultJson } from "../../model/result-json.ts";
 import { sampleAttempt } from "../../model/result-json.sample.ts";
+import { cellsOf } from "./cells.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { renderJunit } from "./junit.ts";
 import { missingJson, type MissingCell } from "./missing-cells.ts";
@@ -54,6 +55,15 @@ test("a tree's cell is in the row that its name and version have once it is buil
   const text = textOf([built], {}, PLAIN, [cell]);
   expect(text).toContain("real-name 2.0 cpython-3.12: missing");
   expect(text).not.toContain("directory");
+});
+
+test("two sources of one release are told apart, wherever they are missing", () => {
+  const sdist = { ...CELL, source: { kind: "sdist", sha256: "b".repeat(64) } as const };
+  const rows = (attempts: Parameters<typeof cellsOf>[0], missing: readonly MissingCell[]) =>
+    cellsOf(attempts, missing).map(({ row }) => row);
+  expect(rows([], [CELL, sdist])).toEqual(["mine 1.0 (release)", "mine 1.0 (sdist)"]);
+  expect(rows([PASS], [sdist]).toSorted()).toEqual(["mine 1.0 (release)", "mine 1.0 (sdist)"]);
+  expect(rows([PASS], [CELL])).toEqual(["mine 1.0", "mine 1.0"]);
 });
 
 test.each([

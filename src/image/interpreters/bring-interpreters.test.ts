@@ -181,6 +181,16 @@ test.each([
     "[ERROR] Could not transfer artifact from/to central (https://maven.example): maven.example: Temporary failure in name resolution",
     /can't be reached/u,
   ],
+  [
+    "no-network",
+    "[WARNING] Unrecognised tag: 'x' @ /home/x/.m2/settings.xml, line 3\n[ERROR] Could not transfer artifact from/to central (https://maven.example): maven.example: Temporary failure in name resolution",
+    /can't be reached/u,
+  ],
+  [
+    "host-lacks",
+    "[ERROR] The specified user settings file does not exist: /home/x/.m2/settings.xml",
+    /can't read its settings/u,
+  ],
   ["no-network", "[ERROR] Connect to maven.example:443 failed: Connection refused", /reached/u],
   ["disk-full", "java.io.IOException: No space left on device", /disk filled up/u],
 ])("Maven's end is told as %s, with no address in it", (code, line, why) => {

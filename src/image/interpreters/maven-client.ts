@@ -123,10 +123,8 @@ export function mavenFault(tail: readonly string[], artifact: string): CreameryE
       "this host's Maven is set offline in its settings",
       `take <offline> out of settings.xml, ${again}`,
     );
-  if (
-    /settings\.xml|Non-(?:parseable|readable) settings/u.test(text) &&
-    /\[(?:FATAL|ERROR)\]/u.test(text)
-  )
+  // Of a tag that it does not know it only warns, and goes on.
+  if (/^\[(?:FATAL|ERROR)\][^\n]*settings\.xml|Non-(?:parseable|readable) settings/mu.test(text))
     return fault(
       "host-lacks",
       "this host's Maven can't read its settings",
