@@ -12,9 +12,9 @@ export const Axes = z.object({
   source: z.string().regex(/^[0-9a-f]{64}$/),
   /** `cpython-3.13.5` */
   interpreter: z.string().min(1).max(80),
-  /** `2026.11.1+0f3a9c21` */
   /** Who built the interpreter: two builds of one version are two interpreters. */
   builder: z.enum(BUILDERS),
+  /** `2026.11.1+0f3a9c21` */
   image: z.string().min(1).max(120),
   machine: z.enum(["qemu", "gvisor", "container"]),
   /** Instant at which the index was asked, RFC 3339; a reproduction keeps the first one's. */
