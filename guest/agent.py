@@ -10,7 +10,7 @@ import _socket
 import posix
 
 PROTOCOL = 1
-AGENT_VERSION = "1.0.0"
+AGENT_VERSION = "1.1.0"
 SOCKET_PATH = "/run/creamery/agent.sock"
 
 

@@ -70,7 +70,7 @@ CREAMERY_FARM_UID=64123
 
 # The commands of the Debian packages in setup/debian-packages.txt, one that each must bring.
 environment_has_commands() {
-  for tool in mmdebstrap runc git unshare setpriv xz python3; do
+  for tool in mmdebstrap runc git unshare setpriv xz python3 mke2fs qemu-system-x86_64; do
     command -v "$tool" >/dev/null 2>&1 || return 1
   done
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] && [ -e /etc/ssl/certs/ca-certificates.crt ]

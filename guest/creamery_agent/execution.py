@@ -7,7 +7,7 @@ import time
 
 import _signal as signal
 
-from . import processes, settings
+from . import limits, processes, settings
 from .channel import EVENTS, STDERR, STDOUT
 
 READ = 1 << 16
@@ -202,6 +202,7 @@ def become(request, env, job, out, err):
     """In the child: never returns. Everything inherited is close-on-exec but for the three standard descriptors."""
     try:
         os.setsid()
+        limits.join()
         null = os.open("/dev/null", os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(out, 1)

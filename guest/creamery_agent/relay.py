@@ -44,6 +44,28 @@ class Pipe:
                 self.sink.shutdown(_socket.SHUT_WR)
 
 
+def dial():
+    """The socket to the index: connected, or (TCP) about to be, so that no other connection waits for this one."""
+    if not settings.INDEX_TCP:
+        outer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        address = settings.INDEX_SOCKET
+    else:
+        host, _, port = settings.INDEX_TCP.rpartition(":")
+        outer = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        outer.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        outer.setblocking(False)
+        address = (host, int(port))
+    try:
+        outer.connect(address)
+    except BlockingIOError:
+        # Under way: it is told by the first edge.
+        pass
+    except OSError:
+        outer.close()
+        raise
+    return outer
+
+
 class Relay:
     def __init__(self, listener, resolver, report):
         self.listener, self.resolver, self.report = listener, resolver, report
@@ -82,12 +104,10 @@ class Relay:
         except OSError:
             return
         inner = _socket.socket(fileno=fd)
-        outer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
-            outer.connect(settings.INDEX_SOCKET)
+            outer = dial()
         except OSError:
             inner.close()
-            outer.close()
             return
         inner.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         pipes = (Pipe(inner, outer), Pipe(outer, inner))

@@ -6,7 +6,7 @@ import time
 
 import _signal as signal
 
-from . import names
+from . import limits, names
 from .channel import CONTENT, END, MESSAGE, Channel
 from .execution import Execution
 from .files import Receiver, open_regular, sender
@@ -38,9 +38,9 @@ class Loop:
 
 
 class Agent:
-    def __init__(self, sock):
+    def __init__(self, channel):
         self.loop = Loop()
-        self.channel = Channel(sock)
+        self.channel = channel
         self.executions = {}
         self.receivers = {}
         self.senders = {}
@@ -150,6 +150,11 @@ class Agent:
             self.channel.message(ident, op="refused", connections=self.names.as_list())
         elif op == "disk":
             self.channel.message(ident, op="disk", filesystems=[filesystem(path) for path in request["paths"]])
+        elif op == "counters":
+            counted = limits.counters()
+            if counted is None:
+                raise LookupError("this guest's limits are the host's")
+            self.channel.message(ident, op="counters", **counted)
         elif op == "stop":
             self.running = False
         else:
@@ -181,6 +186,6 @@ def filesystem(path):
 
 
 def serve(sock):
-    agent = Agent(sock)
+    agent = Agent(Channel(sock))
     agent.run()
     agent.channel.flush()

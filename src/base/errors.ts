@@ -36,6 +36,7 @@ const FARM_CODES = [
   "image-build",
   "image-bad",
   "machine-start",
+  "vm-resume",
   "agent-lost",
   "channel",
   "launcher",

@@ -6,13 +6,13 @@ import { CreameryError } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
 import { findImage, machineFinding } from "./doctor/guests.ts";
+import { virtualMachineFindings } from "./doctor/virtual-machines.ts";
 import { renderFindings, type Finding } from "./doctor/finding.ts";
 import {
   cgroupFinding,
   commandsFinding,
   diskFindings,
   kernelFinding,
-  kvmFinding,
   memoryFinding,
   nodeFinding,
   userNamespaceFinding,
@@ -67,7 +67,7 @@ async function examine(config: string | undefined, signal: AbortSignal): Promise
     imageFinding,
     ...machines,
     ...(await upstreams),
-    kvmFinding(),
+    ...(await virtualMachineFindings(directories, image, client)),
   ];
 }
 

@@ -4,6 +4,7 @@ import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError, diskFullFault, reasonOf } from "../base/errors.ts";
 import type { ImageAction } from "./image.ts";
 import { interruptedBy, interruption } from "./interruption.ts";
+import type { SnapshotAction } from "./snapshot.ts";
 
 /**
  * The command line: the only place where the rooms are wired together. Each command's module is loaded
@@ -37,7 +38,7 @@ function program(finish: (code: number) => void): Command {
     )
     .option("--on <list>", "configurations, comma-separated; `all` or `priority`", "priority")
     .option("--from <kind>", "`sdist` builds even where a published wheel fits", "auto")
-    .option("--machine <kind>", "auto, gvisor or container", "auto")
+    .option("--machine <kind>", "auto, qemu, gvisor or container", "auto")
     .option("--image <id>", "an image by its id, or `stable` or `next`; `stable` by default")
     .option("--jobs <n>", "attempts that run side by side; one for each core by default")
     .option(...CONFIG)
@@ -134,7 +135,36 @@ function program(finish: (code: number) => void): Command {
     .argument("[id]", "newest by default")
     .action(imageAction("verify"));
   image.command("rm").description("remove an image").argument("<id>").action(imageAction("rm"));
-  for (const command of image.commands) command.option(...CONFIG);
+
+  const snapshot = root
+    .command("snapshot")
+    .description("what virtual machines are copied from: list, make or remove");
+  const snapshotAction =
+    (action: SnapshotAction) =>
+    async (...words: unknown[]): Promise<void> => {
+      const { snapshotCommand } = await import("./snapshot.ts");
+      const name = words.find((word) => typeof word === "string");
+      finish(await snapshotCommand(action, name, words.at(-2), interruption()));
+    };
+  snapshot
+    .command("list")
+    .description("the snapshots of this host, what is in them and what they save")
+    .option("--json", "as JSON")
+    .action(snapshotAction("list"));
+  snapshot
+    .command("make")
+    .description("make the one that a test would use, if it is not there; a test does it by itself")
+    .option(
+      "--image <id>",
+      "an image by its id, or `stable` or `next`; what a test takes by default",
+    )
+    .action(snapshotAction("make"));
+  snapshot
+    .command("rm")
+    .description("remove a snapshot; it is made again when it is wanted")
+    .argument("<key>", "as `snapshot list` shows it")
+    .action(snapshotAction("rm"));
+  for (const command of [...image.commands, ...snapshot.commands]) command.option(...CONFIG);
 
   return root;
 }

@@ -45,16 +45,13 @@ export async function reproduceCommand(
   const bucket = await DirectoryBucket.open(join(data, "bucket"));
   const stored = await findAttempt(join(data, "store.sqlite"), id);
   const again = await readKept(bucket, stored, "again.json", AgainJson);
-  if (again.machine === "qemu")
-    throw new CreameryError("host-lacks", "ran on qemu, which this version does not have", {
-      input: stored.attempt.id,
-    });
   using progress = openProgress(process.stderr, process.env);
   await using farm = await openFarm({
     config: options.config,
     machine: again.machine,
     image: (imagesDir) => loadImage(imagesDir, again.image),
     startAhead: 1,
+    tell: (line) => progress.say(`creamery: ${line}`),
     env: process.env,
     signal,
   });

@@ -5,15 +5,13 @@ import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { parseTarget } from "../worker/sources/target.ts";
-import { channelImage } from "../image/channels.ts";
-import { chooseImage } from "./farm/choose-image.ts";
-import { ensureImage } from "./farm/ensure-image.ts";
+import { imageToTestOn } from "./farm/ensure-image.ts";
 import { openFarm } from "./farm/open-farm.ts";
 import { assertReportPlace } from "./test/assert-report-place.ts";
 import { openProgress } from "./test/progress.ts";
 
 const FROM = ["auto", "sdist"] as const;
-const MACHINES = ["auto", "gvisor", "container"] as const;
+const MACHINES = ["auto", "qemu", "gvisor", "container"] as const;
 const MAX_JOBS = 256;
 
 const Options = z.object({
@@ -44,17 +42,14 @@ export async function testCommand(
   const targets = [...new Set(words)].map(parseTarget);
   if (options.junit !== undefined) await assertReportPlace(options.junit, launcher(), process.env);
   using progress = openProgress(process.stderr, process.env);
+  const tell = (line: string) => progress.say(`creamery: ${line}`);
   await using farm = await openFarm({
     config: options.config,
     machine: options.machine,
-    image: async (imagesDir, own) => {
-      if (options.image !== undefined) return await chooseImage(imagesDir, options.image);
-      const stable = await channelImage(imagesDir, "stable");
-      if (stable !== null) return stable;
-      const tell = (line: string) => progress.say(`creamery: ${line}`);
-      return (await ensureImage({ imagesDir, launcher: own, force: false, signal, tell })).image;
-    },
+    image: async (imagesDir, own) =>
+      await imageToTestOn(options.image, { imagesDir, launcher: own, force: false, signal, tell }),
     startAhead: 1,
+    tell,
     env: process.env,
     signal,
   });

@@ -29,6 +29,10 @@ const DEADLINES_MS: Partial<Record<LauncherRequest["kind"], number>> = {
   "build-image": 7_200_000,
   "verify-image": 1_200_000,
   "export-image": 3_600_000,
+  // A disk of the image may have to be made, and another command's snapshot be waited for.
+  "begin-snapshot": 3_600_000,
+  "keep-snapshot": FILE_MS,
+  "remove-snapshot": FILE_MS,
   "remove-image": FILE_MS,
   "pack-tree": FILE_MS,
   "read-user-file": FILE_MS,

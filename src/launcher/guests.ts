@@ -3,7 +3,6 @@ import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
-  existsSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -14,13 +13,12 @@ import {
 import { rm, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { CreameryError } from "../base/errors.ts";
-import { GuestCgroup } from "./cgroup.ts";
-import { FARM_UID, type Directories } from "./directories.ts";
-import { JOB_UID, ociConfiguration } from "./oci/bundle.ts";
-import type { Counters, Runtime, StartGuestRequest } from "./protocol.ts";
-import { runtimeCommand } from "./runtimes.ts";
+import { GuestCgroup, type CgroupLimits } from "./cgroup.ts";
+import { FARM_UID } from "./directories.ts";
+import type { Counters, Runtime } from "./protocol.ts";
 import type { Session } from "./session.ts";
 
 /** Beyond any id a host gives to people; each guest has its own 65536 above it. */
@@ -28,28 +26,39 @@ const FIRST_GUEST_UID = 2_000_000_000;
 const GUEST_UID_RANGES = 30_000;
 const WATCH_MS = 250;
 const GONE_MS = 10_000;
+const STOPPED_MS = 2000;
 const TRACE_BYTES = 64 * 1024 * 1024;
 const DETAIL_CHARS = 4000;
 /** Of a host's memory, for one guest: a bomb must not take the farm down before its own limit is met. */
 const MEMORY_SHARE = 0.8;
-/** gVisor needs several host threads and processes for one of the guest's; the guest's own limit is set inside. */
-const GVISOR_TASKS = { perProcess: 8, base: 512 };
-/** What the sandbox itself needs, beside what the guest may use. */
-const GVISOR_MEMORY = { perProcessBytes: 2 * 1024 * 1024, baseBytes: 128 * 1024 * 1024 };
 
-interface Prepared {
+/** A guest whose directories are made. */
+export interface Prepared {
   readonly id: string;
   readonly runtime: Runtime;
+  /** First of the 65536 host ids that are this guest's alone; of a virtual machine the one that it runs as. */
   readonly firstUid: number;
   readonly directory: string;
   readonly sockets: string;
+  /** Where gVisor writes what the guest does. */
+  readonly traceLog: string | null;
+}
+
+/** How a prepared guest is started: what differs from runtime to runtime. */
+export interface GuestStart {
+  readonly cpuSeconds: number;
+  readonly diskBytes: number;
+  limits(prepared: Prepared): CgroupLimits;
+  /** Arguments of start-guest.sh from the stage's name on. @param cgroupPath as an OCI configuration names it. */
+  stage(prepared: Prepared, cgroupPath: string): readonly string[];
+  /** Removes what lies outside of the guest's directories; called once, when it is gone. */
+  readonly remove?: () => Promise<void>;
 }
 
 interface Running {
+  readonly start: GuestStart;
   readonly process: ChildProcess;
   readonly cgroup: GuestCgroup;
-  readonly cpuSeconds: number;
-  readonly diskBytes: number;
   readonly exited: Promise<unknown>;
   detail: string;
   scratch: string | undefined;
@@ -59,8 +68,6 @@ interface Running {
 
 export interface GuestsOptions {
   readonly session: Session;
-  readonly directories: Directories;
-  readonly env: NodeJS.ProcessEnv;
   readonly onEnded: (guestId: string, detail: string) => void;
 }
 
@@ -88,71 +95,31 @@ export class Guests {
     const firstUid = FIRST_GUEST_UID + (this.#nextRange++ % GUEST_UID_RANGES) * 65536;
     const sockets = join(session.sockets, guestId);
     mkdirSync(sockets);
-    chownSync(sockets, FARM_UID, runtime === "container" ? firstUid : 0);
+    chownSync(sockets, FARM_UID, runtime === "gvisor" ? 0 : firstUid);
     // Set-group-id: the sockets made in it are the guest root's group's too.
     chmodSync(sockets, 0o2770);
     const directory = join(session.guests, guestId);
     mkdirSync(directory, { mode: 0o711 });
-    this.#prepared.set(guestId, { id: guestId, runtime, firstUid, directory, sockets });
-    if (runtime === "container") return { socketDirectory: sockets, traceLog: null };
-    const traceLog = traceLogOf(directory);
-    writeFileSync(traceLog, "", { mode: 0o600 });
-    chownSync(traceLog, FARM_UID, FARM_UID);
+    const traceLog = runtime === "gvisor" ? join(directory, "trace.log") : null;
+    if (traceLog !== null) {
+      writeFileSync(traceLog, "", { mode: 0o600 });
+      chownSync(traceLog, FARM_UID, FARM_UID);
+    }
+    this.#prepared.set(guestId, { id: guestId, runtime, firstUid, directory, sockets, traceLog });
     return { socketDirectory: sockets, traceLog };
   }
 
   /** Starts the runtime and returns at once: that the guest runs is known by its agent's hello. */
-  start(request: StartGuestRequest): void {
-    const prepared = this.#prepared.get(request.guestId);
-    if (prepared === undefined || this.#running.has(request.guestId)) {
-      throw new CreameryError("launcher", "the guest is not prepared, or runs already", {
-        input: request.guestId,
-      });
-    }
-    const { session, directories, env } = this.#options;
-    const rootfs = join(directories.cache, "images", request.imageId, "rootfs");
-    if (!existsSync(join(rootfs, "usr"))) {
-      throw new CreameryError("unknown-image", "there is no such image", {
-        input: request.imageId,
-        nextStep: "build it with `creamery image build`",
-      });
-    }
-    const { directory, runtime, firstUid } = prepared;
-    const container = runtime === "container";
-    const sandboxBytes = container
-      ? 0
-      : GVISOR_MEMORY.baseBytes + request.pids * GVISOR_MEMORY.perProcessBytes;
-    // What is written lies in memory, so it counts there too.
-    const wantedBytes = request.memoryBytes + request.diskBytes + sandboxBytes;
-    const memoryBytes = Math.min(wantedBytes, Math.floor(totalmem() * MEMORY_SHARE));
-    const pids = container
-      ? request.pids
-      : request.pids * GVISOR_TASKS.perProcess + GVISOR_TASKS.base;
-    const cgroup = GuestCgroup.create(session.id, request.guestId, { memoryBytes, pids });
-    const configuration = ociConfiguration({
-      runtime,
-      root: join(directory, "root"),
-      sockets: prepared.sockets,
-      agent: join(session.repository, "guest"),
-      nonce: request.nonce,
-      diskBytes: request.diskBytes,
-      cgroupPath: cgroup.path,
-      firstUid,
+  start(guestId: string, start: GuestStart): void {
+    const prepared = this.prepared(guestId);
+    const { session } = this.#options;
+    const { memoryBytes, pids } = start.limits(prepared);
+    const cgroup = GuestCgroup.create(session.id, guestId, {
+      memoryBytes: Math.min(memoryBytes, Math.floor(totalmem() * MEMORY_SHARE)),
+      pids,
     });
-    writeFileSync(join(directory, "config.json"), JSON.stringify(configuration), { mode: 0o600 });
-    const script = join(import.meta.dirname, "oci", "start-guest.sh");
-    const program = runtimeCommand(runtime, env, directories);
-    const stage = container
-      ? [
-          "container",
-          directory,
-          rootfs,
-          String(request.diskBytes),
-          String(firstUid),
-          String(JOB_UID),
-          ...runcArguments(program, prepared),
-        ]
-      : ["gvisor", directory, rootfs, ...runscArguments(program, prepared)];
+    const script = join(import.meta.dirname, "start-guest.sh");
+    const stage = start.stage(prepared, cgroup.path);
     const child = spawn(
       "setpriv",
       ["--pdeathsig", "KILL", "sh", script, "enter", cgroup.joinFiles.join(" "), script, ...stage],
@@ -164,17 +131,16 @@ export class Guests {
       },
     );
     const running: Running = {
+      start,
       process: child,
       cgroup,
-      cpuSeconds: request.cpuSeconds,
-      diskBytes: request.diskBytes,
       exited: once(child, "close").catch(() => undefined),
       detail: "",
       scratch: undefined,
       diskPeakBytes: 0,
       diskFull: false,
     };
-    this.#running.set(request.guestId, running);
+    this.#running.set(guestId, running);
     const keep = (chunk: Buffer) => {
       if (running.detail.length < DETAIL_CHARS)
         running.detail += chunk.toString("utf8").slice(0, DETAIL_CHARS);
@@ -182,8 +148,28 @@ export class Guests {
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
     child.on("error", (error) => keep(Buffer.from(error.message)));
-    child.on("close", () => this.#options.onEnded(request.guestId, running.detail));
+    child.on("close", () => this.#options.onEnded(guestId, running.detail));
     this.#watch ??= setInterval(() => void this.#watchAll(), WATCH_MS).unref();
+  }
+
+  /** A guest that is prepared and does not run yet. @throws CreameryError `launcher`. */
+  prepared(guestId: string): Prepared {
+    const prepared = this.#prepared.get(guestId);
+    if (prepared === undefined || this.#running.has(guestId)) {
+      throw new CreameryError("launcher", "the guest is not prepared, or runs already", {
+        input: guestId,
+      });
+    }
+    return prepared;
+  }
+
+  /** Waits for its processes' end. @returns what they said. @throws CreameryError `launcher` for one that was never started. */
+  async ended(guestId: string): Promise<string> {
+    const running = this.#running.get(guestId);
+    if (running === undefined)
+      throw new CreameryError("launcher", "no such guest runs", { input: guestId });
+    await running.exited;
+    return running.detail;
   }
 
   async counters(guestId: string): Promise<Counters> {
@@ -221,8 +207,11 @@ export class Guests {
     if (running !== undefined) {
       counters = await this.counters(guestId);
       running.process.kill("SIGKILL");
-      await running.exited;
+      // Whatever outlives it, and holds its pipes open, is in the group.
+      await Promise.race([running.exited, sleep(STOPPED_MS)]);
       await running.cgroup.remove(GONE_MS);
+      await running.exited;
+      await running.start.remove?.();
     }
     this.#running.delete(guestId);
     await rm(prepared.directory, { recursive: true, force: true });
@@ -234,11 +223,11 @@ export class Guests {
 
   async #watchAll(): Promise<void> {
     for (const [id, running] of this.#running) {
-      if (running.cgroup.cpuSeconds() > running.cpuSeconds) running.process.kill("SIGKILL");
+      if (running.cgroup.cpuSeconds() > running.start.cpuSeconds) running.process.kill("SIGKILL");
       const prepared = this.#prepared.get(id);
       if (prepared === undefined) continue;
       if (prepared.runtime === "container") await this.#sampleDisk(id, running);
-      else boundTrace(traceLogOf(prepared.directory));
+      else if (prepared.traceLog !== null) boundTrace(prepared.traceLog);
     }
   }
 
@@ -255,19 +244,16 @@ export class Guests {
       }
       const { type, blocks, bfree, bsize } = await statfs(running.scratch);
       // Before it is mounted there is the directory below it.
-      if (type !== 0x01021994 || blocks * bsize > running.diskBytes + bsize * 2) return;
+      if (type !== 0x01021994 || blocks * bsize > running.start.diskBytes + bsize * 2) return;
       const usedBytes = (blocks - bfree) * bsize;
       running.diskPeakBytes = Math.max(running.diskPeakBytes, usedBytes);
-      if (bfree * bsize < Math.min(1024 * 1024, running.diskBytes / 100)) running.diskFull = true;
+      if (bfree * bsize < Math.min(1024 * 1024, running.start.diskBytes / 100))
+        running.diskFull = true;
     } catch {
       // The guest is just starting, or gone.
       running.scratch = undefined;
     }
   }
-}
-
-function traceLogOf(directory: string): string {
-  return join(directory, "trace.log");
 }
 
 function boundTrace(path: string): void {
@@ -277,28 +263,4 @@ function boundTrace(path: string): void {
   } catch {
     // The guest is being removed.
   }
-}
-
-function runscArguments(program: string, { id, directory }: Prepared): string[] {
-  return [
-    program,
-    `--root=${join(directory, "state")}`,
-    // The launcher's own group holds the sandbox, and outlives it: its counters say why a guest ended.
-    "--ignore-cgroups",
-    "--platform=systrap",
-    "--network=none",
-    "--host-uds=open",
-    "--overlay2=root:memory",
-    "--strace",
-    "--strace-syscalls=connect,clone,clone3,fork,vfork",
-    "--strace-log-size=64",
-    `--debug-log=${traceLogOf(directory)}`,
-    "run",
-    `--bundle=${directory}`,
-    id,
-  ];
-}
-
-function runcArguments(program: string, { id, directory }: Prepared): string[] {
-  return [program, "--root", join(directory, "state"), "run", "--bundle", directory, id];
 }

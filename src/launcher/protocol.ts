@@ -9,7 +9,7 @@ import { CHANNELS } from "../image/channel-names.ts";
 
 export const guestIdSchema = z.string().regex(/^[a-z][a-z0-9-]{0,23}$/u);
 export const imageIdSchema = z.string().regex(/^[0-9A-Za-z](?:[0-9A-Za-z+_-]|\.(?!\.)){0,95}$/u);
-const runtimeSchema = z.enum(["gvisor", "container"]);
+const runtimeSchema = z.enum(["gvisor", "container", "qemu"]);
 /** A file directly in the session's exchange directory. */
 const exchangeNameSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/u);
 const userPathSchema = z
@@ -37,6 +37,51 @@ const startGuest = z.strictObject({
   cpuSeconds: z.number().positive().max(1e7),
   pids: z.int().min(8).max(100_000),
 });
+/** All that two virtual machines must have in common for one to be a copy of the other, but for what the host adds. */
+const machineShape = {
+  imageId: imageIdSchema,
+  accelerator: z.enum(["tcg", "kvm"]),
+  memoryBytes: bytesSchema,
+  diskBytes: bytesSchema,
+};
+const findSnapshot = z.strictObject({ kind: z.literal("find-snapshot"), ...machineShape });
+/** Boots the machine that is to be copied; `ready` where another command made the snapshot meanwhile, and nothing was started. */
+const beginSnapshot = z.strictObject({
+  kind: z.literal("begin-snapshot"),
+  guestId: guestIdSchema,
+  ...machineShape,
+});
+const seconds = z.number().nonnegative().max(1e6);
+/** The machine is written and has ended: what it left becomes a snapshot. */
+const keepSnapshot = z.strictObject({
+  kind: z.literal("keep-snapshot"),
+  guestId: guestIdSchema,
+  bootSeconds: seconds,
+  warmSeconds: seconds,
+  warmed: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z0-9.-]{1,40}$/u),
+        firstSeconds: seconds,
+        secondSeconds: seconds,
+      }),
+    )
+    .max(100),
+});
+/** Starts a copy, which waits to be given the state. */
+const startCopy = z.strictObject({
+  kind: z.literal("start-copy"),
+  guestId: guestIdSchema,
+  ...machineShape,
+  cpuSeconds: z.number().positive().max(1e7),
+});
+const snapshotKeySchema = z.string().regex(/^[0-9a-f]{16}$/u);
+const removeSnapshot = z.strictObject({
+  kind: z.literal("remove-snapshot"),
+  key: snapshotKeySchema,
+});
+/** Whether this host's KVM runs a guest: by booting one, once in the host's uptime. */
+const probeKvm = z.strictObject({ kind: z.literal("probe-kvm"), imageId: imageIdSchema });
 const stopGuest = z.strictObject({ kind: z.literal("stop-guest"), guestId: guestIdSchema });
 const guestCounters = z.strictObject({ kind: z.literal("guest-counters"), guestId: guestIdSchema });
 const probeRuntime = z.strictObject({ kind: z.literal("probe-runtime"), runtime: runtimeSchema });
@@ -93,6 +138,12 @@ const writeUserFile = z.strictObject({
 export const launcherRequestSchema = z.discriminatedUnion("kind", [
   prepareGuest,
   startGuest,
+  findSnapshot,
+  beginSnapshot,
+  keepSnapshot,
+  startCopy,
+  removeSnapshot,
+  probeKvm,
   stopGuest,
   guestCounters,
   probeRuntime,
@@ -111,6 +162,9 @@ export const launcherRequestSchema = z.discriminatedUnion("kind", [
 export type LauncherRequest = z.infer<typeof launcherRequestSchema>;
 export type StartGuestRequest = z.infer<typeof startGuest>;
 export type Runtime = z.infer<typeof runtimeSchema>;
+export type OciRuntime = Exclude<Runtime, "qemu">;
+export type MachineShape = Omit<z.infer<typeof findSnapshot>, "kind">;
+export type SnapshotFacts = Omit<z.infer<typeof keepSnapshot>, "kind" | "guestId">;
 
 /** From the unprivileged process. `abort` ends the request of that id early; it still gets its answer. */
 export const toLauncherSchema = z.union([
@@ -133,6 +187,14 @@ export type Counters = z.infer<typeof countersSchema>;
 export const replySchemas = {
   "prepare-guest": z.strictObject({ socketDirectory: z.string(), traceLog: z.string().nullable() }),
   "start-guest": z.strictObject({}),
+  /** `key` is by what a snapshot is found: it changes with all that a copy depends on. */
+  "find-snapshot": z.strictObject({ key: snapshotKeySchema, ready: z.boolean() }),
+  "begin-snapshot": z.strictObject({ ready: z.boolean() }),
+  "keep-snapshot": z.strictObject({ key: snapshotKeySchema }),
+  /** Why nothing was started: there is no snapshot (any more), or it is not what it was when it was made. */
+  "start-copy": z.strictObject({ snapshot: z.enum(["started", "missing", "damaged"]) }),
+  "remove-snapshot": z.strictObject({}),
+  "probe-kvm": z.strictObject({ works: z.boolean(), reason: z.string() }),
   "stop-guest": z.strictObject({ counters: countersSchema.nullable() }),
   "guest-counters": countersSchema,
   "probe-runtime": z.strictObject({ version: z.string() }),

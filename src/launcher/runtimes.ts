@@ -2,14 +2,14 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Directories } from "./directories.ts";
-import type { Runtime } from "./protocol.ts";
+import type { OciRuntime } from "./protocol.ts";
 
 /**
  * The runtime's program: as the environment names it, else (gVisor) what set-up brought to `<cache>/tools/runsc-*`,
  * else by its name.
  */
 export function runtimeCommand(
-  runtime: Runtime,
+  runtime: OciRuntime,
   env: NodeJS.ProcessEnv,
   { cache }: Directories,
 ): string {

@@ -6,14 +6,18 @@ import { askerFrom } from "./asker.ts";
 import { removeSessionCgroups } from "./cgroup.ts";
 import type { Directories } from "./directories.ts";
 import { Guests } from "./guests.ts";
+import { ociStart } from "./oci/start-plan.ts";
 import {
   toLauncherSchema,
   type FromLauncher,
   type LauncherReply,
   type LauncherRequest,
-  type Runtime,
+  type MachineShape,
+  type OciRuntime,
 } from "./protocol.ts";
+import type { Snapshots } from "./qemu/snapshots.ts";
 import { runtimeCommand } from "./runtimes.ts";
+import { removeScratchDisks } from "./qemu/scratch-disks.ts";
 import { deadSessions, removeSession, type Session } from "./session.ts";
 
 const REAP_MS = 5000;
@@ -35,14 +39,16 @@ export interface Service {
 /** Serves the fixed requests of protocol.ts. What does not parse ends the request, never the launcher. */
 export function serve(options: ServeOptions): Service {
   const { session, directories, env, send } = options;
-  const guests = new Guests({
-    session,
-    directories,
-    env,
-    onEnded: (ended, detail) => send({ ended, detail }),
-  });
+  const guests = new Guests({ session, onEnded: (ended, detail) => send({ ended, detail }) });
+  let snapshots: Promise<Snapshots> | undefined;
+  const virtual = () => {
+    snapshots ??= import("./qemu/snapshots.ts").then(
+      (module) => new module.Snapshots({ session, directories, env, guests }),
+    );
+    return snapshots;
+  };
   const running = new Map<number, { abort: AbortController; done: Promise<void> }>();
-  const reaped = reap(directories.run);
+  const reaped = reap(directories);
 
   function answer(id: number, request: LauncherRequest): void {
     const abort = new AbortController();
@@ -67,13 +73,37 @@ export function serve(options: ServeOptions): Service {
       case "prepare-guest":
         return guests.prepare(request.guestId, request.runtime);
       case "start-guest":
-        guests.start(request);
+        guests.start(request.guestId, ociStart({ session, directories, env, request }));
         return {};
+      case "find-snapshot":
+        return await (await virtual()).find(shapeOf(request));
+      case "begin-snapshot": {
+        const { guestId } = request;
+        return await (await virtual()).begin(guestId, shapeOf(request), signal, onProgress);
+      }
+      case "keep-snapshot":
+        return await (await virtual()).keep(request.guestId, request);
+      case "start-copy": {
+        const { guestId, cpuSeconds } = request;
+        return await (await virtual()).startCopy(guestId, shapeOf(request), cpuSeconds);
+      }
+      case "remove-snapshot":
+        await (await virtual()).remove(request.key);
+        return {};
+      case "probe-kvm": {
+        const { probeKvm } = await import("./qemu/probe-kvm.ts");
+        const { imageId } = request;
+        return await probeKvm({ session, directories, env, guests, imageId }, () =>
+          onProgress("probing"),
+        );
+      }
       case "stop-guest":
         return { counters: await guests.stop(request.guestId) };
       case "guest-counters":
         return await guests.counters(request.guestId);
       case "probe-runtime":
+        if (request.runtime === "qemu")
+          return { version: `QEMU ${(await (await virtual()).qemu()).full}` };
         return probe(request.runtime, env, directories);
       case "build-image": {
         const { buildImage } = await import("../image/build-image.ts");
@@ -94,6 +124,7 @@ export function serve(options: ServeOptions): Service {
         await forgetImage(imagesOf(directories), request.imageId);
         const { removeImage } = await import("../image/remove-image.ts");
         await removeImage(imagesOf(directories), request.imageId);
+        await (await virtual()).forgetImage(request.imageId);
         return {};
       }
       case "promote-image": {
@@ -160,15 +191,20 @@ export function serve(options: ServeOptions): Service {
   };
 }
 
+function shapeOf({ imageId, accelerator, memoryBytes, diskBytes }: MachineShape): MachineShape {
+  return { imageId, accelerator, memoryBytes, diskBytes };
+}
+
 function imagesOf({ cache }: Directories): string {
   return join(cache, "images");
 }
 
 /** Removes what launchers left that were killed: groups with what runs in them, then files. */
-async function reap(runDirectory: string): Promise<void> {
-  for (const dead of deadSessions(runDirectory)) {
+async function reap(directories: Directories): Promise<void> {
+  for (const dead of deadSessions(directories.run)) {
     try {
       await removeSessionCgroups(dead.id, REAP_MS);
+      removeScratchDisks(directories, dead.id);
       removeSession(dead);
     } catch (thrown) {
       process.stderr.write(`creamery: leftovers of an ended command remain: ${reasonOf(thrown)}\n`);
@@ -177,7 +213,7 @@ async function reap(runDirectory: string): Promise<void> {
 }
 
 function probe(
-  runtime: Runtime,
+  runtime: OciRuntime,
   env: NodeJS.ProcessEnv,
   directories: Directories,
 ): { version: string } {

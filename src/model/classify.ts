@@ -85,6 +85,8 @@ function farmCause(code: ErrorCode): CauseKind {
     case "agent-lost":
     case "channel":
       return "agent-lost";
+    case "vm-resume":
+      return "vm-resume";
     case "upstream":
     case "upstream-hash":
     case "no-network":

@@ -43,7 +43,7 @@ export function evidenceOf(job: AttemptJob, facts: AttemptFacts): AttemptEvidenc
     discovery: discoveryEvidence(facts),
     tests: facts.tests === null ? null : testsEvidence(facts.tests),
     counters: facts.counters,
-    cpuLimitSeconds: job.limits.cpuSeconds,
+    cpuLimitSeconds: facts.cpuLimitSeconds,
     refused: facts.refused,
     indexFaults: facts.record === null ? [] : faultLines(facts.record),
   };
@@ -63,6 +63,7 @@ export function excludedFacts(): AttemptFacts {
     tests: null,
     rejected: [],
     counters: null,
+    cpuLimitSeconds: null,
     refused: [],
     attempts: [],
     notes: [],

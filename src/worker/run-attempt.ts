@@ -24,7 +24,7 @@ import type { AttemptJob } from "./attempt-job.ts";
 import { auditLine } from "./audit-events.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { declaredMetadata, type DeclaredMetadata } from "./declared-metadata.ts";
-import { guestSpec } from "./guest-spec.ts";
+import { cpuLimitSeconds, guestSpec } from "./guest-spec.ts";
 import { GUEST, jobEnvironment } from "./guest-environment.ts";
 import { lackingModules, type SmokeResult } from "./guest-scans.ts";
 import { GuestSession, type StepResult } from "./guest-session.ts";
@@ -64,6 +64,8 @@ export interface AttemptFacts {
   readonly tests: TestsOutcome | null;
   readonly rejected: readonly RejectedRung[];
   readonly counters: GuestCounters | null;
+  /** CPU time that the guest was given; null where there was no guest. */
+  readonly cpuLimitSeconds: number | null;
   readonly refused: readonly RefusedConnection[];
   /** What the audit hook told of, a line each: attempted writes outside of the job's own directories. */
   readonly attempts: readonly string[];
@@ -155,7 +157,10 @@ class AttemptRun {
     try {
       this.#deps.onPhase("start", "");
       await using guest = await this.#watch.lap("start", () =>
-        this.#deps.machine.start(guestSpec(job.imageId, job.limits), this.#signal),
+        this.#deps.machine.start(
+          guestSpec(this.#deps.machine, job.imageId, job.limits),
+          this.#signal,
+        ),
       );
       await using endpoint = await this.#deps.index.openEndpoint({
         socketPath: guest.indexSocketPath,
@@ -194,7 +199,12 @@ class AttemptRun {
   async #bringFiles(guest: Guest, endpoint: Endpoint): Promise<void> {
     const { interpreter, imageId, limits } = this.#job;
     const { machine, warm } = this.#deps;
-    const files = await warm.files(machine, guestSpec(imageId, limits), interpreter, this.#signal);
+    const files = await warm.files(
+      machine,
+      guestSpec(machine, imageId, limits),
+      interpreter,
+      this.#signal,
+    );
     const cargo = Buffer.from(endpoint.cargoConfig(guest.indexOrigin));
     const own = { mode: 0o644, owner: "job" } as const;
     await Promise.all([
@@ -350,6 +360,7 @@ class AttemptRun {
       tests: this.#tests,
       rejected: [...planned, ...(this.#tests?.rejected ?? [])],
       counters: this.#counters,
+      cpuLimitSeconds: cpuLimitSeconds(this.#deps.machine, this.#limits),
       refused: this.#refused,
       attempts: [...this.#attempts],
       notes: this.#notes,

@@ -104,7 +104,7 @@ export async function testJob(
   const startConfirming = () => {
     if (startedConfirming) return;
     startedConfirming = true;
-    confirming?.startAhead(guestSpec(job.imageId, job.limits), 1);
+    confirming?.startAhead(guestSpec(confirming, job.imageId, job.limits), 1);
   };
 
   const excluded = isExcluded(job.source.requiresPython, job.interpreter.fullVersion);

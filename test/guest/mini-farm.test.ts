@@ -4,6 +4,7 @@ import { ResultJson, type AttemptJson } from "../../src/model/result-json.ts";
 import { buildMiniFarm } from "../mini-farm/build.ts";
 import {
   differences,
+  expectedOnQemu,
   testedProjects,
   unprintable,
   type TestedProject,
@@ -16,14 +17,19 @@ import { CommandRoom, type Ended } from "./run-command.ts";
  * real guests (test/mini-farm/README.md). pytest comes from this host's own index, everything else from the local one.
  */
 
-const HOOK_MS = 600_000;
 const FULL = (process.env["CREAMERY_TEST_FULL"] ?? "") !== "";
+/** A first virtual machine of a size waits for its snapshot. */
+const HOOK_MS = { auto: 600_000, qemu: FULL ? 4 * 3_600_000 : 1_500_000 };
 
 /** Whom pytest asks for on an interpreter of today; on 2.7 its old version asks for many more. */
 const PYTEST = new Set(["pytest", "pluggy", "iniconfig", "packaging", "pygments"]);
 
+/** Of machine kinds, what the host takes by itself, and virtual machines, which take their time without KVM. */
+type Kind = "auto" | "qemu";
+
 interface Run {
   readonly configuration: string;
+  readonly machine: Kind;
   readonly from: "auto" | "sdist";
   readonly projects: readonly TestedProject[];
 }
@@ -32,12 +38,9 @@ interface Run {
 const runs: readonly Run[] = [
   ...Map.groupBy(
     testedProjects().flatMap((project) =>
-      [...project.farm.on, ...(FULL ? project.farm.on_full : [])].map((configuration) => ({
-        configuration,
-        project,
-      })),
+      placesOf(project).map((place) => ({ ...place, project })),
     ),
-    ({ configuration, project }) => `${configuration} ${project.farm.from}`,
+    ({ configuration, machine, project }) => `${machine} ${configuration} ${project.farm.from}`,
   ).values(),
 ].flatMap((members): Run[] => {
   const [first] = members;
@@ -45,11 +48,23 @@ const runs: readonly Run[] = [
   return [
     {
       configuration: first.configuration,
+      machine: first.machine,
       from: first.project.farm.from,
-      projects: members.map(({ project }) => project),
+      projects: members.map(({ project, machine }) =>
+        machine === "qemu" ? { ...project, expected: expectedOnQemu(project) } : project,
+      ),
     },
   ];
 });
+
+function placesOf({ farm }: TestedProject): { configuration: string; machine: Kind }[] {
+  const usual = [...farm.on, ...(FULL ? farm.on_full : [])];
+  const virtual = farm.on_qemu || FULL ? farm.on.slice(0, 1) : [];
+  return [
+    ...usual.map((configuration) => ({ configuration, machine: "auto" as const })),
+    ...virtual.map((configuration) => ({ configuration, machine: "qemu" as const })),
+  ];
+}
 
 const room = new CommandRoom("mini-farm");
 let config = "";
@@ -77,7 +92,7 @@ function parseResult(stdout: string): ResultJson {
   return ResultJson.parse(JSON.parse(stdout));
 }
 
-describe.each(runs)("the mini-farm on $configuration from $from", (run) => {
+describe.each(runs)("the mini-farm on $configuration from $from, machine $machine", (run) => {
   let ended: Ended | undefined;
   let attempts: ReadonlyMap<string, AttemptJson> = new Map();
   let asked: readonly string[] = [];
@@ -92,6 +107,8 @@ describe.each(runs)("the mini-farm on $configuration from $from", (run) => {
       "--on",
       run.configuration,
       ...from,
+      "--machine",
+      run.machine,
       "--json",
       "--config",
       config,
@@ -99,7 +116,7 @@ describe.each(runs)("the mini-farm on $configuration from $from", (run) => {
     asked = upstream?.requests.slice(askedBefore) ?? [];
     const result = parseResult(ended.stdout === "" ? "null" : ended.stdout);
     attempts = new Map(result.attempts.map((attempt) => [attempt.project, attempt]));
-  }, HOOK_MS);
+  }, HOOK_MS[run.machine]);
 
   it("prints one result for each project, and nothing else", () => {
     expect([...attempts.keys()].toSorted(), ended?.stderr).toEqual(

@@ -82,12 +82,16 @@ const FarmToml = z.strictObject({
   on: z.array(z.string()).min(1).default(["cpython-3.13"]),
   /** Besides, where the longer forms of tests are asked for. */
   on_full: z.array(z.string()).default([]),
+  /** On the first of `on` in virtual machines too; where the longer forms of tests are asked for, all projects are. */
+  on_qemu: z.boolean().default(false),
   /** `--from` of the command line. */
   from: z.enum(["auto", "sdist"]).default("auto"),
   /** The operator's limits for it, in creamery.toml. */
   limits: LimitsTable.optional(),
   /** What there is only for others to depend on has none. */
   expect: Expectation.optional(),
+  /** What is otherwise in virtual machines, for a reason that docs/machines.md gives. */
+  expect_on_qemu: Expectation.partial().optional(),
 });
 export type FarmToml = z.infer<typeof FarmToml>;
 
@@ -123,6 +127,16 @@ export function testedProjects(): TestedProject[] {
     if (expected === undefined) throw new Error(`${project.name} expects nothing`);
     return { ...project, expected };
   });
+}
+
+/** What its result must be in a virtual machine. */
+export function expectedOnQemu({ expected, farm }: TestedProject): Expectation {
+  const { evidence, ...fields } = farm.expect_on_qemu ?? {};
+  return {
+    ...expected,
+    ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
+    ...(evidence === undefined ? {} : { evidence: { ...expected.evidence, ...evidence } }),
+  };
 }
 
 /** @param name for the message. */

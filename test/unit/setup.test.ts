@@ -44,6 +44,8 @@ beforeEach(() => {
     "setpriv",
     "xz",
     "python3",
+    "mke2fs",
+    "qemu-system-x86_64",
     "runsc",
   ]) {
     fake(name, "exit 0");

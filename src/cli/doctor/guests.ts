@@ -65,11 +65,10 @@ export function imageFinding(image: Pick<ImageManifest, "missing">, detail: stri
   };
 }
 
+type OciKind = Exclude<AvailableKind, "qemu">;
+
 /** What each machine kind is missed for when it does not work. */
-const KINDS: Record<
-  AvailableKind,
-  { readonly state: Finding["state"]; readonly nextStep: string }
-> = {
+const KINDS: Record<OciKind, { readonly state: Finding["state"]; readonly nextStep: string }> = {
   gvisor: {
     state: "lacks",
     nextStep: "remove <cache>/tools/ready-1 and run ./creamery again, which brings runsc anew",
@@ -82,7 +81,7 @@ const KINDS: Record<
 
 /** Whether a runtime really starts a guest whose agent answers; without an image, whether it says its version. */
 export async function machineFinding(
-  kind: AvailableKind,
+  kind: OciKind,
   image: ImageManifest | null,
   launcher: LauncherClient,
   signal: AbortSignal,

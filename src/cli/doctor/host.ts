@@ -55,6 +55,7 @@ const COMMANDS: readonly (readonly [command: string, debianPackage: string])[] =
   ["setpriv", "util-linux"],
   ["xz", "xz-utils"],
   ["tar", "tar"],
+  ["mke2fs", "e2fsprogs"],
 ];
 
 export function commandsFinding(path: string): Finding {
@@ -157,15 +158,4 @@ function freeBytesAt(path: string): number {
   while (!existsSync(existing)) existing = dirname(existing);
   const { bavail, bsize } = statfsSync(existing);
   return bavail * bsize;
-}
-
-/** A device node says little: some hosts have one that boots nothing. Only a note until a guest is booted on it. */
-export function kvmFinding(device = "/dev/kvm"): Finding {
-  return {
-    name: "KVM",
-    state: "note",
-    detail: existsSync(device)
-      ? "a device is there; whether it boots guests is not tried, and nothing here needs it"
-      : "none; gvisor and container do not need it",
-  };
 }

@@ -2,10 +2,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
+import { channelImage } from "../../image/channels.ts";
 import { definitionHash } from "../../image/definition-hash.ts";
 import { currentImage, loadImage } from "../../image/image-store.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
+import { chooseImage } from "./choose-image.ts";
 
 /** The one definition so far: what guests of this host's kind run. */
 const DEFINITION = "linux-x86_64";
@@ -58,4 +60,17 @@ export async function ensureImage(options: EnsureOptions): Promise<EnsuredImage>
     },
   );
   return { image: await loadImage(imagesDir, imageId), built: true };
+}
+
+/**
+ * What a test runs on: the image that was named, else what `stable` points to, else this clone's, built where it is missing.
+ * @throws CreameryError `unknown-image`, `image-build`.
+ */
+export async function imageToTestOn(
+  named: string | undefined,
+  options: EnsureOptions,
+): Promise<ImageManifest> {
+  if (named !== undefined) return await chooseImage(options.imagesDir, named);
+  const stable = await channelImage(options.imagesDir, "stable");
+  return stable ?? (await ensureImage(options)).image;
 }

@@ -10,15 +10,22 @@ import { readAuthorities } from "../../index/upstreams.ts";
 import { launcher as processLauncher, type LauncherClient } from "../../launcher/client.ts";
 import { directoriesFrom } from "../../launcher/directories.ts";
 import type { Machine } from "../../machine/machine.ts";
-import { autoMachine, isolates, openMachine } from "../../machine/open-machine.ts";
+import {
+  autoMachine,
+  isolates,
+  openMachine,
+  type AvailableKind,
+  type MachineDependencies,
+} from "../../machine/open-machine.ts";
 import type { FarmConfig } from "../../model/config/farm-config.ts";
 import { openStore } from "../../store/open-store.ts";
 import type { Store } from "../../store/store.ts";
 import { guestSpec } from "../../worker/guest-spec.ts";
 import { askerCwd } from "./asker-cwd.ts";
 import { readConfig, type ReadConfig } from "./read-config.ts";
+import { PROBE_STEP, SNAPSHOT_STEPS } from "./snapshot-steps.ts";
 
-export type MachineChoice = "auto" | "gvisor" | "container";
+export type MachineChoice = "auto" | AvailableKind;
 
 export interface OpenFarmOptions {
   /** As typed after `--config`. */
@@ -28,6 +35,8 @@ export interface OpenFarmOptions {
   readonly image: (imagesDir: string, launcher: LauncherClient) => Promise<ImageManifest>;
   /** Guests to start at once, before it is known what will run in them. */
   readonly startAhead: number;
+  /** Is given a line where something takes long: KVM is tried, a snapshot is made. */
+  readonly tell: (line: string) => void;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
 }
@@ -70,13 +79,22 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
   const image = options.image(join(directories.cache, "images"), launcher);
   image.catch(() => undefined);
   const { config, overrideOf } = await readConfig(options.config, cwd, launcher);
-  const spec = image.then(({ id }) => guestSpec(id, config.limits));
-  spec.catch(() => undefined);
+  const specOf = async (machine: Machine) => guestSpec(machine, (await image).id, config.limits);
   const startAhead = (machine: Machine) => {
     // What keeps the image from being there is told below.
-    spec.then((known) => machine.startAhead(known, options.startAhead)).catch(() => undefined);
+    specOf(machine)
+      .then((known) => machine.startAhead(known, options.startAhead))
+      .catch(() => undefined);
   };
-  const { machine, why } = await chooseMachine(options.machine, config, launcher, startAhead);
+  const opening: MachineDependencies = {
+    launcher,
+    ahead: startAhead,
+    imageId: image.then(({ id }) => id),
+    onProbe: () => options.tell(PROBE_STEP),
+    onSnapshot: (step) => options.tell(SNAPSHOT_STEPS[step]),
+  };
+  opening.imageId?.catch(() => undefined);
+  const { machine, why } = await chooseMachine(options.machine, config, opening);
   opened.use(machine);
   // Loaded while the first guest starts.
   const index = import("./open-index.ts").then(({ openIndex }) =>
@@ -85,12 +103,13 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
       directory: join(directories.cache, "index"),
       env,
       signal,
-      asked: async () => ({ machine, spec: await spec }),
+      asked: async () => ({ machine, spec: await specOf(machine) }),
     }),
   );
   index.catch(() => undefined);
   opened.defer(async () => (await index.catch(() => null))?.[Symbol.asyncDispose]());
-  const confirming = await confirmingMachine(machine, config, launcher);
+  const { ahead: _, ...confirmingWith } = opening;
+  const confirming = await confirmingMachine(machine, config, confirmingWith);
   if (confirming !== null && confirming !== machine) opened.use(confirming);
 
   const workDirectory = join(directories.data, "partial");
@@ -123,30 +142,33 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
 async function chooseMachine(
   choice: MachineChoice,
   config: FarmConfig,
-  launcher: LauncherClient,
-  ahead: (machine: Machine) => void,
+  opening: MachineDependencies,
 ): Promise<{ machine: Machine; why: string }> {
   const { minimum } = config.isolation;
-  if (choice === "auto") return autoMachine(minimum, { launcher, ahead });
+  if (choice === "auto") return autoMachine(minimum, opening);
   if (!isolates(choice, minimum))
     throw new CreameryError("usage", `is below isolation.minimum "${minimum}"`, {
       input: `--machine ${choice}`,
       nextStep: "leave --machine out, or change isolation.minimum in creamery.toml",
     });
-  return { machine: await openMachine(choice, { launcher, ahead }), why: "it was asked for" };
+  return { machine: await openMachine(choice, opening), why: "it was asked for" };
 }
 
-/** Failures are run again on the kind that is nearest to an ordinary host: a container, where that is allowed. */
+/**
+ * Failures are run again on the kind that is nearest to an ordinary host: a container, where that is allowed, else a virtual
+ * machine.
+ */
 async function confirmingMachine(
   machine: Machine,
   config: FarmConfig,
-  launcher: LauncherClient,
+  opening: MachineDependencies,
 ): Promise<Machine | null> {
   const { minimum, confirm } = config.isolation;
-  if (!confirm || !isolates("container", minimum)) return null;
-  if (machine.kind === "container") return machine;
+  if (!confirm) return null;
+  const kind = isolates("container", minimum) ? "container" : "qemu";
+  if (machine.kind === kind) return machine;
   // A host without the second runtime leaves failures unconfirmed, and the result says so.
-  return openMachine("container", { launcher }).catch(() => null);
+  return openMachine(kind, opening).catch(() => null);
 }
 
 /** Logs of attempts that came to no end: whole results have theirs in the bucket. */

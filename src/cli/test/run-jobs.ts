@@ -50,7 +50,7 @@ export async function runJobs(options: RunJobsOptions): Promise<RanJobs> {
       const after = jobs[next];
       // Whoever takes the next one finds a guest that is on its way already.
       if (after !== undefined && next + 1 < jobs.length)
-        farm.machine.startAhead(guestSpec(after.imageId, after.limits), 1);
+        farm.machine.startAhead(guestSpec(farm.machine, after.imageId, after.limits), 1);
     }
   };
   const workers = Array.from({ length: Math.min(atOnce, jobs.length) }, () =>

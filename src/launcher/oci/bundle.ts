@@ -1,4 +1,4 @@
-import type { Runtime } from "../protocol.ts";
+import type { OciRuntime } from "../protocol.ts";
 import { SECCOMP_PROFILE } from "./seccomp.ts";
 
 /** The user all package code runs as, in every guest. */
@@ -39,7 +39,7 @@ const MIB = 1024 * 1024;
 const SHM_BYTES = 256 * MIB;
 
 export interface BundleOptions {
-  readonly runtime: Runtime;
+  readonly runtime: OciRuntime;
   /** The image's root, read-only (gvisor), or the overlay on it (container). */
   readonly root: string;
   /** Host directories that the guest sees as /run/creamery and /opt/creamery/guest. */

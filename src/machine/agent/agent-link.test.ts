@@ -55,7 +55,12 @@ function commandOf(pid: string): Promise<string> {
 
 /** A host's link and, as its guest, a bare socket that says what a test wants. */
 async function linked(): Promise<{ link: AgentLink; guest: Socket }> {
-  const accepted = AgentLink.accept({ server, nonce: NONCE, deadlineMs: 5000, signal: never });
+  const accepted = AgentLink.accept({
+    guest: server,
+    nonce: NONCE,
+    deadlineMs: 5000,
+    signal: never,
+  });
   const guest = connect(join(directory, "agent.sock"));
   guest.on("error", () => {}).resume();
   guest.write(message(0, HELLO));
@@ -75,7 +80,12 @@ describe("a hello", () => {
     ],
     ["of garbage", Buffer.from("GET / HTTP/1.1\r\n\r\n"), /unknown kind|announced/u],
   ])("%s is refused", async (_, bytes, reason) => {
-    const accepted = AgentLink.accept({ server, nonce: NONCE, deadlineMs: 5000, signal: never });
+    const accepted = AgentLink.accept({
+      guest: server,
+      nonce: NONCE,
+      deadlineMs: 5000,
+      signal: never,
+    });
     const guest = connect(join(directory, "agent.sock"));
     guest.on("error", () => {});
     guest.write(bytes);
@@ -85,7 +95,12 @@ describe("a hello", () => {
   });
 
   it("that never comes is waited for until the deadline", async () => {
-    const accepted = AgentLink.accept({ server, nonce: NONCE, deadlineMs: 50, signal: never });
+    const accepted = AgentLink.accept({
+      guest: server,
+      nonce: NONCE,
+      deadlineMs: 50,
+      signal: never,
+    });
     const guest = connect(join(directory, "agent.sock"));
     guest.on("error", () => {});
     await expect(accepted).rejects.toMatchObject({ code: "agent-lost" });
@@ -95,7 +110,7 @@ describe("a hello", () => {
   it("is not waited for once the signal is aborted", async () => {
     const stop = new AbortController();
     const accepted = AgentLink.accept({
-      server,
+      guest: server,
       nonce: NONCE,
       deadlineMs: 60_000,
       signal: stop.signal,
@@ -181,7 +196,7 @@ it("reads the real agent's answers, and a program that is told to stop stops", a
   );
   const exited = once(agent, "exit");
   await using link = await AgentLink.accept({
-    server,
+    guest: server,
     nonce: NONCE,
     deadlineMs: 10_000,
     signal: never,

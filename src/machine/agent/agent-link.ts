@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import type { Server, Socket } from "node:net";
 import { constants } from "node:os";
-import { timingSafeEqual } from "node:crypto";
 import { CreameryError, reasonOf } from "../../base/errors.ts";
 import type {
   ExecRequest,
@@ -12,15 +11,14 @@ import type {
   RefusedConnection,
 } from "../machine.ts";
 import {
-  helloSchema,
-  parseMessage,
   parseReply,
-  PROTOCOL_VERSION,
   type AgentRequest,
+  type GuestCounts,
   type ProcessLimits,
   type Reply,
 } from "./agent-messages.ts";
-import { encodeFrame, FrameDecoder, type Frame } from "./frame-codec.ts";
+import { encodeFrame, type Frame, type FrameDecoder } from "./frame-codec.ts";
+import { firstConnection, readHello } from "./handshake.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
 export interface FileSystemState {
@@ -40,14 +38,16 @@ const FILE_MS = 300_000;
 const WALK_MS = 60_000;
 
 export interface AcceptOptions {
-  /** Listens already, on the Unix socket that the guest sees as /run/creamery/agent.sock. */
-  readonly server: Server;
+  /** Listens already, on the Unix socket that the guest sees as /run/creamery/agent.sock; or who has connected to it. */
+  readonly guest: Server | Promise<Socket>;
   /** Lower-case hexadecimal, given to this one guest's init. */
   readonly nonce: string;
   /** From now to the hello, ms. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
   readonly limits?: ProcessLimits;
+  /** What a copied guest must be told before it says its hello; sent once it is there. */
+  readonly adoption?: () => Promise<string>;
 }
 
 interface Pending {
@@ -94,22 +94,19 @@ export class AgentLink implements AsyncDisposable {
    * @throws CreameryError `agent-lost` when none comes in time, `channel` when it is not this guest's agent.
    */
   static async accept(options: AcceptOptions): Promise<AgentLink> {
-    const { server, nonce, deadlineMs, signal } = options;
+    const { guest, nonce, deadlineMs, signal } = options;
     const deadline = AbortSignal.timeout(deadlineMs);
     const ending = AbortSignal.any([signal, deadline]);
     let socket: Socket | undefined;
     try {
-      socket = await firstConnection(server, ending);
-      const { hello, decoder } = await readHello(socket, ending);
-      if (hello.protocol !== PROTOCOL_VERSION) {
-        throw new CreameryError(
-          "channel",
-          `the agent speaks protocol ${hello.protocol}, this host ${PROTOCOL_VERSION}`,
-        );
+      socket = await (guest instanceof Promise ? guest : firstConnection(guest, ending));
+      const greeted = readHello(socket, nonce, ending);
+      greeted.catch(() => undefined);
+      if (options.adoption !== undefined) {
+        socket.write(encodeFrame("message", 0, Buffer.from(await options.adoption())));
       }
-      if (!sameSecret(hello.nonce, nonce))
-        throw new CreameryError("channel", "the hello has the wrong nonce");
-      return new AgentLink(socket, decoder, hello.agent, options.limits ?? { coreBytes: 0 });
+      const { agentVersion, decoder } = await greeted;
+      return new AgentLink(socket, decoder, agentVersion, options.limits ?? { coreBytes: 0 });
     } catch (error) {
       socket?.destroy();
       signal.throwIfAborted();
@@ -267,11 +264,25 @@ export class AgentLink implements AsyncDisposable {
     }));
   }
 
+  /** What the guest's own kernel counted: a virtual machine's only. @throws CreameryError */
+  async counters(): Promise<GuestCounts> {
+    const answer = await this.#bounded(this.#ask({ op: "counters" }).reply, WALK_MS, NEVER);
+    if (answer.op !== "counters") throw unexpected(answer);
+    const { memoryPeakBytes, oomKills, pidsRefused } = answer;
+    return { memoryPeakBytes, oomKills, pidsRefused };
+  }
+
   /** Names that were looked up in the guest. */
   async refusedConnections(): Promise<readonly RefusedConnection[]> {
     const answer = await this.#bounded(this.#ask({ op: "refused" }).reply, WALK_MS, NEVER);
     if (answer.op !== "refused") throw unexpected(answer);
     return answer.connections;
+  }
+
+  /** Gives the guest up, for a reason that is known from elsewhere. */
+  abandon(error: CreameryError): void {
+    this.#lose(error);
+    this.#socket.destroy();
   }
 
   /** Tells the agent to end (with it, as PID 1, the whole guest) and closes the channel. Idempotent. */
@@ -430,63 +441,4 @@ function unexpected(reply: Reply, input?: string): CreameryError {
   return reply.op === "failed"
     ? new CreameryError("channel", `the guest's agent could not do it: ${reply.reason}`, details)
     : new CreameryError("channel", `the guest answered with ${reply.op}`, details);
-}
-
-function sameSecret(given: string, expected: string): boolean {
-  const left = Buffer.from(given);
-  const right = Buffer.from(expected);
-  return left.length === right.length && timingSafeEqual(left, right);
-}
-
-async function firstConnection(server: Server, signal: AbortSignal): Promise<Socket> {
-  const connection = Promise.withResolvers<Socket>();
-  const onAbort = () => connection.reject(signal.reason);
-  server.once("connection", connection.resolve);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    const socket = await connection.promise;
-    // Whoever listens for errors changes over the link's life; an error that nobody listens for would end the process.
-    return socket.on("error", () => {});
-  } finally {
-    server.off("connection", connection.resolve);
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
-/** The first frame must be the hello, and there must be nothing after it: the agent speaks only when spoken to. */
-async function readHello(socket: Socket, signal: AbortSignal) {
-  const decoder = new FrameDecoder();
-  const hello = Promise.withResolvers<Frame>();
-  const refuse = (reason: string) => hello.reject(new CreameryError("agent-lost", reason));
-  const onData = (chunk: Buffer) => {
-    try {
-      const frames = decoder.push(chunk);
-      const [first] = frames;
-      if (first === undefined) return;
-      if (
-        frames.length > 1 ||
-        decoder.heldBytes > 0 ||
-        first.kind !== "message" ||
-        first.id !== 0
-      ) {
-        throw new CreameryError("channel", "the guest did not begin with a hello");
-      }
-      hello.resolve(first);
-    } catch (error) {
-      hello.reject(error);
-    }
-  };
-  const onClose = () => refuse("the guest closed its channel before the hello");
-  const onError = (error: Error) => refuse(`the channel broke: ${error.message}`);
-  const onAbort = () => refuse("no hello in time");
-  socket.on("data", onData).on("close", onClose).on("error", onError);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    const frame = await hello.promise;
-    return { hello: parseMessage(frame.payload, helloSchema), decoder };
-  } finally {
-    socket.off("data", onData).off("close", onClose).off("error", onError);
-    signal.removeEventListener("abort", onAbort);
-  }
 }

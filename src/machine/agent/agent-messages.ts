@@ -15,6 +15,26 @@ export const helloSchema = z.object({
   nonce: z.string().max(256),
 });
 
+/** Of a virtual machine when it is ready to be copied: how long its start took, and what running each program once saves. */
+export const warmSchema = z.object({
+  op: z.literal("warm"),
+  bootSeconds: z.number().nonnegative(),
+  warmSeconds: z.number().nonnegative(),
+  warmed: z
+    .array(
+      z.object({
+        name: z.string().regex(/^[a-z0-9.-]{1,40}$/u),
+        firstSeconds: z.number().nonnegative(),
+        secondSeconds: z.number().nonnegative(),
+      }),
+    )
+    .max(100),
+});
+
+/** What a guest's own kernel counted. */
+const countsShape = { memoryPeakBytes: count, oomKills: count, pidsRefused: count };
+export type GuestCounts = Readonly<Record<keyof typeof countsShape, number>>;
+
 /** All that an agent may answer, whatever it was asked. */
 const replySchema = z.discriminatedUnion("op", [
   z.object({
@@ -47,6 +67,7 @@ const replySchema = z.discriminatedUnion("op", [
     /** Bytes of a block, blocks, free blocks. */
     filesystems: z.array(z.tuple([count, count, count])).max(100),
   }),
+  z.object({ op: z.literal("counters"), ...countsShape }),
   z.object({ op: z.literal("failed"), reason: z.string().max(2000) }),
 ]);
 export type Reply = z.infer<typeof replySchema>;
@@ -100,7 +121,7 @@ export type AgentRequest =
       readonly dumpStacks: boolean;
       readonly rlimits: ProcessLimits;
     }
-  | { readonly op: "kill" | "refused" | "stop" }
+  | { readonly op: "counters" | "kill" | "refused" | "stop" }
   | { readonly op: "disk"; readonly paths: readonly string[] }
   | {
       readonly op: "put";

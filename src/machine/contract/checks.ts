@@ -21,7 +21,7 @@ interface Ran extends ExecResult {
 
 const ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/home/tester", LANG: "C.UTF-8" };
 
-async function run(
+export async function run(
   guest: Guest,
   argv: readonly string[],
   changes: Partial<ExecRequest> = {},
@@ -50,7 +50,7 @@ async function run(
   return { ...result, ...text };
 }
 
-async function python(
+export async function python(
   guest: Guest,
   code: string,
   changes: Partial<ExecRequest> = {},

@@ -1,25 +1,33 @@
 import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
+import { z } from "zod";
+
+import { CreameryError } from "../../base/errors.ts";
 import { launcher } from "../../launcher/client.ts";
+import type { Guest } from "../machine.ts";
 import { openMachine } from "../open-machine.ts";
-import { CHECKS } from "./checks.ts";
+import { CHECKS, type CheckContext } from "./checks.ts";
 import type { FarmAnswer } from "./farm-under-test.ts";
+import { QEMU_CHECKS } from "./qemu-checks.ts";
 
 /**
  * What the tests start in place of the command line: an unprivileged process of a real launcher, which does what
  * lines of its standard input say.
  */
 const [kind = "gvisor", imageId = ""] = process.argv.slice(2);
+const kindSchema = z.enum(["gvisor", "container", "qemu"]);
 const MIB = 1024 * 1024;
 const spec = { imageId, memoryBytes: 300 * MIB, diskBytes: 100 * MIB, cpuSeconds: 600, pids: 100 };
+const idle: Guest[] = [];
+let holding: Promise<unknown> = Promise.resolve(null);
 const never = new AbortController().signal;
 
 function answer(message: FarmAnswer): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-const machine = await openMachine(kind === "container" ? "container" : "gvisor");
+const machine = await openMachine(kindSchema.parse(kind));
 answer({ ready: true, session: launcher().sessionDirectory, uid: process.getuid?.() ?? -1 });
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -27,8 +35,17 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     switch (command) {
       case "check":
-        await CHECKS[words[0] ?? ""]?.({ machine, spec, signal: never });
+        await checkCalled(words[0] ?? "")({ machine, spec, signal: never });
         answer({ done: true, value: null });
+        break;
+      case "hold":
+        answer({
+          done: true,
+          value: await hold(Buffer.from(words[0] ?? "", "base64").toString("utf8")),
+        });
+        break;
+      case "held":
+        answer({ done: true, value: await holding });
         break;
       case "start": {
         const guest = await machine.start(spec, never);
@@ -42,6 +59,24 @@ for await (const line of createInterface({ input: process.stdin })) {
         });
         break;
       }
+      case "together": {
+        const began = performance.now();
+        const guests = await Promise.all(
+          Array.from({ length: Number(words[0]) }, () => machine.start(spec, never)),
+        );
+        const lastMs = performance.now() - began;
+        idle.push(...guests);
+        answer({ done: true, value: { lastMs } });
+        break;
+      }
+      case "keep":
+        machine.keepReady(spec, Number(words[0]));
+        answer({ done: true, value: null });
+        break;
+      case "stop-all":
+        await Promise.all(idle.splice(0).map((guest) => guest.stop()));
+        answer({ done: true, value: null });
+        break;
       case "request":
         // Unchecked on purpose: that the launcher refuses what is no request is what is tested.
         // oxlint-disable-next-line typescript/no-unsafe-argument
@@ -61,6 +96,44 @@ for await (const line of createInterface({ input: process.stdin })) {
       error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
     });
   }
+}
+
+/** A check of all kinds, or of virtual machines alone. */
+function checkCalled(name: string): (context: CheckContext) => Promise<void> {
+  const check = CHECKS[name] ?? QEMU_CHECKS[name];
+  if (check === undefined) throw new CreameryError("internal", `there is no check "${name}"`);
+  return check;
+}
+
+/** Starts a guest that runs `code`, as root, until something ends it; how it ended is told by `held`. */
+async function hold(code: string): Promise<{ id: string }> {
+  const guest = await machine.start(spec, never);
+  const began = performance.now();
+  const request = {
+    argv: ["/usr/bin/python3.13", "-c", code],
+    cwd: "/",
+    env: { PATH: "/usr/bin:/bin" },
+    user: "root",
+    wallMs: 200_000,
+    silenceMs: 0,
+    outputBytes: MIB,
+    events: false,
+    dumpStacks: false,
+  } as const;
+  holding = guest
+    .exec(request, { output: () => undefined }, never)
+    .then(
+      ({ code: exitCode, limit }) => ({ ended: `exit code ${exitCode}, limit ${limit}` }),
+      (thrown: unknown) => ({
+        ended: thrown instanceof CreameryError ? thrown.code : String(thrown),
+      }),
+    )
+    .then(async ({ ended }) => {
+      const seconds = (performance.now() - began) / 1000;
+      await guest.stop();
+      return { ended, seconds };
+    });
+  return { id: guest.id };
 }
 
 /** ms from start() to a guest whose agent said hello; the pool is given the time between two attempts to fill. */

@@ -45,7 +45,7 @@ export function imageForTests(): string {
   return newest;
 }
 
-function cacheDirectory(): string {
+export function cacheDirectory(): string {
   return process.env["CREAMERY_CACHE_DIR"] ?? "/var/cache/creamery";
 }
 
@@ -93,7 +93,7 @@ export class FarmUnderTest implements AsyncDisposable {
   }
 
   static async open(
-    kind: "gvisor" | "container",
+    kind: "gvisor" | "container" | "qemu",
     env: NodeJS.ProcessEnv = {},
   ): Promise<FarmUnderTest> {
     const farm = new FarmUnderTest(kind, env);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Bounds of one attempt; the machine kind's slowness multiplies those of wall time and silence. */
+/** Bounds of one attempt; the machine kind's slowness multiplies those of wall time, silence and CPU time. */
 export interface Limits {
   readonly installMs: number;
   readonly buildMs: number;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { diskOf } from "./oci-guest.ts";
+import { diskOf } from "./disk-of.ts";
 
 const state = (blocks: number, freeBlocks: number) => ({ blockBytes: 4096, blocks, freeBlocks });
 

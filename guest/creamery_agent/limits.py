@@ -1,0 +1,57 @@
+"""Limits and counts of a virtual machine's own kernel, by one control group that holds all that the agent runs.
+
+In the other machine kinds the host's groups do this from outside; a group inside of a machine is root's, which no job is.
+"""
+
+import os
+
+ROOT = "/sys/fs/cgroup"
+JOB = ROOT + "/job"
+
+
+def prepare():
+    """Makes the group; without it nothing is limited and nothing counted."""
+    write(ROOT + "/cgroup.subtree_control", "+memory +pids")
+    os.mkdir(JOB)
+
+
+def limit(memory_bytes):
+    """Of processes each guest has its own bound: a machine's is told when it is copied."""
+    write(JOB + "/memory.max", str(memory_bytes))
+
+
+def join():
+    """Puts the calling process into the group, and with it all that it starts; nothing where there is no group of ours."""
+    try:
+        write(JOB + "/cgroup.procs", "0")
+    except FileNotFoundError:
+        pass
+
+
+def counters():
+    """What the group met, in the host's own words for it; None where there is no group of ours."""
+    if not os.path.isdir(JOB):
+        return None
+    return {
+        "memoryPeakBytes": int(read("memory.peak") or 0),
+        "oomKills": field(read("memory.events"), "oom_kill"),
+        "pidsRefused": field(read("pids.events"), "max"),
+    }
+
+
+def field(text, name):
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if key == name:
+            return int(value)
+    return 0
+
+
+def read(name):
+    with open(f"{JOB}/{name}") as stream:
+        return stream.read()
+
+
+def write(path, text):
+    with open(path, "w") as stream:
+        stream.write(text)

@@ -1,0 +1,46 @@
+import { CreameryError } from "../../base/errors.ts";
+import type { QmpClient } from "./qmp-client.ts";
+
+/** A state is half a megabyte, and memory no part of it. */
+const MIGRATE_MS = 60_000;
+/** The descriptor that start-guest.sh opens the state on. */
+const STATE = "fd:9";
+
+/** For template and copy alike: memory stays in its file, and how far it is, is told by events. */
+export async function prepareMigration(control: QmpClient, signal: AbortSignal): Promise<void> {
+  await control.command(
+    "migrate-set-capabilities",
+    {
+      capabilities: ["x-ignore-shared", "events"].map((capability) => ({
+        capability,
+        state: true,
+      })),
+    },
+    { signal },
+  );
+}
+
+/** Writes the stopped machine's state to who listens in its socket directory. @throws CreameryError `vm-resume`. */
+export async function sendState(control: QmpClient, signal: AbortSignal): Promise<void> {
+  await control.command("migrate", { uri: "unix:/sockets/state.sock" }, { signal });
+  await completed(control, signal);
+}
+
+/** Gives a waiting copy the template's state. @throws CreameryError `vm-resume`. */
+export async function takeState(control: QmpClient, signal: AbortSignal): Promise<void> {
+  await control.command("migrate-incoming", { uri: STATE }, { signal });
+  await completed(control, signal);
+}
+
+async function completed(control: QmpClient, signal: AbortSignal): Promise<void> {
+  const event = await control.event(
+    (told) =>
+      told.event === "MIGRATION" &&
+      (told.data.status === "completed" || told.data.status === "failed"),
+    { deadlineMs: MIGRATE_MS, signal },
+  );
+  if (event.event !== "MIGRATION" || event.data.status !== "completed")
+    throw new CreameryError("vm-resume", "QEMU can't go on with the snapshot's state", {
+      nextStep: "remove the snapshot: `creamery snapshot list`, `creamery snapshot rm KEY`",
+    });
+}

@@ -1,0 +1,65 @@
+import type { Counters } from "../../launcher/protocol.ts";
+import type { GuestCounts } from "../agent/agent-messages.ts";
+import { AgentGuest, type AgentGuestParts } from "../agent-guest.ts";
+import { diskOf } from "../disk-of.ts";
+import type { GuestCounters, RefusedConnection } from "../machine.ts";
+
+/** All that a job may write to lies on one disk of the machine's. */
+const SCRATCH = ["/job"];
+
+type Inside = GuestCounts & Pick<GuestCounters, "diskBytes" | "diskFull">;
+
+export interface QemuGuestParts extends AgentGuestParts<"qemu"> {
+  /** Ends what watches over the machine's process. */
+  readonly release: () => void;
+}
+
+/** A virtual machine: what its job may use is limited and counted by its own kernel, which no job is root of. */
+export class QemuGuest extends AgentGuest<"qemu"> {
+  readonly #release: () => void;
+  #inside: Inside | undefined;
+
+  constructor(parts: QemuGuestParts) {
+    super(parts);
+    this.#release = parts.release;
+  }
+
+  /** Names that were looked up: that an address was tried is seen by nobody outside of the machine. */
+  async refusedConnections(): Promise<readonly RefusedConnection[]> {
+    return this.usable ? await this.link.refusedConnections() : [];
+  }
+
+  protected async count({ cpuSeconds }: Counters, alive: boolean): Promise<GuestCounters> {
+    if (alive) await this.#ask();
+    const inside = this.#inside ?? {
+      memoryPeakBytes: 0,
+      oomKills: 0,
+      pidsRefused: 0,
+      diskBytes: 0,
+      diskFull: false,
+    };
+    return { ...inside, cpuSeconds };
+  }
+
+  /** What only the machine knows is asked while it is there. */
+  protected async beforeStop(): Promise<void> {
+    if (this.link.fault === null && this.#inside === undefined) await this.#ask();
+  }
+
+  protected afterAgent(): void {
+    this.#release();
+  }
+
+  /** The answer before is kept when the agent can't say any more. */
+  async #ask(): Promise<void> {
+    try {
+      const [counts, filesystems] = await Promise.all([
+        this.link.counters(),
+        this.link.filesystems(SCRATCH),
+      ]);
+      this.#inside = { ...counts, ...diskOf(filesystems, this.#inside) };
+    } catch {
+      // It is lost, and told so elsewhere.
+    }
+  }
+}
