@@ -1,8 +1,7 @@
 import { z } from "zod";
 
 import { fetchFile } from "./fetch-file.ts";
-import { installTree, treePaths } from "./interpreter-tree.ts";
-import { keptDownload } from "./kept-download.ts";
+import { fromPinnedArchive } from "./pinned-archive.ts";
 import { DirectoryInArchive, OptionalEntry, Sha256, type SourcedInterpreter } from "./types.ts";
 
 /** An interpreter in a zip or tar archive at an address. */
@@ -33,22 +32,10 @@ function isAnonymous(text: string): boolean {
 }
 
 export function fromArchive(entry: ArchiveEntry): SourcedInterpreter {
-  const { name, url, sha256, tree } = entry;
-  return {
-    ...treePaths(name),
-    origin: `archive ${url}`,
-    packages: [],
-    unpacked: [],
-    files: [sha256],
-    bring: async (context) => {
-      const archive = await keptDownload({
-        directory: context.downloads,
-        sha256,
-        what: url,
-        signal: context.signal,
-        fetch: (path) => fetchFile(url, path, context),
-      });
-      await installTree({ name, archive, tree }, context);
-    },
-  };
+  const { source, url } = entry;
+  return fromPinnedArchive(entry, {
+    source,
+    what: url,
+    fetch: (path, context) => fetchFile(url, path, context),
+  });
 }

@@ -17,7 +17,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { BuildProgress } from "../build-event.ts";
 import { copyFromMaven } from "./maven-client.ts";
 import type { BringContext } from "./types.ts";
-import { fromUv } from "./uv.ts";
+import { fromUv, type UvEntry } from "./uv.ts";
 
 /** Namespaces are for root to make: the clients of these are fakes, whose words and files are those of the real ones. */
 
@@ -53,6 +53,16 @@ pwd >"$SAID/cwd"
 env >"$SAID/env"
 for one; do case $one in -DoutputDirectory=*) echo jar >"\${one#*=}/cpython-3.12.1-linux-x86_64.jar" ;; esac; done
 `;
+
+const UV_ENTRY: UvEntry = {
+  name: "cpython-3.12",
+  source: "uv",
+  builder: "other",
+  version: "3.12.13",
+  optional: true,
+  uv: true,
+  lacks: [],
+};
 
 test("Maven is asked for one file, in a directory of its own and with no repository of the person's touched", async () => {
   await script("bin/mvn", MVN);
@@ -116,15 +126,7 @@ ln -s python3.12 "$made/bin/python3"
 ln -s "$made" "$2/cpython-3.12-linux-x86_64-gnu"
 `,
   );
-  const uv = fromUv({
-    name: "cpython-3.12",
-    source: "uv",
-    builder: "other",
-    version: "3.12.13",
-    optional: true,
-    uv: true,
-    lacks: [],
-  });
+  const uv = fromUv(UV_ENTRY);
   const env = { SAID: directory, UV_PYTHON_DOWNLOADS_JSON_URL: "https://other.example/list.json" };
   // The tree is there; that nothing can be run in this root is told as what it is.
   await expect(uv.bring(context(env))).rejects.toMatchObject({ code: "image-build" });
@@ -144,15 +146,7 @@ test("a uv that can't reach its host says so before anything of the tree is ther
     "rootfs/usr/local/bin/uv",
     "#!/bin/sh\necho 'error: Failed to download cpython-3.12.13' >&2\necho '  Caused by: dns error: failed to lookup address information' >&2\nexit 1\n",
   );
-  const uv = fromUv({
-    name: "cpython-3.12",
-    source: "uv",
-    builder: "other",
-    version: "3.12.13",
-    optional: true,
-    uv: true,
-    lacks: [],
-  });
+  const uv = fromUv(UV_ENTRY);
   await expect(uv.bring(context())).rejects.toMatchObject({ code: "no-network" });
   expect(await readdir(join(directory, "rootfs"))).toEqual(["usr"]);
 });

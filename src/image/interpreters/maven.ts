@@ -1,8 +1,7 @@
 import { z } from "zod";
 
-import { installTree, treePaths } from "./interpreter-tree.ts";
-import { keptDownload } from "./kept-download.ts";
 import { copyFromMaven } from "./maven-client.ts";
+import { fromPinnedArchive } from "./pinned-archive.ts";
 import { DirectoryInArchive, OptionalEntry, Sha256, type SourcedInterpreter } from "./types.ts";
 
 /** An interpreter in a jar, from the repository that the host's own Maven is configured for. */
@@ -22,22 +21,10 @@ export const MavenEntry = OptionalEntry.extend({
 export type MavenEntry = z.infer<typeof MavenEntry>;
 
 export function fromMaven(entry: MavenEntry): SourcedInterpreter {
-  const { name, artifact, sha256, tree } = entry;
-  return {
-    ...treePaths(name),
-    origin: `maven ${artifact}`,
-    packages: [],
-    unpacked: [],
-    files: [sha256],
-    bring: async (context) => {
-      const archive = await keptDownload({
-        directory: context.downloads,
-        sha256,
-        what: artifact,
-        signal: context.signal,
-        fetch: (path) => copyFromMaven(artifact, path, context),
-      });
-      await installTree({ name, archive, tree }, context);
-    },
-  };
+  const { source, artifact } = entry;
+  return fromPinnedArchive(entry, {
+    source,
+    what: artifact,
+    fetch: (path, context) => copyFromMaven(artifact, path, context),
+  });
 }
