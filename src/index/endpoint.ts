@@ -6,12 +6,12 @@ import { once } from "node:events";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
 import { printableLine } from "../base/bounded-text.ts";
+import { within } from "../base/within.ts";
 import { RecordBuilder, type AttemptRecord } from "./attempt-record.ts";
 import { cargoConfig } from "./crates.ts";
 import { acceptsGzip, hasAlready, sendText, watchClient, type Exchange } from "./exchange.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { abortable } from "./page-store.ts";
 import { projectSegment, type IndexFile, type ProjectPage } from "./project-page.ts";
 import { CONTENT_TYPES, negotiate } from "./render-page.ts";
 import { RenderedPages } from "./rendered-pages.ts";
@@ -152,7 +152,7 @@ class AttemptServer implements Endpoint {
       } catch (thrown) {
         this.#fail(exchange, thrown);
       }
-      await abortable(finished(response), signal).catch(() => undefined);
+      await within(finished(response), { signal }).catch(() => undefined);
     } finally {
       this.#record.request({
         atMs,

@@ -2,6 +2,7 @@ import { link, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promis
 import { dirname, join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
+import { within } from "../base/within.ts";
 import {
   Download,
   type DownloadLimits,
@@ -9,7 +10,7 @@ import {
   type StoredFile,
   type WantedFile,
 } from "./download.ts";
-import { abortable, replaceFile } from "./page-store.ts";
+import { replaceFile } from "./page-store.ts";
 import type { UpstreamClient } from "./upstream-client.ts";
 
 export type { FileReader, StoredFile, WantedFile } from "./download.ts";
@@ -84,7 +85,7 @@ export class FileStore {
     const kept = await this.kept(wanted);
     if (kept !== null) return kept;
     using reader = this.follow(wanted, client);
-    return await abortable(reader.done, signal);
+    return await within(reader.done, { signal });
   }
 
   /** Reads along with the download of a file, which starts if there is none; it ends when its last reader goes. */

@@ -10,12 +10,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
+import { within } from "../base/within.ts";
 import { startRelay } from "../../test/upstream/relay.ts";
 import { startUpstream } from "../../test/upstream/upstream.ts";
 import { DEFAULT_LIMITS, openEndpoint } from "./endpoint.ts";
 import { openIndexService, type Endpoint } from "./index-service.ts";
 import { RenderedPages } from "./rendered-pages.ts";
-import { abortable } from "./page-store.ts";
 import { sampleUpstreams } from "./upstreams.sample.ts";
 
 const cleanups: (() => PromiseLike<unknown>)[] = [];
@@ -149,7 +149,9 @@ test("what is no HTTP, and a catalogue that fails in any way, end one connection
 
 test("who waits no longer leaves no failure that is nobody's", async () => {
   const gone = AbortSignal.abort(new Error("gone"));
-  await expect(abortable(Promise.reject(new Error("destroyed")), gone)).rejects.toThrow("gone");
+  await expect(within(Promise.reject(new Error("destroyed")), { signal: gone })).rejects.toThrow(
+    "gone",
+  );
   await sleep(10);
   expect(unhandled).toEqual([]);
 });

@@ -3,8 +3,9 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
+import { within } from "../base/within.ts";
 import { FileStore, type FileReader, type StoredFile } from "./file-store.ts";
-import { abortable, PageStore, replaceFile } from "./page-store.ts";
+import { PageStore, replaceFile } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 import { shownUrl } from "./secret.ts";
 import { IDLE_MS, readBody, UpstreamClient } from "./upstream-client.ts";
@@ -113,7 +114,7 @@ export class Mirror implements AsyncDisposable {
       this.#metadata.set(file.key, running);
       running.catch(() => this.#metadata.delete(file.key));
     }
-    return abortable(running, signal);
+    return within(running, { signal });
   }
 
   /**

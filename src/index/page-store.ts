@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
+import { within } from "../base/within.ts";
 import { parseProjectPage, type ProjectPage } from "./project-page.ts";
 import { shownUrl } from "./secret.ts";
 import { readBody, type UpstreamClient } from "./upstream-client.ts";
@@ -77,7 +78,7 @@ export class PageStore {
       running = this.#refresh(name, known).finally(() => this.#running.delete(name));
       this.#running.set(name, running);
     }
-    const entry = await abortable(running, signal);
+    const entry = await within(running, { signal });
     return entry.page;
   }
 
@@ -245,18 +246,4 @@ export function freshness(cacheControl: string | null): number {
   if (/no-cache|no-store/iu.test(cacheControl)) return 0;
   const seconds = /max-age=(\d{1,9})/iu.exec(cacheControl)?.[1];
   return seconds === undefined ? DEFAULT_FRESH_MS : Math.min(Number(seconds) * 1000, MAX_FRESH_MS);
-}
-
-/** Waits, but no longer than the signal lets: what is waited for goes on. */
-export async function abortable<Value>(
-  promise: Promise<Value>,
-  signal: AbortSignal,
-): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    // Before all else: what fails after nobody waits any more must not count as nobody's.
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-    if (signal.aborted) onAbort();
-  });
 }

@@ -2,9 +2,9 @@ import { open } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 
 import { CreameryError } from "../base/errors.ts";
+import { within } from "../base/within.ts";
 import type { Exchange } from "./exchange.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
-import { abortable } from "./page-store.ts";
 
 const CHUNK_BYTES = 512 * 1024;
 
@@ -30,14 +30,14 @@ export async function sendFile(
     return request.method === "HEAD" ? null : { stored, fetched: false };
   }
   using reader = await source.follow();
-  const size = await abortable(reader.size(), signal);
+  const size = await within(reader.size(), { signal });
   if (request.method === "HEAD") {
     response.writeHead(200, size === null ? {} : { "content-length": size }).end();
     return null;
   }
   if (request.headers.range !== undefined) {
     // A part of what is not here yet: the whole is fetched and verified first.
-    const whole = await abortable(reader.done, signal);
+    const whole = await within(reader.done, { signal });
     await sendStored(exchange, whole, source.count);
     return { stored: whole, fetched: true };
   }
@@ -105,7 +105,7 @@ function write(response: ServerResponse, chunk: Buffer, signal: AbortSignal): Pr
       error === null || error === undefined ? resolve() : reject(error),
     ),
   );
-  return abortable(written, signal);
+  return within(written, { signal });
 }
 
 /** One range of bytes (RFC 9110 14.1): `start` up to, not with, `end`; null for none or what may be ignored. */

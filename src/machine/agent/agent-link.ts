@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Server, Socket } from "node:net";
 import { constants } from "node:os";
 import { CreameryError, reasonOf } from "../../base/errors.ts";
+import { within } from "../../base/within.ts";
 import type {
   ExecRequest,
   ExecResult,
@@ -358,26 +359,12 @@ export class AgentLink implements AsyncDisposable {
     signal: AbortSignal,
     onAbort?: () => void,
   ): Promise<Value> {
-    const ended = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      const error = new CreameryError("agent-lost", `no answer from the guest in ${deadlineMs} ms`);
-      this.#lose(error);
-      this.#socket.destroy();
-      ended.reject(error);
-    }, deadlineMs);
-    const aborted = () => {
-      onAbort?.();
-      ended.reject(signal.reason);
+    const error = () => {
+      const late = new CreameryError("agent-lost", `no answer from the guest in ${deadlineMs} ms`);
+      this.abandon(late);
+      return late;
     };
-    if (signal.aborted) aborted();
-    else signal.addEventListener("abort", aborted, { once: true });
-    work.catch(() => {});
-    try {
-      return await Promise.race([work, ended.promise]);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", aborted);
-    }
+    return await within(work, { deadline: { ms: deadlineMs, error }, signal, onAbort });
   }
 
   #receive(chunk: Buffer): void {

@@ -4,23 +4,20 @@ import type { Server, Socket } from "node:net";
 import { z } from "zod";
 
 import { CreameryError } from "../../base/errors.ts";
+import { within } from "../../base/within.ts";
 import { helloSchema, parseMessage, PROTOCOL_VERSION } from "./agent-messages.ts";
 import { FrameDecoder, type Frame } from "./frame-codec.ts";
 
 /** The first who connects. @throws the signal's reason. */
 export async function firstConnection(server: Server, signal: AbortSignal): Promise<Socket> {
   const connection = Promise.withResolvers<Socket>();
-  const onAbort = () => connection.reject(signal.reason);
   server.once("connection", connection.resolve);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
   try {
-    const socket = await connection.promise;
+    const socket = await within(connection.promise, { signal });
     // Whoever listens for errors changes over the link's life; an error that nobody listens for would end the process.
     return socket.on("error", () => {});
   } finally {
     server.off("connection", connection.resolve);
-    signal.removeEventListener("abort", onAbort);
   }
 }
 

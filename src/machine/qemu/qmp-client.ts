@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { z } from "zod";
 
 import { CreameryError, reasonOf } from "../../base/errors.ts";
+import { within } from "../../base/within.ts";
 
 /** What QEMU says is bounded like all that comes from where a guest might have got to. */
 const LINE_BYTES = 1024 * 1024;
@@ -112,7 +113,6 @@ export class QmpClient {
     if (this.#fault !== null) throw this.#fault;
     const id = this.#nextId++;
     const answer = Promise.withResolvers<unknown>();
-    answer.promise.catch(() => undefined);
     this.#commands.set(id, answer);
     this.#socket.write(`${JSON.stringify({ execute, arguments: given, id })}\n`);
     try {
@@ -137,7 +137,6 @@ export class QmpClient {
     if (already !== undefined) return already;
     if (this.#fault !== null) throw this.#fault;
     const coming = Promise.withResolvers<QmpEvent>();
-    coming.promise.catch(() => undefined);
     const watching = { wants, resolve: coming.resolve, reject: coming.reject };
     this.#watching.add(watching);
     try {
@@ -158,20 +157,8 @@ export class QmpClient {
     what: string,
     signal?: AbortSignal,
   ): Promise<Value> {
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => late.reject(gone(`QEMU did not answer in ${deadlineMs} ms (${what})`)),
-      deadlineMs,
-    );
-    const aborted = () => late.reject(signal?.reason);
-    if (signal?.aborted === true) aborted();
-    else signal?.addEventListener("abort", aborted, { once: true });
-    try {
-      return await Promise.race([work, late.promise]);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", aborted);
-    }
+    const error = () => gone(`QEMU did not answer in ${deadlineMs} ms (${what})`);
+    return await within(work, { deadline: { ms: deadlineMs, error }, signal });
   }
 
   #receive(chunk: string): void {
