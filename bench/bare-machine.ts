@@ -28,7 +28,7 @@ import { warmSchema } from "../src/machine/agent/agent-messages.ts";
 import { AgentLink } from "../src/machine/agent/agent-link.ts";
 import { adoptionOf } from "../src/machine/qemu/adoption.ts";
 import { firstConnection, readFirstMessage } from "../src/machine/agent/handshake.ts";
-import { prepareMigration, takeState } from "../src/machine/qemu/migrate.ts";
+import { prepareMigration, sendState, takeState } from "../src/machine/qemu/migrate.ts";
 import { QmpClient } from "../src/machine/qemu/qmp-client.ts";
 import { emptyQcow2 } from "./qcow2.ts";
 
@@ -85,11 +85,7 @@ export class BareMachine {
     await machine.#bootInto("template", async (control) => {
       await prepareMigration(control, never);
       const receiver = await receiveState(path("state.sock"), path("state"));
-      await control.command("migrate", { uri: `unix:${path("state.sock")}` });
-      await control.event(
-        (told) => told.event === "MIGRATION" && told.data.status === "completed",
-        { deadlineMs: BOOT_MS },
-      );
+      await sendState(control, never, path("state.sock"));
       await receiver.received;
     });
     const dirtyBytes = statSync(path("ram")).blocks * 512;

@@ -52,10 +52,8 @@ const beginSnapshot = z.strictObject({
   ...machineShape,
 });
 const seconds = z.number().nonnegative().max(1e6);
-/** The machine is written and has ended: what it left becomes a snapshot. */
-const keepSnapshot = z.strictObject({
-  kind: z.literal("keep-snapshot"),
-  guestId: guestIdSchema,
+/** How long a machine's start took, and what running each program once before it is copied saves. */
+export const snapshotFactsShape = {
   bootSeconds: seconds,
   warmSeconds: seconds,
   warmed: z
@@ -67,6 +65,12 @@ const keepSnapshot = z.strictObject({
       }),
     )
     .max(100),
+};
+/** The machine is written and has ended: what it left becomes a snapshot. */
+const keepSnapshot = z.strictObject({
+  kind: z.literal("keep-snapshot"),
+  guestId: guestIdSchema,
+  ...snapshotFactsShape,
 });
 /** Starts a copy, which waits to be given the state. */
 const startCopy = z.strictObject({
@@ -191,8 +195,8 @@ export const replySchemas = {
   "find-snapshot": z.strictObject({ key: snapshotKeySchema, ready: z.boolean() }),
   "begin-snapshot": z.strictObject({ ready: z.boolean() }),
   "keep-snapshot": z.strictObject({ key: snapshotKeySchema }),
-  /** Why nothing was started: there is no snapshot (any more), or it is not what it was when it was made. */
-  "start-copy": z.strictObject({ snapshot: z.enum(["started", "missing", "damaged"]) }),
+  /** False where there is no snapshot (any more), or it is not what it was when it was made. */
+  "start-copy": z.strictObject({ started: z.boolean() }),
   "remove-snapshot": z.strictObject({}),
   "probe-kvm": z.strictObject({ works: z.boolean(), reason: z.string() }),
   "stop-guest": z.strictObject({ counters: countersSchema.nullable() }),

@@ -14,6 +14,7 @@ import {
   type LauncherRequest,
   type MachineShape,
   type OciRuntime,
+  type SnapshotFacts,
 } from "./protocol.ts";
 import type { Snapshots } from "./qemu/snapshots.ts";
 import { runtimeCommand } from "./runtimes.ts";
@@ -82,7 +83,7 @@ export function serve(options: ServeOptions): Service {
         return await (await virtual()).begin(guestId, shapeOf(request), signal, onProgress);
       }
       case "keep-snapshot":
-        return await (await virtual()).keep(request.guestId, request);
+        return await (await virtual()).keep(request.guestId, factsOf(request));
       case "start-copy": {
         const { guestId, cpuSeconds } = request;
         return await (await virtual()).startCopy(guestId, shapeOf(request), cpuSeconds);
@@ -193,6 +194,10 @@ export function serve(options: ServeOptions): Service {
 
 function shapeOf({ imageId, accelerator, memoryBytes, diskBytes }: MachineShape): MachineShape {
   return { imageId, accelerator, memoryBytes, diskBytes };
+}
+
+function factsOf({ bootSeconds, warmSeconds, warmed }: SnapshotFacts): SnapshotFacts {
+  return { bootSeconds, warmSeconds, warmed };
 }
 
 function imagesOf({ cache }: Directories): string {

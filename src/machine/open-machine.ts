@@ -6,7 +6,7 @@ import type { MachineShape } from "../launcher/protocol.ts";
 import type { Machine } from "./machine.ts";
 import { OciMachine } from "./oci/oci-machine.ts";
 import type { SnapshotStep } from "./qemu/make-snapshot.ts";
-import { QemuMachine } from "./qemu/qemu-machine.ts";
+import type { QemuMachine } from "./qemu/qemu-machine.ts";
 
 const KVM = "/dev/kvm";
 
@@ -50,7 +50,7 @@ export async function openQemuMachine(
 ): Promise<QemuMachine> {
   await launcher.request({ kind: "probe-runtime", runtime: "qemu" });
   const { works } = await kvm(launcher, dependencies);
-  return qemuMachine(works ? "kvm" : "tcg", launcher, dependencies);
+  return await qemuMachine(works ? "kvm" : "tcg", launcher, dependencies);
 }
 
 /** Whether KVM boots a guest here, and why it is taken that it does or does not. */
@@ -67,12 +67,14 @@ export async function kvm(
   );
 }
 
-function qemuMachine(
+/** Loaded where it is taken: most commands run without. */
+async function qemuMachine(
   accelerator: MachineShape["accelerator"],
   launcher: LauncherClient,
   { ahead, onSnapshot }: MachineDependencies,
-): QemuMachine {
-  const machine = new QemuMachine({
+): Promise<QemuMachine> {
+  const loaded = await import("./qemu/qemu-machine.ts");
+  const machine = new loaded.QemuMachine({
     accelerator,
     launcher,
     ...(onSnapshot === undefined ? {} : { onSnapshot }),
@@ -105,7 +107,7 @@ const CANDIDATES: readonly {
     open: async (launcher, dependencies) => {
       const { works, reason } = await kvm(launcher, dependencies);
       if (!works) throw new CreameryError("host-lacks", reason);
-      return qemuMachine("kvm", launcher, dependencies);
+      return await qemuMachine("kvm", launcher, dependencies);
     },
   },
   {
@@ -118,7 +120,7 @@ const CANDIDATES: readonly {
     name: "qemu without KVM",
     open: async (launcher, dependencies) => {
       await launcher.request({ kind: "probe-runtime", runtime: "qemu" });
-      return qemuMachine("tcg", launcher, dependencies);
+      return await qemuMachine("tcg", launcher, dependencies);
     },
   },
   {

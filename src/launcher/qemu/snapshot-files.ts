@@ -8,7 +8,7 @@ import {
   renameSync,
   statSync,
 } from "node:fs";
-import { mkdir, open, rm, statfs } from "node:fs/promises";
+import { open, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -97,10 +97,6 @@ export function makeMemoryFile(path: string, sizeBytes: number): void {
 export async function sync(path: string): Promise<void> {
   await using file = await open(path, "r+");
   await file.sync();
-}
-
-export async function privateDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o755 });
 }
 
 async function makeFileSystem(

@@ -3,7 +3,8 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-const seconds = z.number();
+import { snapshotFactsShape } from "../protocol.ts";
+
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
 
 /** A file as it was when the snapshot was made: whoever writes to it changes its time, and has no power to put it back. */
@@ -25,11 +26,7 @@ export const SnapshotManifest = z.strictObject({
   stateBytes: z.number(),
   /** Of the machine's memory, what was written to when it was copied. */
   dirtyBytes: z.number(),
-  bootSeconds: seconds,
-  warmSeconds: seconds,
-  warmed: z.array(
-    z.strictObject({ name: z.string(), firstSeconds: seconds, secondSeconds: seconds }),
-  ),
+  ...snapshotFactsShape,
   madeAt: z.string(),
 });
 export type SnapshotManifest = z.infer<typeof SnapshotManifest>;

@@ -1,22 +1,15 @@
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-} from "node:fs";
-import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 import { CreameryError } from "../../base/errors.ts";
+import { within } from "../../base/within.ts";
 import { lockBuilds } from "../../image/build-lock.ts";
 import { loadImage } from "../../image/image-store.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
 import type { Directories } from "../directories.ts";
-import type { Guests, GuestStart, Prepared } from "../guests.ts";
+import type { Guests, GuestStart } from "../guests.ts";
 import type { MachineShape, SnapshotFacts } from "../protocol.ts";
 import type { Session } from "../session.ts";
 import { guestFilesHash, machineInitrd } from "./guest-files.ts";
@@ -27,6 +20,7 @@ import {
   type MachinePurpose,
 } from "./machine-arguments.ts";
 import { findQemu, hostProcessor, type QemuProgram } from "./qemu-program.ts";
+import { qemuStage } from "./qemu-stage.ts";
 import { receiveState, type StateReceiver } from "./receive-state.ts";
 import { scratchDisk, scratchDisks } from "./scratch-disks.ts";
 import {
@@ -34,9 +28,7 @@ import {
   makeImageDisk,
   makeMemoryFile,
   makeScratchDisk,
-  privateDirectory,
   sealOf,
-  SNAPSHOT_GID,
   sync,
 } from "./snapshot-files.ts";
 import {
@@ -92,7 +84,7 @@ export class Snapshots {
 
   async find(shape: MachineShape): Promise<{ key: string; ready: boolean }> {
     const key = await this.#key(shape);
-    return { key, ready: (await this.#sound(key)) !== null };
+    return { key, ready: await this.#isSound(key) };
   }
 
   /**
@@ -106,7 +98,7 @@ export class Snapshots {
     onProgress: (event: unknown) => void,
   ): Promise<{ ready: boolean }> {
     const prepared = this.#options.guests.prepared(guestId);
-    await privateDirectory(this.#directory);
+    await mkdir(this.#directory, { recursive: true });
     const lock = await lockBuilds(this.#directory, signal, () => onProgress("waiting"));
     await using held = new AsyncDisposableStack();
     held.use(lock);
@@ -115,11 +107,11 @@ export class Snapshots {
     const disk = this.#disk(shape.imageId);
     if (!existsSync(disk)) {
       onProgress("disk");
-      await privateDirectory(join(disk, ".."));
+      await mkdir(dirname(disk), { recursive: true });
       await makeImageDisk(image, join(this.#imageDirectory(shape.imageId), "rootfs"), disk, signal);
     }
     const key = await this.#key(shape);
-    if ((await this.#sound(key)) !== null) return { ready: true };
+    if (await this.#isSound(key)) return { ready: true };
     onProgress("boot");
     const qemu = await this.qemu();
     const directory = join(this.#directory, `.making-${key}`);
@@ -169,19 +161,17 @@ export class Snapshots {
     if (making === undefined)
       throw new CreameryError("launcher", "no snapshot is being made of it", { input: guestId });
     const { key, shape, qemu, directory, state } = making;
-    const deadline = new Promise<never>((_, reject) => {
-      setTimeout(
-        () => reject(new CreameryError("vm-resume", "the machine did not end")),
-        LAST_WORDS_MS,
-      ).unref();
+    await within(Promise.all([this.#options.guests.ended(guestId), state.received]), {
+      deadline: {
+        ms: LAST_WORDS_MS,
+        error: () => new CreameryError("vm-resume", "the machine did not end"),
+      },
     });
-    await Promise.race([
-      Promise.all([this.#options.guests.ended(guestId), state.received]),
-      deadline,
-    ]);
     const path = (name: string) => join(directory, name);
     chownSync(path("scratch"), 0, 0);
     chmodSync(path("scratch"), 0o600);
+    // A copy has booted already.
+    await rm(path("initrd"));
     for (const name of ["ram", "scratch", "state"]) await sync(path(name));
     const stateBytes = await readFile(path("state"));
     const manifest: SnapshotManifest = {
@@ -197,9 +187,7 @@ export class Snapshots {
       stateSha256: sha256(stateBytes),
       stateBytes: stateBytes.length,
       dirtyBytes: statSync(path("ram")).blocks * 512,
-      bootSeconds: facts.bootSeconds,
-      warmSeconds: facts.warmSeconds,
-      warmed: facts.warmed.map((one) => ({ ...one })),
+      ...facts,
       madeAt: new Date().toISOString(),
     };
     await writeFile(path("manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -215,25 +203,23 @@ export class Snapshots {
     guestId: string,
     shape: MachineShape,
     cpuSeconds: number,
-  ): Promise<{ snapshot: "started" | "missing" | "damaged" }> {
+  ): Promise<{ started: boolean }> {
     const key = await this.#key(shape);
-    const manifest = await readSnapshot(this.#directory, key);
-    if (manifest === null) return { snapshot: "missing" };
-    if ((await this.#sound(key)) === null) return { snapshot: "damaged" };
+    if (!(await this.#isSound(key))) return { started: false };
     const directory = join(this.#directory, key);
     const { directories, session } = this.#options;
-    await privateDirectory(scratchDisks(directories));
+    await mkdir(scratchDisks(directories), { recursive: true });
     const scratch = scratchDisk(directories, session.id, guestId);
     this.#options.guests.start(guestId, {
       ...this.#start(shape, await this.qemu(), "copy", directory, scratch),
       cpuSeconds,
       remove: () => rm(scratch, { force: true }),
     });
-    return { snapshot: "started" };
+    return { started: true };
   }
 
   async remove(key: string): Promise<void> {
-    await privateDirectory(this.#directory);
+    await mkdir(this.#directory, { recursive: true });
     await using _lock = await lockBuilds(
       this.#directory,
       AbortSignal.timeout(LAST_WORDS_MS),
@@ -282,15 +268,15 @@ export class Snapshots {
     return sha256(JSON.stringify(parts)).slice(0, 16);
   }
 
-  /** Null where there is none, or where anything of it is not what it was when it was made. */
-  async #sound(key: string): Promise<SnapshotManifest | null> {
+  /** Whether there is one, and all of it is what it was when it was made. */
+  async #isSound(key: string): Promise<boolean> {
     const manifest = await readSnapshot(this.#directory, key);
-    if (manifest === null) return null;
+    if (manifest === null) return false;
     const path = (name: string) => join(this.#directory, key, name);
     if (!isSealed(path("ram"), manifest.ram) || !isSealed(path("scratch"), manifest.scratch))
-      return null;
+      return false;
     const state = await readFile(path("state")).catch(() => null);
-    return state !== null && sha256(state) === manifest.stateSha256 ? manifest : null;
+    return state !== null && sha256(state) === manifest.stateSha256;
   }
 
   #start(
@@ -373,25 +359,6 @@ export class Snapshots {
         await rm(join(this.#directory, other.key), { recursive: true, force: true });
     }
   }
-}
-
-export interface QemuStage {
-  readonly accelerator: MachineShape["accelerator"];
-  /** By their names in the machine's root. */
-  readonly files: Readonly<Record<string, string>>;
-  readonly command: readonly string[];
-}
-
-/** Links to all that start-guest.sh binds into the machine's own root, and its arguments. */
-export function qemuStage(
-  { directory, firstUid, sockets }: Prepared,
-  { accelerator, files, command }: QemuStage,
-): string[] {
-  const links = join(directory, "files");
-  mkdirSync(links, { mode: 0o700 });
-  for (const [name, path] of Object.entries(files)) symlinkSync(path, join(links, name));
-  const uid = String(firstUid);
-  return ["qemu", accelerator, directory, uid, String(SNAPSHOT_GID), sockets, links, ...command];
 }
 
 function sha256(content: Buffer | string): string {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CreameryError } from "../../base/errors.ts";
+import { snapshotFactsShape } from "../../launcher/protocol.ts";
 import type { MarkScope } from "../machine.ts";
 
 /** Raised when frames or messages change so that an older agent or host would misread them. */
@@ -18,17 +19,7 @@ export const helloSchema = z.object({
 /** Of a virtual machine when it is ready to be copied: how long its start took, and what running each program once saves. */
 export const warmSchema = z.object({
   op: z.literal("warm"),
-  bootSeconds: z.number().nonnegative(),
-  warmSeconds: z.number().nonnegative(),
-  warmed: z
-    .array(
-      z.object({
-        name: z.string().regex(/^[a-z0-9.-]{1,40}$/u),
-        firstSeconds: z.number().nonnegative(),
-        secondSeconds: z.number().nonnegative(),
-      }),
-    )
-    .max(100),
+  ...snapshotFactsShape,
 });
 
 /** What a guest's own kernel counted. */

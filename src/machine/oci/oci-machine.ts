@@ -3,14 +3,15 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
-import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
 import type { OciRuntime } from "../../launcher/protocol.ts";
 import { AgentLink } from "../agent/agent-link.ts";
 import { GuestPool } from "../guest-pool.ts";
 import { nextGuestId } from "../guest-ids.ts";
-import type { Guest, GuestSpec, Machine, MachineCapability } from "../machine.ts";
+import { lastWords } from "../last-words.ts";
+import type { GuestSpec } from "../machine.ts";
+import { PooledMachine } from "../pooled-machine.ts";
 import { OciGuest } from "./oci-guest.ts";
 
 const HELLO_MS = 20_000;
@@ -19,24 +20,18 @@ const HELLO_MS = 20_000;
 const SLOWNESS: Readonly<Record<OciRuntime, number>> = { gvisor: 2.5, container: 1.1 };
 
 /** gVisor (`runsc`) or a container (`runc`): one OCI bundle, two runtimes. */
-export class OciMachine implements Machine {
+export class OciMachine extends PooledMachine<OciGuest, OciGuest> {
   readonly kind: OciRuntime;
   readonly slowness: number;
-  readonly capabilities: Readonly<Record<MachineCapability, "supported" | "unsupported">> = {
-    tracer: "unsupported",
-    hold: "unsupported",
-    terminal: "unsupported",
-    "clock-offset": "unsupported",
-    "filesystem-difference": "supported",
-  };
   readonly #launcher: LauncherClient;
-  readonly #pool: GuestPool<OciGuest, OciGuest>;
+  protected readonly pool: GuestPool<OciGuest, OciGuest>;
 
   constructor(kind: OciRuntime, launcher: LauncherClient) {
+    super();
     this.kind = kind;
     this.slowness = SLOWNESS[kind];
     this.#launcher = launcher;
-    this.#pool = new GuestPool<OciGuest, OciGuest>({
+    this.pool = new GuestPool<OciGuest, OciGuest>({
       prepare: (spec, signal) => this.#startFresh(spec, signal),
       isUsable: (guest) => guest.usable,
       complete: (guest, waitedMs) => {
@@ -46,22 +41,6 @@ export class OciMachine implements Machine {
       discard: (guest) => guest.stop(),
       capacity: () => Number.POSITIVE_INFINITY,
     });
-  }
-
-  async start(spec: GuestSpec, signal: AbortSignal): Promise<Guest> {
-    return await this.#pool.start(spec, signal);
-  }
-
-  startAhead(spec: GuestSpec, count: number): void {
-    this.#pool.startAhead(spec, count);
-  }
-
-  keepReady(spec: GuestSpec, count: number): void {
-    this.#pool.keepReady(spec, count);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#pool[Symbol.asyncDispose]();
   }
 
   async #startFresh(spec: GuestSpec, signal: AbortSignal): Promise<OciGuest> {
@@ -82,12 +61,10 @@ export class OciMachine implements Machine {
       server.listen(join(socketDirectory, "agent.sock"));
       await once(server, "listening");
       launcher.onGuestEnded(guestId, (detail) => {
-        const said = clip(printableLine(detail.trim().split("\n").slice(-3).join(" ")), 500);
-        const reason = said === "" ? "it said nothing" : said;
         ended.reject(
           new CreameryError(
             "machine-start",
-            `the ${this.kind} guest ended before its agent's hello: ${reason}`,
+            `the ${this.kind} guest ended before its agent's hello: ${lastWords(detail)}`,
           ),
         );
       });

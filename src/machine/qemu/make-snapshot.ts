@@ -45,9 +45,9 @@ export async function makeSnapshot(
   try {
     onStep("warm");
     const ending = AbortSignal.any([signal, AbortSignal.timeout(WARM_MS)]);
-    const warmed = readFirstMessage(await agent, warmSchema, ending);
-    warmed.catch(() => undefined);
-    const { message } = await Promise.race([warmed, failed]).catch(async (thrown: unknown) => {
+    const coming = readFirstMessage(await agent, warmSchema, ending);
+    coming.catch(() => undefined);
+    const { message } = await Promise.race([coming, failed]).catch(async (thrown: unknown) => {
       signal.throwIfAborted();
       const said = clip(printableLine((await consoleOf(control)).trim().slice(-600)), 600);
       if (said === "" || !(thrown instanceof CreameryError)) throw thrown;
@@ -61,14 +61,8 @@ export async function makeSnapshot(
     await sendState(control, signal);
     // It may be gone before it has answered.
     await control.command("quit", {}, { signal }).catch(() => undefined);
-    const { bootSeconds, warmSeconds, warmed: measured } = message;
-    await launcher.request({
-      kind: "keep-snapshot",
-      guestId,
-      bootSeconds,
-      warmSeconds,
-      warmed: measured,
-    });
+    const { op: _, ...facts } = message;
+    await launcher.request({ kind: "keep-snapshot", guestId, ...facts });
   } finally {
     await machine.end();
   }

@@ -1,10 +1,11 @@
 import { CreameryError } from "../../base/errors.ts";
+import { STATE_DESCRIPTOR } from "../../launcher/qemu/machine-arguments.ts";
 import type { QmpClient } from "./qmp-client.ts";
 
 /** A state is half a megabyte, and memory no part of it. */
 const MIGRATE_MS = 60_000;
-/** The descriptor that start-guest.sh opens the state on. */
-const STATE = "fd:9";
+/** As the machine sees the socket that the launcher listens on. */
+const STATE_SOCKET = "/sockets/state.sock";
 
 /** For template and copy alike: memory stays in its file, and how far it is, is told by events. */
 export async function prepareMigration(control: QmpClient, signal: AbortSignal): Promise<void> {
@@ -21,14 +22,18 @@ export async function prepareMigration(control: QmpClient, signal: AbortSignal):
 }
 
 /** Writes the stopped machine's state to who listens in its socket directory. @throws CreameryError `vm-resume`. */
-export async function sendState(control: QmpClient, signal: AbortSignal): Promise<void> {
-  await control.command("migrate", { uri: "unix:/sockets/state.sock" }, { signal });
+export async function sendState(
+  control: QmpClient,
+  signal: AbortSignal,
+  socketPath = STATE_SOCKET,
+): Promise<void> {
+  await control.command("migrate", { uri: `unix:${socketPath}` }, { signal });
   await completed(control, signal);
 }
 
 /** Gives a waiting copy the template's state. @throws CreameryError `vm-resume`. */
 export async function takeState(control: QmpClient, signal: AbortSignal): Promise<void> {
-  await control.command("migrate-incoming", { uri: STATE }, { signal });
+  await control.command("migrate-incoming", { uri: `fd:${STATE_DESCRIPTOR}` }, { signal });
   await completed(control, signal);
 }
 

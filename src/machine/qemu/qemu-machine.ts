@@ -2,11 +2,13 @@ import { randomBytes } from "node:crypto";
 import { totalmem } from "node:os";
 
 import { CreameryError } from "../../base/errors.ts";
+import { within } from "../../base/within.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
 import type { MachineShape } from "../../launcher/protocol.ts";
 import { AgentLink } from "../agent/agent-link.ts";
 import { GuestPool } from "../guest-pool.ts";
-import type { Guest, GuestSpec, Machine, MachineCapability } from "../machine.ts";
+import type { GuestSpec } from "../machine.ts";
+import { PooledMachine } from "../pooled-machine.ts";
 import { adoptionOf } from "./adoption.ts";
 import { makeSnapshot, type SnapshotStep } from "./make-snapshot.ts";
 import { prepareMigration, takeState } from "./migrate.ts";
@@ -38,26 +40,20 @@ export interface QemuMachineOptions {
 }
 
 /** Virtual machines, each a copy of one that was booted and warmed once. */
-export class QemuMachine implements Machine {
+export class QemuMachine extends PooledMachine<Waiting, QemuGuest> {
   readonly kind = "qemu";
   readonly slowness: number;
-  readonly capabilities: Readonly<Record<MachineCapability, "supported" | "unsupported">> = {
-    tracer: "unsupported",
-    hold: "unsupported",
-    terminal: "unsupported",
-    "clock-offset": "unsupported",
-    "filesystem-difference": "supported",
-  };
   readonly #options: QemuMachineOptions;
-  readonly #pool: GuestPool<Waiting, QemuGuest>;
+  protected readonly pool: GuestPool<Waiting, QemuGuest>;
   /** One snapshot of a shape is made at a time, whoever waits for it. */
   readonly #making = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
 
   constructor(options: QemuMachineOptions) {
+    super();
     this.#options = options;
     this.slowness = SLOWNESS[options.accelerator];
-    this.#pool = new GuestPool<Waiting, QemuGuest>({
+    this.pool = new GuestPool<Waiting, QemuGuest>({
       prepare: (spec, signal) => this.#prepare(spec, signal),
       isUsable: ({ usable }) => usable,
       complete: (waiting, waitedMs, signal) => this.#complete(waiting, waitedMs, signal),
@@ -65,18 +61,6 @@ export class QemuMachine implements Machine {
       capacity: ({ memoryBytes }) =>
         Math.floor((totalmem() * MEMORY_SHARE) / (memoryBytes + MACHINE_BYTES)),
     });
-  }
-
-  async start(spec: GuestSpec, signal: AbortSignal): Promise<Guest> {
-    return await this.#pool.start(spec, signal);
-  }
-
-  startAhead(spec: GuestSpec, count: number): void {
-    this.#pool.startAhead(spec, count);
-  }
-
-  keepReady(spec: GuestSpec, count: number): void {
-    this.#pool.keepReady(spec, count);
   }
 
   /** Makes the snapshot of this spec if there is none, or none that is sound. @returns its key. */
@@ -88,10 +72,10 @@ export class QemuMachine implements Machine {
     return (await find()).key;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new CreameryError("vm-resume", "the machine is being closed"));
     await Promise.allSettled(this.#making.values());
-    await this.#pool[Symbol.asyncDispose]();
+    await super[Symbol.asyncDispose]();
   }
 
   #shape({ imageId, memoryBytes, diskBytes }: GuestSpec): MachineShape {
@@ -108,15 +92,7 @@ export class QemuMachine implements Machine {
       this.#making.set(key, making);
       void making.finally(() => this.#making.delete(key)).catch(() => undefined);
     }
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    try {
-      await Promise.race([making, aborted.promise]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    await within(making, { signal });
   }
 
   /** A process with its devices, waiting for the state. */
@@ -128,13 +104,13 @@ export class QemuMachine implements Machine {
       openQemu(
         launcher,
         async (guestId) => {
-          const { snapshot } = await launcher.request({
+          const { started } = await launcher.request({
             kind: "start-copy",
             guestId,
             ...shape,
             cpuSeconds: spec.cpuSeconds,
           });
-          return snapshot === "started";
+          return started;
         },
         signal,
       );

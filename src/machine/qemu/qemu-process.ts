@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 
-import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
 import { firstConnection } from "../agent/handshake.ts";
 import { nextGuestId } from "../guest-ids.ts";
+import { lastWords } from "../last-words.ts";
 import { QmpClient } from "./qmp-client.ts";
 
 /** To its greeting: with ten of them at once on two cores too. */
@@ -67,12 +67,8 @@ export async function openQemu(
     controlServer.listen(join(socketDirectory, "qmp.sock"));
     await Promise.all([once(agentServer, "listening"), once(controlServer, "listening")]);
     launcher.onGuestEnded(guestId, (detail) => {
-      const said = clip(printableLine(detail.trim().split("\n").slice(-3).join(" ")), 500);
       failed.reject(
-        new CreameryError(
-          "vm-resume",
-          `the virtual machine ended: ${said === "" ? "it said nothing" : said}`,
-        ),
+        new CreameryError("vm-resume", `the virtual machine ended: ${lastWords(detail)}`),
       );
     });
     const ending = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
