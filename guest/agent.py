@@ -20,11 +20,14 @@ def connect(path):
     channel.connect(path)
     nonce = posix.environ.get(b"CREAMERY_NONCE", b"").decode("ascii", "replace")
     # The nonce is hexadecimal: no JSON module is needed to quote it.
-    nonce = "".join(c for c in nonce if c in "0123456789abcdef")
-    hello = '{"op":"hello","protocol":%d,"agent":"%s","nonce":"%s"}' % (PROTOCOL, AGENT_VERSION, nonce)
-    payload = hello.encode("ascii")
-    channel.sendall(len(payload).to_bytes(4, "big") + b"\x01" + bytes(4) + payload)
+    channel.sendall(hello("".join(c for c in nonce if c in "0123456789abcdef")))
     return channel
+
+
+def hello(nonce):
+    """The frame that an agent speaks first."""
+    payload = ('{"op":"hello","protocol":%d,"agent":"%s","nonce":"%s"}' % (PROTOCOL, AGENT_VERSION, nonce)).encode("ascii")
+    return len(payload).to_bytes(4, "big") + b"\x01" + bytes(4) + payload
 
 
 def main():

@@ -19,9 +19,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Before the agent's modules read it: the index is behind the machine's one network card.
 os.environ["CREAMERY_INDEX_TCP"] = "10.0.2.2:8099"
 
-from agent import AGENT_VERSION, PROTOCOL  # noqa: E402
+from agent import hello  # noqa: E402
 from creamery_agent import limits  # noqa: E402
-from creamery_agent.channel import MESSAGE, Channel  # noqa: E402
+from creamery_agent.channel import Channel  # noqa: E402
 from creamery_agent.processes import JOB_GID, JOB_UID  # noqa: E402
 from creamery_agent.serve import Agent  # noqa: E402
 
@@ -244,8 +244,7 @@ class Copy:
         os.write(self.machine_id, machine_id + b"\n")
         os.write(self.boot_id, boot_id + b"\n")
         os.write(self.processes, processes)
-        hello = b'{"op":"hello","protocol":%d,"agent":"%s","nonce":"%s"}' % (PROTOCOL, AGENT_VERSION.encode(), nonce)
-        os.write(self.port, len(hello).to_bytes(4, "big") + bytes((MESSAGE, 0, 0, 0, 0)) + hello)
+        os.write(self.port, hello(nonce.decode()))
 
     def close(self):
         for descriptor in (self.random, self.machine_id, self.boot_id, self.processes):
