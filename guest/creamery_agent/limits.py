@@ -9,14 +9,11 @@ ROOT = "/sys/fs/cgroup"
 JOB = ROOT + "/job"
 
 
-def prepare():
-    """Makes the group; without it nothing is limited and nothing counted."""
+def prepare(memory_bytes):
+    """Makes the group; without it nothing is limited and nothing counted. Of processes each guest has its own bound: a machine's is
+    told when it is copied."""
     write(ROOT + "/cgroup.subtree_control", "+memory +pids")
     os.mkdir(JOB)
-
-
-def limit(memory_bytes):
-    """Of processes each guest has its own bound: a machine's is told when it is copied."""
     write(JOB + "/memory.max", str(memory_bytes))
 
 
@@ -29,14 +26,22 @@ def join():
 
 
 def counters():
-    """What the group met, in the host's own words for it; None where there is no group of ours."""
+    """What the group met, in the host's own words for it; None where there is no group of ours.
+
+    Memory is the most that the group had and what the agent has: the groups of other machine kinds hold the agent too."""
     if not os.path.isdir(JOB):
         return None
     return {
-        "memoryPeakBytes": int(read("memory.peak") or 0),
+        "memoryPeakBytes": int(read("memory.peak") or 0) + resident(),
         "oomKills": field(read("memory.events"), "oom_kill"),
         "pidsRefused": field(read("pids.events"), "max"),
     }
+
+
+def resident():
+    """Bytes of the calling process in memory."""
+    with open("/proc/self/statm") as stream:
+        return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def field(text, name):

@@ -141,7 +141,6 @@ class Port:
 
 
 def as_job():
-    limits.join()
     os.setgroups([JOB_GID])
     os.setresgid(JOB_GID, JOB_GID, JOB_GID)
     os.setresuid(JOB_UID, JOB_UID, JOB_UID)
@@ -234,17 +233,18 @@ class Copy:
             time.sleep(0.01)
 
     def adopt(self, words):
-        """Randomness first: the kernel's own notice that it was copied (vmgenid) comes when it comes."""
+        """Randomness first: the kernel's own notice that it was copied (vmgenid) comes when it comes. The names follow the hello, and
+        are there before the host can ask for anything: the agent listens from then on."""
         _, nonce, clock_ms, entropy, hostname, machine_id, boot_id, processes = words
         data = bytes.fromhex(entropy.decode())
         fcntl.ioctl(self.random, RNDADDENTROPY, struct.pack("ii", len(data) * 8, len(data)) + data)
         fcntl.ioctl(self.random, RNDRESEEDCRNG)
         time.clock_settime(time.CLOCK_REALTIME, int(clock_ms) / 1000)
+        os.write(self.port, hello(nonce.decode()))
         _socket.sethostname(hostname)
         os.write(self.machine_id, machine_id + b"\n")
         os.write(self.boot_id, boot_id + b"\n")
         os.write(self.processes, processes)
-        os.write(self.port, hello(nonce.decode()))
 
     def close(self):
         for descriptor in (self.random, self.machine_id, self.boot_id, self.processes):
@@ -255,21 +255,24 @@ def main():
     os.environ["PATH"] = PATH
     lay_places()
     lay_network()
-    limits.prepare()
     os.unlink("/run/guest.tar")
     with open("/run/machine.json", encoding="utf-8") as stream:
         machine = json.load(stream)
-    limits.limit(machine["memoryBytes"])
     held = ballast()
     laid = time.monotonic()
     measured = warm(machine["interpreters"])
+    # After the warming: what that took is no copy's.
+    limits.prepare(machine["memoryBytes"])
     channel = Channel(Port("agent"))
     agent = Agent(channel)
     copy = Copy(channel.sock.fd)
     channel.sock.setblocking(True)
     channel.message(0, op="warm", bootSeconds=round(laid, 3), warmSeconds=round(time.monotonic() - laid, 3), warmed=measured)
     channel.flush()
+    # Before all that a machine's kernel has to do when it finds itself stopped for a while: that waits until the host has its answer.
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     copy.adopt(copy.wait())
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     copy.close()
     os.set_blocking(channel.sock.fd, False)
     agent.run()

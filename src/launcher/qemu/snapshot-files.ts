@@ -7,6 +7,7 @@ import {
   openSync,
   renameSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { open, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,6 +26,7 @@ const ROOM = { factor: 1.15, bytesAFile: 1024, baseBytes: 128 * MIB };
 const SPARE_BYTES = 1024 * MIB;
 /** Of the scratch disk, what its file system keeps for itself. */
 const SCRATCH_ROOM = { factor: 1.02, baseBytes: 8 * MIB };
+const KERNEL_HEAD_BYTES = 64 * 1024;
 
 /** Processes of the farm's virtual machines are in this group too: it may write to a template's memory file. */
 export const SNAPSHOT_GID = 64124;
@@ -80,6 +82,15 @@ export async function makeScratchDisk(
   const inodes = Math.min(262_144, Math.ceil(diskBytes / (16 * 1024)));
   const sizeBytes = diskBytes * SCRATCH_ROOM.factor + SCRATCH_ROOM.baseBytes + inodes * 256;
   await makeFileSystem(path, Math.ceil(sizeBytes), ["-N", String(inodes)], signal);
+}
+
+/**
+ * What a copy is given in place of kernel and initrd, as `vmlinuz` and `no-initrd`: it has booted already, QEMU wants to see that there
+ * is one, and would hold all of it in memory.
+ */
+export function writeStubs(directory: string, kernel: Uint8Array): void {
+  writeFileSync(join(directory, "vmlinuz"), kernel.subarray(0, KERNEL_HEAD_BYTES));
+  writeFileSync(join(directory, "no-initrd"), Buffer.alloc(4));
 }
 
 /** A sparse file for the memory of a machine. */

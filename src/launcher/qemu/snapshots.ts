@@ -30,6 +30,7 @@ import {
   makeScratchDisk,
   sealOf,
   sync,
+  writeStubs,
 } from "./snapshot-files.ts";
 import {
   listSnapshots,
@@ -42,8 +43,6 @@ import {
 const FORMAT = 1;
 /** QEMU's threads: the machine's, the loop's, and those that read and write disks. */
 const TASKS = 256;
-/** A copy has booted already: QEMU wants to see that there is a kernel, and would hold all of it in memory. */
-const KERNEL_HEAD_BYTES = 64 * 1024;
 const TEMPLATE_CPU_SECONDS = 3600;
 const LAST_WORDS_MS = 30_000;
 
@@ -124,8 +123,7 @@ export class Snapshots {
       await machineInitrd(initrd, guestFiles, image, shape.memoryBytes),
     );
     const kernel = readFileSync(join(this.#imageDirectory(shape.imageId), "boot/vmlinuz"));
-    await writeFile(join(directory, "vmlinuz"), kernel.subarray(0, KERNEL_HEAD_BYTES));
-    await writeFile(join(directory, "no-initrd"), Buffer.alloc(4));
+    writeStubs(directory, kernel);
     makeMemoryFile(join(directory, "ram"), machineMemoryBytes(shape));
     const scratch = join(directory, "scratch");
     await makeScratchDisk(scratch, shape.diskBytes, signal);

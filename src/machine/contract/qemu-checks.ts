@@ -6,6 +6,7 @@ const FULL = (process.env["CREAMERY_TEST_FULL"] ?? "") !== "";
 const COPIES = FULL ? 200 : 50;
 const AT_ONCE = 5;
 const CLOCK_MS = 5000;
+const MIB = 1024 * 1024;
 
 /** Says all that would be one for all copies of one machine if nobody saw to it, each by a process of its own. */
 const WHO_AM_I = `
@@ -57,6 +58,14 @@ export const QEMU_CHECKS: Readonly<Record<string, (context: CheckContext) => Pro
         ]),
       ),
     );
+  },
+
+  async "what the machine did before it was copied is not counted"({ machine, spec, signal }) {
+    await using guest = await machine.start(spec, signal);
+    const { oomKills, pidsRefused, memoryPeakBytes } = await guest.counters();
+    deepEqual({ oomKills, pidsRefused }, { oomKills: 0, pidsRefused: 0 });
+    // The warming's compiler alone has more.
+    ok(memoryPeakBytes > MIB && memoryPeakBytes < 64 * MIB, `${memoryPeakBytes}`);
   },
 
   async "the machine's network has the index and nothing else"({ machine, spec, signal }) {
