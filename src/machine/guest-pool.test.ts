@@ -103,3 +103,16 @@ it("starts nothing for who has given up", async () => {
   await expect(pool.start(spec, AbortSignal.abort(reason))).rejects.toBe(reason);
   expect(seen.prepared).toBe(0);
 });
+
+it("whoever gives up does not wait for one on its way, which is discarded when it comes", async () => {
+  const coming = Promise.withResolvers<Fake>();
+  const { pool, seen } = source({ prepare: () => coming.promise });
+  pool.startAhead(spec, 1);
+  const giveUp = new AbortController();
+  const started = pool.start(spec, giveUp.signal);
+  giveUp.abort(new Error("given up"));
+  await expect(started).rejects.toThrow("given up");
+  coming.resolve({ number: 7, usable: true });
+  await pool[Symbol.asyncDispose]();
+  expect(seen.discarded).toEqual([7]);
+});

@@ -1,4 +1,5 @@
 import { CreameryError } from "../base/errors.ts";
+import { within } from "../base/within.ts";
 import type { Guest, GuestSpec } from "./machine.ts";
 
 type Stoppable = Pick<Guest, "stop">;
@@ -38,20 +39,23 @@ export class GuestPool<Waiting, Made extends Stoppable> {
     signal.throwIfAborted();
     const began = performance.now();
     const waitedMs = () => performance.now() - began;
+    const ending = AbortSignal.any([signal, this.#disposed.signal]);
     const pool = this.#pools.get(keyOf(spec));
     for (let ahead = pool?.starting.shift(); ahead !== undefined; ahead = pool?.starting.shift()) {
       if (pool !== undefined) this.#fill(pool);
       // One that failed to start says nothing of the next; one that died while it waited is passed over.
-      const waiting = await ahead.catch(() => undefined);
+      const waiting = await within(ahead, { signal: ending }).catch(() => undefined);
+      if (ending.aborted) {
+        this.#drop(ahead);
+        ending.throwIfAborted();
+      }
       if (waiting === undefined) continue;
-      if (signal.aborted || !this.#source.isUsable(waiting)) {
+      if (!this.#source.isUsable(waiting)) {
         await this.#source.discard(waiting);
-        signal.throwIfAborted();
         continue;
       }
-      return this.#handOut(await this.#source.complete(waiting, waitedMs, signal));
+      return this.#handOut(await this.#source.complete(waiting, waitedMs, ending));
     }
-    const ending = AbortSignal.any([signal, this.#disposed.signal]);
     const waiting = await this.#source.prepare(spec, ending);
     return this.#handOut(await this.#source.complete(waiting, () => null, ending));
   }

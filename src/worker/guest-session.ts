@@ -1,5 +1,6 @@
 import { StringDecoder } from "node:string_decoder";
 
+import { JoinedBytes } from "../base/joined-bytes.ts";
 import type { ExecResult, Guest } from "../machine/machine.ts";
 import type { Phase } from "../model/attempt.ts";
 import { TextEnds, type AttemptLog } from "./attempt-log.ts";
@@ -74,7 +75,7 @@ export class GuestSession {
   /** @throws CreameryError `agent-lost`, `channel`; a command that fails is a result, not an error. */
   async run(request: StepRequest): Promise<StepResult> {
     const ends = new TextEnds();
-    const held: Buffer[] = [];
+    const held = new JoinedBytes();
     const decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
     const title = request.argv.join(" ");
     if (request.quiet !== true) this.log.section(request.step, title);
@@ -95,7 +96,7 @@ export class GuestSession {
           const text = decoders[stream].write(chunk);
           ends.add(text);
           request.onOutput?.(text);
-          if (request.quiet === true) held.push(chunk);
+          if (request.quiet === true) held.add(chunk);
           else this.log.write(chunk);
         },
         ...(request.onEvent === undefined ? {} : { event: request.onEvent }),
@@ -105,7 +106,7 @@ export class GuestSession {
     const ok = result.code === 0 && result.limit === null;
     if (request.quiet === true && !ok) {
       this.log.section(request.step, title);
-      for (const chunk of held) this.log.write(chunk);
+      this.log.write(held.all());
     }
     if (request.quiet !== true || !ok) this.log.note(`-- ${request.step}: ${describeEnd(result)}`);
     const step = {

@@ -9,13 +9,14 @@ import {
   type FrameKind,
 } from "./frame-codec.ts";
 
-const kinds = fc.constantFrom<FrameKind>("message", "stdout", "stderr", "events", "content", "end");
+const id = fc.nat(0xffff_ffff);
+const said = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes));
+const speaking = fc.constantFrom<FrameKind>("message", "stdout", "stderr", "events", "content");
 const frames = fc.array(
-  fc.record({
-    kind: kinds,
-    id: fc.nat(0xffff_ffff),
-    payload: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
-  }),
+  fc.oneof(
+    fc.record({ kind: speaking, id, payload: said }),
+    fc.record({ kind: fc.constant("end" as const), id, payload: fc.constant(Buffer.alloc(0)) }),
+  ),
   { maxLength: 20 },
 );
 
@@ -60,6 +61,14 @@ describe("frames", () => {
       }),
     );
   });
+
+  it.each(["message", "stdout", "stderr", "events", "content"] as const)(
+    "of %s that say nothing are refused",
+    (kind) => {
+      const empty = encodeFrame(kind, 7, Buffer.alloc(0));
+      expect(() => new FrameDecoder().push(empty)).toThrow(`an empty ${kind} frame`);
+    },
+  );
 
   it("that announce more than the bound are refused by their header alone", () => {
     const header = Buffer.alloc(9);

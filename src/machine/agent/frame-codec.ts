@@ -54,7 +54,7 @@ export class FrameDecoder {
     return this.#heldBytes;
   }
 
-  /** @throws CreameryError `channel` for an unknown kind or a length beyond the bound, before any of it is kept. */
+  /** @throws CreameryError `channel` for an unknown kind, an empty frame that should say something, or a length beyond the bound, before any of it is kept. */
   push(chunk: Buffer): Frame[] {
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
@@ -71,6 +71,9 @@ export class FrameDecoder {
         throw new CreameryError("channel", `the guest sent a frame of unknown kind ${code}`);
       if (length > MAX_PAYLOAD_BYTES)
         throw new CreameryError("channel", `the guest announced a frame of ${length} bytes`);
+      // Of no use to any request, and each would cost more than the bytes that bounds count.
+      if (length === 0 && kind !== "end")
+        throw new CreameryError("channel", `the guest sent an empty ${kind} frame`);
       if (bytes.length - at - HEADER_BYTES < length) {
         this.#wanted = HEADER_BYTES + length;
         break;
