@@ -4,9 +4,13 @@ In the other machine kinds the host's groups do this from outside; a group insid
 """
 
 import os
+import time
 
 ROOT = "/sys/fs/cgroup"
 JOB = ROOT + "/job"
+DISK_SECONDS = 0.25
+# A disk with less is full: so much, or a hundredth of a small one.
+ROOM_BYTES = 1 << 20
 
 
 def prepare(memory_bytes):
@@ -36,6 +40,24 @@ def counters():
         "oomKills": field(read("memory.events"), "oom_kill"),
         "pidsRefused": field(read("pids.events"), "max"),
     }
+
+
+class Disk:
+    """Remembers that a file system was full, whatever was removed since: looked at four times a second while something runs."""
+
+    def __init__(self, path):
+        self.path = path
+        self.full = False
+        self.next = 0.0
+
+    def tick(self):
+        now = time.monotonic()
+        if self.full or now < self.next:
+            return
+        self.next = now + DISK_SECONDS
+        state = os.statvfs(self.path)
+        room = min(ROOM_BYTES, state.f_blocks * state.f_frsize / 100)
+        self.full = state.f_bavail * state.f_frsize < room or (state.f_files > 0 and state.f_favail == 0)
 
 
 def resident():

@@ -38,8 +38,10 @@ class Loop:
 
 
 class Agent:
-    def __init__(self, channel):
+    def __init__(self, channel, disk=None):
+        """`disk`: what is watched for the job, where nobody outside of the guest can."""
         self.loop = Loop()
+        self.disk = disk
         self.channel = channel
         self.executions = {}
         self.receivers = {}
@@ -61,6 +63,8 @@ class Agent:
             self.channel.flush()
             self.balance()
             self.loop.turn(self.timeout_ms())
+            if self.disk is not None:
+                self.disk.tick()
             self.reap()
             for ident, execution in list(self.executions.items()):
                 if execution.tick():
@@ -85,6 +89,8 @@ class Agent:
         deadlines = [execution.deadline() for execution in self.executions.values()]
         if not deadlines:
             return 60_000
+        if self.disk is not None:
+            deadlines.append(self.disk.next)
         # Never less than a poll that lets the pipes be read; never so long that a lost wake-up would hang us.
         return max(1, min(60_000, int((min(deadlines) - time.monotonic()) * 1000) + 1))
 
@@ -154,7 +160,7 @@ class Agent:
             counted = limits.counters()
             if counted is None:
                 raise LookupError("this guest's limits are the host's")
-            self.channel.message(ident, op="counters", **counted)
+            self.channel.message(ident, op="counters", diskFull=self.disk is not None and self.disk.full, **counted)
         elif op == "stop":
             self.running = False
         else:

@@ -4,9 +4,11 @@ Run as `python3.13 -I -S -B boot.py` by `init` beside it. The host copies the ma
 copy needs from there to its hello is loaded before, and nothing that holds random state of its own is alive (docs/machines.md).
 """
 
+import ctypes
 import fcntl
 import json
 import os
+import resource
 import struct
 import subprocess
 import sys
@@ -20,7 +22,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.environ["CREAMERY_INDEX_TCP"] = "10.0.2.2:8099"
 
 from agent import hello  # noqa: E402
-from creamery_agent import limits  # noqa: E402
+from creamery_agent import limits, processes, settings  # noqa: E402
 from creamery_agent.channel import Channel  # noqa: E402
 from creamery_agent.processes import JOB_GID, JOB_UID  # noqa: E402
 from creamery_agent.serve import Agent  # noqa: E402
@@ -31,6 +33,10 @@ PLACES = (("/job", 0o755, JOB_UID), ("/home/tester", 0o755, JOB_UID), ("/tmp", 0
 ADDRESS, NETMASK = "10.0.2.15", "255.255.255.0"
 IDENTITY = "/run/identity"
 MACHINE_ID = "/etc/machine-id"
+HOSTS = "/etc/hosts"
+OPEN_FILES = 65536
+# linux/prctl.h
+PR_SET_NO_NEW_PRIVS = 38
 WARM_SECONDS = 300
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/home/tester"}
@@ -92,6 +98,11 @@ def lay_places():
     bind(f"{IDENTITY}/boot_id", "/proc/sys/kernel/random/boot_id")
     write(MACHINE_ID, "")
     write("/proc/sys/kernel/dmesg_restrict", "1")
+    # As in the other machine kinds: no job gets more rights than it begins with, by no program and by no namespace.
+    write("/proc/sys/user/max_user_namespaces", "0")
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "no_new_privs can't be set")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
 
 
 def interface(sock, name, request, payload):
@@ -194,11 +205,22 @@ def warm(interpreters):
         first = run_once(argv, text)
         if name is not None:
             measured.append({"name": name, "firstSeconds": first, "secondSeconds": run_once(argv, text)})
-    for place in ("/tmp", "/home/tester", "/var/tmp"):
-        subprocess.run(["/usr/bin/find", place, "-mindepth", "1", "-delete"], check=False, env=ENVIRONMENT)
-    os.makedirs("/home/tester", exist_ok=True)
+    leave_nothing()
     os.sync()
     return measured
+
+
+def leave_nothing():
+    """Of what was warmed, interpreters of any origin among it, nothing may live on in a copy, nor lie where a job can write."""
+    processes.kill_everything(True, 0)
+    if processes.belonging(True, 0):
+        raise RuntimeError("what was warmed can't be ended")
+    subprocess.run(["/usr/bin/find", *(place for place, _, _ in PLACES), "-mindepth", "1", "-delete"], check=True, env=ENVIRONMENT)
+    # What the job's user may write to beside them is others' too.
+    shared = [place for place in settings.WRITABLE if place != "/home" and os.path.isdir(place)]
+    owned = ["-mindepth", "1", "-user", str(JOB_UID), "-delete"]
+    subprocess.run(["/usr/bin/find", "-H", *shared, *owned], check=True, env=ENVIRONMENT)
+    subprocess.run(["/usr/bin/ipcrm", "--all"], check=True, env=ENVIRONMENT)
 
 
 def ballast():
@@ -220,6 +242,7 @@ class Copy:
         self.random = os.open("/dev/urandom", os.O_WRONLY)
         self.machine_id = os.open(MACHINE_ID, os.O_WRONLY)
         self.boot_id = os.open(f"{IDENTITY}/boot_id", os.O_WRONLY)
+        self.hosts = os.open(HOSTS, os.O_WRONLY | os.O_APPEND)
         self.processes = os.open(f"{limits.JOB}/pids.max", os.O_WRONLY)
 
     def wait(self):
@@ -242,12 +265,13 @@ class Copy:
         time.clock_settime(time.CLOCK_REALTIME, int(clock_ms) / 1000)
         os.write(self.port, hello(nonce.decode()))
         _socket.sethostname(hostname)
+        os.write(self.hosts, b"127.0.1.1 " + hostname + b"\n")
         os.write(self.machine_id, machine_id + b"\n")
         os.write(self.boot_id, boot_id + b"\n")
         os.write(self.processes, processes)
 
     def close(self):
-        for descriptor in (self.random, self.machine_id, self.boot_id, self.processes):
+        for descriptor in (self.random, self.machine_id, self.boot_id, self.hosts, self.processes):
             os.close(descriptor)
 
 
@@ -264,7 +288,7 @@ def main():
     # After the warming: what that took is no copy's.
     limits.prepare(machine["memoryBytes"])
     channel = Channel(Port("agent"))
-    agent = Agent(channel)
+    agent = Agent(channel, limits.Disk("/job"))
     copy = Copy(channel.sock.fd)
     channel.sock.setblocking(True)
     channel.message(0, op="warm", bootSeconds=round(laid, 3), warmSeconds=round(time.monotonic() - laid, 3), warmed=measured)

@@ -1,7 +1,7 @@
 """Beside a virtual machine, on the host: carries its connections to the attempt's index, which listens on a Unix socket.
 
 QEMU's user network shows the machine the loopback of the network namespace that both are in; this is all that listens there.
-Started as root in that namespace, with the user to become: `index_relay.py UID`.
+Started as root in that namespace, with the user and the group to become: `index_relay.py UID GID`.
 """
 
 import fcntl
@@ -22,13 +22,13 @@ SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 
 
 def main():
-    uid = int(sys.argv[1])
+    uid, gid = int(sys.argv[1]), int(sys.argv[2])
     sock = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
     fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", IFF_UP))
     sock.close()
     listener = names.listen_tcp(settings.INDEX_PORT)
     os.setgroups([])
-    os.setresgid(uid, uid, uid)
+    os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     # It ends with the namespace, so nobody need be at the other end.
     _, report = os.pipe()

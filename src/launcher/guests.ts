@@ -51,6 +51,8 @@ export interface GuestStart {
   limits(prepared: Prepared): CgroupLimits;
   /** Arguments of start-guest.sh from the stage's name on. @param cgroupPath as an OCI configuration names it. */
   stage(prepared: Prepared, cgroupPath: string): readonly string[];
+  /** Asked with the counters: whether what was seen of the guest can be believed. @throws CreameryError. */
+  readonly assertSound?: () => void;
   /** Removes what lies outside of the guest's directories; called once, when it is gone. */
   readonly remove?: () => Promise<void>;
 }
@@ -172,10 +174,16 @@ export class Guests {
     return running.detail;
   }
 
+  /** @throws CreameryError `launcher` for one that does not run; what its start's `assertSound` throws. */
   async counters(guestId: string): Promise<Counters> {
     const running = this.#running.get(guestId);
     if (running === undefined)
       throw new CreameryError("launcher", "no such guest runs", { input: guestId });
+    running.start.assertSound?.();
+    return await this.#count(guestId, running);
+  }
+
+  async #count(guestId: string, running: Running): Promise<Counters> {
     await this.#sampleDisk(guestId, running);
     return {
       ...running.cgroup.counters(),
@@ -205,7 +213,7 @@ export class Guests {
     const running = this.#running.get(guestId);
     let counters: Counters | null = null;
     if (running !== undefined) {
-      counters = await this.counters(guestId);
+      counters = await this.#count(guestId, running);
       running.process.kill("SIGKILL");
       // Whatever outlives it, and holds its pipes open, is in the group.
       await Promise.race([running.exited, sleep(STOPPED_MS)]);

@@ -40,9 +40,9 @@ case $1 in
   qemu)
     exec unshare --net --ipc --uts sh "$0" qemu-inside "$@"
     ;;
-  qemu-inside) # qemu ACCELERATOR GUEST_DIRECTORY UID GROUP SOCKETS FILES QEMU_PROGRAM, QEMU's arguments
-    accelerator=$3 directory=$4 uid=$5 group=$6 sockets=$7 files=$8
-    shift 8
+  qemu-inside) # qemu ACCELERATOR GUEST_DIRECTORY UID GROUP SOCKETS FILES WRITABLE QEMU_PROGRAM, QEMU's arguments
+    accelerator=$3 directory=$4 uid=$5 group=$6 sockets=$7 files=$8 writable=$9
+    shift 9
     # A root of its own: the host's programs, the machine's files, and nothing else to be found by whoever gets out of the machine.
     mkdir "$directory/root"
     mount -t tmpfs -o nosuid,mode=755,size=1m creamery "$directory/root"
@@ -65,16 +65,22 @@ case $1 in
     for name in vmlinuz initrd image ram scratch; do
       [ -e "$files/$name" ] || continue
       : >"machine/$name"
-      case $name in
-        ram | scratch) mount --bind "$files/$name" "machine/$name" ;;
+      case " $writable " in
+        *" $name "*) mount --bind "$files/$name" "machine/$name" ;;
         *) mount --bind -o ro "$files/$name" "machine/$name" ;;
       esac
     done
+    # No file grows beyond what a machine has, whoever gets out of it.
+    bytes=0
+    for name in $writable; do bytes=$((bytes + $(stat -c %s "machine/$name"))); done
+    ulimit -f $((bytes / 512 + 1))
+    ulimit -c 0
     # What is bound stays as long as this namespace, and nothing of it is left then.
     [ ! -e "$files/pristine" ] || rm "$scratch"
-    chroot . /usr/bin/python3 -I -S -B /guest/machine/index_relay.py "$uid" </dev/null >/dev/null &
+    # A user of its own, whom QEMU's can't trace; root's rights until it listens.
+    chroot . /usr/bin/setpriv --inh-caps=-all --bounding-set=-all,+net_admin,+setuid,+setgid --no-new-privs -- \
+      /usr/bin/python3 -I -S -B /guest/machine/index_relay.py $((uid + 1)) "$uid" </dev/null >/dev/null &
     [ ! -e "$files/state" ] || exec 9<"$files/state"
-    ulimit -c 0
     # QEMU's threads allocate little: an arena for each would be memory that no guest uses.
     export MALLOC_ARENA_MAX=1
     # This shell stays: a change of user would clear the signal by which QEMU hears of its parent's end.

@@ -330,7 +330,12 @@ class AttemptRun {
   /** What the guest and its cgroup can still say, whatever happened before. */
   async #gather(guest: Guest): Promise<void> {
     [this.#counters, this.#refused, this.#frozen] = await Promise.all([
-      guest.counters().catch(() => null),
+      guest.counters().catch((thrown: unknown) => {
+        // The machine itself says that what was seen in it can't be believed.
+        if (thrown instanceof CreameryError && thrown.code === "vm-resume")
+          this.#farmFault ??= thrown;
+        return null;
+      }),
       guest.refusedConnections().catch(() => []),
       readInstalledNames(guest).catch(() => []),
       this.#differing.catch(() => undefined),

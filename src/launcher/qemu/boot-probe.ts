@@ -52,6 +52,7 @@ export async function boots(
       limits: () => ({ memoryBytes: PROBE_BYTES, pids: 256 }),
       stage: (ready) =>
         qemuStage(ready, {
+          writable: [],
           accelerator,
           files: { guest: files, vmlinuz: join(boot, "vmlinuz"), initrd },
           command: [qemu.path, ...probeArguments(accelerator, qemu)],

@@ -37,6 +37,11 @@ export function machineMemoryBytes({ memoryBytes }: Pick<MachineShape, "memoryBy
   return Math.ceil((memoryBytes + SYSTEM_BYTES) / (2 * MIB)) * 2 * MIB;
 }
 
+/** From 8.2 on a copy's QEMU opens the memory file for reading only, and writes to its own pages of it all the same. */
+export function opensReadOnly({ major, minor }: Pick<QemuProgram, "major" | "minor">): boolean {
+  return major > 8 || (major === 8 && minor >= 2);
+}
+
 /** What one QEMU may take of the host, its machine's memory included. */
 export function processMemoryBytes(shape: Pick<MachineShape, "memoryBytes">): number {
   return machineMemoryBytes(shape) + TRANSLATED_MIB * MIB + QEMU_BYTES;
@@ -54,8 +59,7 @@ export function machineArguments(
   purpose: MachinePurpose,
 ): string[] {
   const sizeBytes = machineMemoryBytes({ memoryBytes });
-  // From 8.2 on the file can be opened for reading only and still be written to in private.
-  const opened = major > 8 || (major === 8 && minor >= 2) ? ",rom=off,readonly=on" : "";
+  const opened = opensReadOnly({ major, minor }) ? ",rom=off,readonly=on" : "";
   const sharing = purpose === "copy" ? `,share=off${opened}` : ",share=on";
   const memory = `memory-backend-file,id=mem,size=${sizeBytes},mem-path=/machine/ram${sharing}`;
   return [
@@ -80,7 +84,8 @@ export function machineArguments(
     ["-chardev", "socket,id=control,path=/sockets/qmp.sock"],
     ["-mon", "chardev=control,mode=control"],
     SANDBOX,
-    purpose === "copy" ? ["-incoming", "defer"] : [],
+    // A template whose kernel ends stays, and can be asked what that said last.
+    purpose === "copy" ? ["-incoming", "defer"] : ["-action", "shutdown=pause"],
   ].flat();
 }
 

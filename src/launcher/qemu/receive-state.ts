@@ -1,4 +1,4 @@
-import { chmodSync, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { Transform } from "node:stream";
@@ -19,10 +19,14 @@ export interface StateReceiver {
 /** Listens on a Unix socket for one sender, and writes what comes to a file. */
 export async function receiveState(socketPath: string, path: string): Promise<StateReceiver> {
   const server = createServer();
-  server.listen(socketPath);
+  // The directory's group is the machine's. It is the farm's own: a mode that was set by name could be set on what the farm put there.
+  const umask = process.umask(0o007);
+  try {
+    server.listen(socketPath);
+  } finally {
+    process.umask(umask);
+  }
   await once(server, "listening");
-  // The directory's group is the machine's.
-  chmodSync(socketPath, 0o770);
   const done = Promise.withResolvers<void>();
   done.promise.catch(() => undefined);
   server.once("connection", (socket) => {

@@ -6,7 +6,9 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -22,7 +24,13 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cpioArchive } from "./cpio.ts";
 import { guestFilesHash, machineInitrd } from "./guest-files.ts";
 import { receiveState } from "./receive-state.ts";
-import { isSealed, makeScratchDisk, sealOf } from "./snapshot-files.ts";
+import {
+  isSealed,
+  makeScratchDisk,
+  removeHalfMadeDisks,
+  sealOf,
+  WatchedFile,
+} from "./snapshot-files.ts";
 
 const never = new AbortController().signal;
 let directory = "";
@@ -52,6 +60,42 @@ describe("a sealed file", () => {
     expect(isSealed(path("ram"), seal)).toBe(false);
     expect(isSealed(path("none"), seal)).toBe(false);
   });
+});
+
+describe("a watched file", () => {
+  const touch = `
+import mmap, sys
+with open(sys.argv[1], "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+    memory[3] = memory[3]
+`;
+
+  it("is told from one that was written to by its memory, whatever became of its name", () => {
+    writeFileSync(path("ram"), "0123456789");
+    const watched = WatchedFile.open(path("ram"));
+    renameSync(path("ram"), path("elsewhere"));
+    expect(watched?.isUntouched()).toBe(true);
+    execFileSync("python3", ["-c", touch, path("elsewhere")]);
+    rmSync(path("elsewhere"));
+    expect(watched?.isUntouched()).toBe(false);
+    watched?.close();
+  });
+
+  it("stays what it was when it is read and removed", () => {
+    writeFileSync(path("ram"), "0123456789");
+    const watched = WatchedFile.open(path("ram"));
+    readFileSync(path("ram"));
+    rmSync(path("ram"));
+    expect(watched?.isUntouched()).toBe(true);
+    watched?.close();
+    expect(WatchedFile.open(path("ram"))).toBe(null);
+  });
+});
+
+it("half-made disks are removed, whole ones are not", async () => {
+  for (const name of ["one.ext4", "two.ext4.making"]) writeFileSync(path(name), "");
+  await removeHalfMadeDisks(directory);
+  expect(readdirSync(directory)).toEqual(["one.ext4"]);
+  await removeHalfMadeDisks(path("none"));
 });
 
 describe("the guest's own files", () => {

@@ -3,13 +3,14 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  fstatSync,
   ftruncateSync,
   openSync,
   renameSync,
   statSync,
   writeFileSync,
 } from "node:fs";
-import { open, rm, statfs } from "node:fs/promises";
+import { open, readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -26,6 +27,7 @@ const ROOM = { factor: 1.15, bytesAFile: 1024, baseBytes: 128 * MIB };
 const SPARE_BYTES = 1024 * MIB;
 /** Of the scratch disk, what its file system keeps for itself. */
 const SCRATCH_ROOM = { factor: 1.02, baseBytes: 8 * MIB };
+const HALF_MADE = ".making";
 const KERNEL_HEAD_BYTES = 64 * 1024;
 
 /** Processes of the farm's virtual machines are in this group too: it may write to a template's memory file. */
@@ -45,6 +47,45 @@ export function isSealed(path: string, seal: Sealed): boolean {
   }
 }
 
+/** A file that nobody may write to while it is used, told by its own time of change: its name may go meanwhile. */
+export class WatchedFile {
+  readonly #file: number;
+  readonly #before: string;
+
+  private constructor(file: number) {
+    this.#file = file;
+    this.#before = this.#now();
+  }
+
+  /** Null where there is none. */
+  static open(path: string): WatchedFile | null {
+    try {
+      return new WatchedFile(openSync(path, "r"));
+    } catch {
+      return null;
+    }
+  }
+
+  isUntouched(): boolean {
+    return this.#now() === this.#before;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #now(): string {
+    const { size, mtimeNs } = fstatSync(this.#file, { bigint: true });
+    return `${size} ${mtimeNs}`;
+  }
+}
+
+/** What a launcher left that was killed while it made one. */
+export async function removeHalfMadeDisks(directory: string): Promise<void> {
+  for (const name of await readdir(directory).catch(() => []))
+    if (name.endsWith(HALF_MADE)) await rm(join(directory, name), { force: true });
+}
+
 /** The image's root file system as a disk: made once of an image, and never changed. */
 export async function makeImageDisk(
   image: Pick<ImageManifest, "files" | "sizeBytes">,
@@ -61,7 +102,7 @@ export async function makeImageDisk(
       input: path,
       nextStep: `free ${Math.ceil((image.sizeBytes + SPARE_BYTES) / 1e9)} GB, or set directories.cache elsewhere`,
     });
-  const making = `${path}.making`;
+  const making = `${path}${HALF_MADE}`;
   await rm(making, { force: true });
   try {
     await makeFileSystem(making, sizeBytes, ["-d", rootfs], signal);
@@ -121,8 +162,19 @@ async function makeFileSystem(
   const options = ["-q", "-F", "-t", "ext4", "-b", "4096", "-m", "0", "-O", "^has_journal"];
   try {
     await run(
-      "mke2fs",
-      [...options, "-E", "nodiscard,lazy_itable_init=1", ...more, path, `${kib}k`],
+      // It ends with the launcher, however that ends.
+      "setpriv",
+      [
+        "--pdeathsig",
+        "KILL",
+        "mke2fs",
+        ...options,
+        "-E",
+        "nodiscard,lazy_itable_init=1",
+        ...more,
+        path,
+        `${kib}k`,
+      ],
       { timeout: MKFS_MS, signal, env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } },
     );
   } catch (thrown) {

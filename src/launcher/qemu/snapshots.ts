@@ -16,6 +16,7 @@ import { guestFilesHash, machineInitrd } from "./guest-files.ts";
 import {
   machineArguments,
   machineMemoryBytes,
+  opensReadOnly,
   processMemoryBytes,
   type MachinePurpose,
 } from "./machine-arguments.ts";
@@ -25,6 +26,8 @@ import { receiveState, type StateReceiver } from "./receive-state.ts";
 import { scratchDisk, scratchDisks } from "./scratch-disks.ts";
 import {
   isSealed,
+  removeHalfMadeDisks,
+  WatchedFile,
   makeImageDisk,
   makeMemoryFile,
   makeScratchDisk,
@@ -122,6 +125,11 @@ export class Snapshots {
       join(directory, "initrd"),
       await machineInitrd(initrd, guestFiles, image, shape.memoryBytes),
     );
+    if (guestFilesHash(guestFiles) !== this.#guestHash)
+      throw new CreameryError("launcher", "the guest's files changed while a snapshot was begun", {
+        input: guestFiles,
+        nextStep: "run the same command again",
+      });
     const kernel = readFileSync(join(this.#imageDirectory(shape.imageId), "boot/vmlinuz"));
     writeStubs(directory, kernel);
     makeMemoryFile(join(directory, "ram"), machineMemoryBytes(shape));
@@ -203,25 +211,44 @@ export class Snapshots {
     cpuSeconds: number,
   ): Promise<{ started: boolean }> {
     const key = await this.#key(shape);
-    if (!(await this.#isSound(key))) return { started: false };
     const directory = join(this.#directory, key);
+    const memory = WatchedFile.open(join(directory, "ram"));
+    if (memory === null || !(await this.#isSound(key))) {
+      memory?.close();
+      return { started: false };
+    }
     const { directories, session } = this.#options;
-    await mkdir(scratchDisks(directories), { recursive: true });
     const scratch = scratchDisk(directories, session.id, guestId);
-    this.#options.guests.start(guestId, {
-      ...this.#start(shape, await this.qemu(), "copy", directory, scratch),
-      cpuSeconds,
-      remove: () => rm(scratch, { force: true }),
-    });
+    try {
+      await mkdir(scratchDisks(directories), { recursive: true });
+      this.#options.guests.start(guestId, {
+        ...this.#start(shape, await this.qemu(), "copy", directory, scratch),
+        cpuSeconds,
+        assertSound: () => assertUntouched(memory, key),
+        remove: async () => {
+          memory.close();
+          await rm(scratch, { force: true });
+        },
+      });
+    } catch (thrown) {
+      memory.close();
+      throw thrown;
+    }
     return { started: true };
   }
 
   async remove(key: string): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
-    await using _lock = await lockBuilds(
-      this.#directory,
-      AbortSignal.timeout(LAST_WORDS_MS),
-      () => undefined,
+    const giveUp = AbortSignal.timeout(LAST_WORDS_MS);
+    await using _lock = await lockBuilds(this.#directory, giveUp, () => undefined).catch(
+      (thrown: unknown) => {
+        if (!giveUp.aborted) throw thrown;
+        throw new CreameryError("launcher", "another command is making a snapshot", {
+          input: key,
+          nextStep: "wait until it is done, then run the same command again",
+          cause: thrown,
+        });
+      },
     );
     const doomed = join(this.#directory, `.removing-${key}`);
     await rm(doomed, { recursive: true, force: true });
@@ -261,7 +288,8 @@ export class Snapshots {
       machineArguments(shape, qemu, "copy"),
       this.#guestHash,
       image.interpreters.map(({ name, executable }) => [name, executable]),
-      shape.accelerator === "kvm" ? hostProcessor() : null,
+      // Emulated too, a machine counts time by the host's own counter.
+      hostProcessor(),
     ];
     return sha256(JSON.stringify(parts)).slice(0, 16);
   }
@@ -307,6 +335,7 @@ export class Snapshots {
                   initrd: join(directory, "initrd"),
                 }),
           },
+          writable: purpose === "copy" && opensReadOnly(qemu) ? ["scratch"] : ["ram", "scratch"],
           command: [qemu.path, ...machineArguments(shape, qemu, purpose)],
         }),
     };
@@ -342,6 +371,7 @@ export class Snapshots {
     for (const name of await readdir(this.#directory))
       if (/^\.(?:making|removing)-/u.test(name))
         await rm(join(this.#directory, name), { recursive: true, force: true });
+    await removeHalfMadeDisks(join(this.#directory, "disks"));
   }
 
   /** What this snapshot takes the place of, and what belongs to images that are gone. */
@@ -357,6 +387,20 @@ export class Snapshots {
         await rm(join(this.#directory, other.key), { recursive: true, force: true });
     }
   }
+}
+
+/** @throws CreameryError `vm-resume`. */
+function assertUntouched(memory: WatchedFile, key: string): void {
+  if (memory.isUntouched()) return;
+  throw new CreameryError(
+    "vm-resume",
+    "the memory that this virtual machine was copied from was written to: nothing that was seen in it can be trusted",
+    {
+      input: key,
+      nextStep:
+        "run the same command again, on a new snapshot; what ran beside it may have got out of its machine (SECURITY.md)",
+    },
+  );
 }
 
 function sha256(content: Buffer | string): string {

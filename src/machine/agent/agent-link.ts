@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Server, Socket } from "node:net";
 import { constants } from "node:os";
 import { CreameryError, reasonOf } from "../../base/errors.ts";
+import { JoinedBytes } from "../../base/joined-bytes.ts";
 import { within } from "../../base/within.ts";
 import type {
   ExecRequest,
@@ -224,17 +225,17 @@ export class AgentLink implements AsyncDisposable {
 
   /** At most `maxBytes` of a regular file; null when there is none (a link or a device is none). @throws CreameryError */
   async get(path: string, maxBytes: number, signal: AbortSignal = NEVER): Promise<Buffer | null> {
-    const pieces: Buffer[] = [];
+    const pieces = new JoinedBytes();
     let bytes = 0;
     const { id, reply } = this.#ask({ op: "get", path, maxBytes }, (piece) => {
       bytes += piece.length;
       if (bytes > maxBytes)
         throw new CreameryError("channel", "the agent sent more of a file than was asked for");
-      pieces.push(Buffer.from(piece));
+      pieces.add(piece);
     });
     const answer = await this.#bounded(reply, FILE_MS, signal, () => this.#pending.delete(id));
     if (answer.op !== "done") throw unexpected(answer, path);
-    return answer.exists === true ? Buffer.concat(pieces) : null;
+    return answer.exists === true ? pieces.all() : null;
   }
 
   async mark(name: string, scope: MarkScope = "everything"): Promise<void> {
@@ -269,8 +270,8 @@ export class AgentLink implements AsyncDisposable {
   async counters(): Promise<GuestCounts> {
     const answer = await this.#bounded(this.#ask({ op: "counters" }).reply, WALK_MS, NEVER);
     if (answer.op !== "counters") throw unexpected(answer);
-    const { memoryPeakBytes, oomKills, pidsRefused } = answer;
-    return { memoryPeakBytes, oomKills, pidsRefused };
+    const { op: _, ...counts } = answer;
+    return counts;
   }
 
   /** Names that were looked up in the guest. */

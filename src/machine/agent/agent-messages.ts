@@ -23,8 +23,15 @@ export const warmSchema = z.object({
 });
 
 /** What a guest's own kernel counted. */
-const countsShape = { memoryPeakBytes: count, oomKills: count, pidsRefused: count };
-export type GuestCounts = Readonly<Record<keyof typeof countsShape, number>>;
+const counts = z.object({
+  op: z.literal("counters"),
+  memoryPeakBytes: count,
+  oomKills: count,
+  pidsRefused: count,
+  /** The disk was full once, whatever was removed since. */
+  diskFull: z.boolean(),
+});
+export type GuestCounts = Readonly<Omit<z.infer<typeof counts>, "op">>;
 
 /** All that an agent may answer, whatever it was asked. */
 const replySchema = z.discriminatedUnion("op", [
@@ -58,7 +65,7 @@ const replySchema = z.discriminatedUnion("op", [
     /** Bytes of a block, blocks, free blocks. */
     filesystems: z.array(z.tuple([count, count, count])).max(100),
   }),
-  z.object({ op: z.literal("counters"), ...countsShape }),
+  counts,
   z.object({ op: z.literal("failed"), reason: z.string().max(2000) }),
 ]);
 export type Reply = z.infer<typeof replySchema>;

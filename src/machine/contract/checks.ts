@@ -255,6 +255,31 @@ print("loopback")
     ok(diskBytes > spec.diskBytes * 0.9 && diskBytes < spec.diskBytes * 1.1, `${diskBytes}`);
   },
 
+  async "a job finds itself by its host's name, may open many files, and gets no more rights"({
+    machine,
+    spec,
+    signal,
+  }) {
+    await using guest = await machine.start(spec, signal);
+    const said = await python(
+      guest,
+      `
+import ctypes, resource, socket
+libc = ctypes.CDLL(None)
+print(socket.gethostbyname(socket.gethostname()).startswith("127."))
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 16384)
+# PR_GET_NO_NEW_PRIVS, CLONE_NEWUSER
+print(libc.prctl(39, 0, 0, 0, 0))
+print(libc.unshare(0x10000000))
+`,
+    );
+    const [found, files, kept, namespace] = said.stdout.split("\n");
+    deepEqual([found, files, kept], ["True", "True", "1"], said.stderr);
+    // gVisor's own kernel has namespaces of its own.
+    if (guest.kind !== "gvisor") equal(namespace, "-1");
+    deepEqual(await guest.refusedConnections(), []);
+  },
+
   async "CPU time: more than its share ends the guest"({ machine, spec, signal }) {
     await using guest = await machine.start({ ...spec, cpuSeconds: 2 }, signal);
     await rejects(python(guest, "while True: pass"), (thrown) => agentLost(thrown) === null);

@@ -68,6 +68,43 @@ export const QEMU_CHECKS: Readonly<Record<string, (context: CheckContext) => Pro
     ok(memoryPeakBytes > MIB && memoryPeakBytes < 64 * MIB, `${memoryPeakBytes}`);
   },
 
+  async "nothing that was warmed is left"({ machine, spec, signal }) {
+    await using guest = await machine.start(spec, signal);
+    const said = await run(guest, [
+      "sh",
+      "-c",
+      "ps -u tester -o pid= | wc -l; find /job /tmp /var/tmp /home/tester /dev/shm -mindepth 1; find /run /var -xdev -user tester ! -path /var/lock 2>/dev/null; ipcs -a | grep -c tester",
+    ]);
+    // The shell, ps and wc themselves.
+    equal(said.stdout, "3\n0\n", said.stderr);
+  },
+
+  async "a disk that was full is told, also where it was emptied again"({ machine, spec, signal }) {
+    for (const fill of [
+      "f = open('/job/big', 'wb')\n    while True: f.write(b'x' * 1_000_000)",
+      "while True: n += 1; open(f'/job/{n}', 'wb').close()",
+    ]) {
+      await using guest = await machine.start(spec, signal);
+      const said = await python(
+        guest,
+        `
+import os, time
+n = 0
+try:
+    ${fill}
+except OSError as error:
+    print(error.strerror)
+time.sleep(2)
+for name in os.listdir("/job"):
+    os.unlink(f"/job/{name}")
+`,
+      );
+      equal(said.stdout, "No space left on device\n", said.stderr);
+      const { diskFull, diskBytes } = await guest.counters();
+      ok(diskFull && diskBytes < spec.diskBytes / 2, `${diskFull} ${diskBytes}`);
+    }
+  },
+
   async "the machine's network has the index and nothing else"({ machine, spec, signal }) {
     await using guest = await machine.start(spec, signal);
     const said = await python(

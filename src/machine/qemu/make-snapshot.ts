@@ -6,6 +6,7 @@ import { warmSchema } from "../agent/agent-messages.ts";
 import { readFirstMessage } from "../agent/handshake.ts";
 import { prepareMigration, sendState } from "./migrate.ts";
 import { consoleOf, openQemu } from "./qemu-process.ts";
+import type { QmpClient } from "./qmp-client.ts";
 
 /** Under TCG a boot takes 10 s and the warming a minute and a half; on a busy host a multiple of it. */
 const WARM_MS = 20 * 60_000;
@@ -46,15 +47,20 @@ export async function makeSnapshot(
     onStep("warm");
     const ending = AbortSignal.any([signal, AbortSignal.timeout(WARM_MS)]);
     const coming = readFirstMessage(await agent, warmSchema, ending);
-    coming.catch(() => undefined);
-    const { message } = await Promise.race([coming, failed]).catch(async (thrown: unknown) => {
-      signal.throwIfAborted();
-      const said = clip(printableLine((await consoleOf(control)).trim().slice(-600)), 600);
-      if (said === "" || !(thrown instanceof CreameryError)) throw thrown;
-      throw new CreameryError("vm-resume", `${thrown.message}; its last words: ${said}`, {
-        cause: thrown,
-      });
-    });
+    const ended = machineEnded(control, ending);
+    for (const one of [coming, ended]) one.catch(() => undefined);
+    const { message } = await Promise.race([coming, ended, failed]).catch(
+      async (thrown: unknown) => {
+        signal.throwIfAborted();
+        // What its PID 1 said comes before what a kernel says of that one's end.
+        const [before = ""] = (await consoleOf(control)).split(/\[ *[\d.]+\] Kernel panic/u);
+        const said = clip(printableLine(before.trim().slice(-600)), 600);
+        if (said === "" || !(thrown instanceof CreameryError)) throw thrown;
+        throw new CreameryError("vm-resume", `${thrown.message}; its last words: ${said}`, {
+          cause: thrown,
+        });
+      },
+    );
     onStep("write");
     await control.command("stop", {}, { signal });
     await prepareMigration(control, signal);
@@ -66,4 +72,10 @@ export async function makeSnapshot(
   } finally {
     await machine.end();
   }
+}
+
+/** Rejects when the machine's kernel ends, which a template's QEMU waits after. */
+async function machineEnded(control: QmpClient, signal: AbortSignal): Promise<never> {
+  await control.event(({ event }) => event === "SHUTDOWN", { deadlineMs: WARM_MS, signal });
+  throw new CreameryError("vm-resume", "the virtual machine ended while it booted");
 }

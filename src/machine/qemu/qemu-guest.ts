@@ -1,3 +1,5 @@
+import { CreameryError } from "../../base/errors.ts";
+import { within } from "../../base/within.ts";
 import type { Counters } from "../../launcher/protocol.ts";
 import type { GuestCounts } from "../agent/agent-messages.ts";
 import { AgentGuest, type AgentGuestParts } from "../agent-guest.ts";
@@ -7,7 +9,11 @@ import type { GuestCounters, RefusedConnection } from "../machine.ts";
 /** All that a job may write to lies on one disk of the machine's. */
 const SCRATCH = ["/job"];
 
-type Inside = GuestCounts & Pick<GuestCounters, "diskBytes" | "diskFull">;
+/** Of a guest that is about to be stopped. */
+const LAST_ANSWER_MS = 2000;
+const late = () => new CreameryError("agent-lost", "the guest did not say what it counted");
+
+type Inside = GuestCounts & Pick<GuestCounters, "diskBytes">;
 
 export interface QemuGuestParts extends AgentGuestParts<"qemu"> {
   /** Ends what watches over the machine's process. */
@@ -43,7 +49,10 @@ export class QemuGuest extends AgentGuest<"qemu"> {
 
   /** What only the machine knows is asked while it is there. */
   protected async beforeStop(): Promise<void> {
-    if (this.link.fault === null && this.#inside === undefined) await this.#ask();
+    if (this.link.fault !== null || this.#inside !== undefined) return;
+    await within(this.#ask(), { deadline: { ms: LAST_ANSWER_MS, error: late } }).catch(
+      () => undefined,
+    );
   }
 
   protected afterAgent(): void {
@@ -57,7 +66,7 @@ export class QemuGuest extends AgentGuest<"qemu"> {
         this.link.counters(),
         this.link.filesystems(SCRATCH),
       ]);
-      this.#inside = { ...counts, ...diskOf(filesystems, this.#inside) };
+      this.#inside = { ...counts, ...diskOf(filesystems, counts) };
     } catch {
       // It is lost, and told so elsewhere.
     }

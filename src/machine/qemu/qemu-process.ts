@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { CreameryError } from "../../base/errors.ts";
 import type { LauncherClient } from "../../launcher/client.ts";
+import { within } from "../../base/within.ts";
 import { firstConnection } from "../agent/handshake.ts";
 import { nextGuestId } from "../guest-ids.ts";
 import { lastWords } from "../last-words.ts";
@@ -71,15 +72,23 @@ export async function openQemu(
         new CreameryError("vm-resume", `the virtual machine ended: ${lastWords(detail)}`),
       );
     });
-    const ending = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
-    const connected = firstConnection(controlServer, ending);
-    const agent = firstConnection(agentServer, ending);
+    const connected = firstConnection(controlServer, signal);
+    const agent = firstConnection(agentServer, signal);
     for (const one of [connected, agent]) one.catch(() => undefined);
     if (!(await start(guestId))) {
       await end();
       return null;
     }
-    const socket = await Promise.race([connected, failed.promise]);
+    // What `start` waits for (another command's snapshot, the image's disk) has no deadline here.
+    const deadline = {
+      ms: CONNECT_MS,
+      error: () =>
+        new CreameryError("vm-resume", `QEMU did not connect in ${CONNECT_MS / 1000} s`, {
+          nextStep: "see that the host is not overloaded, then run the same command again",
+        }),
+    };
+    const both = Promise.all([connected, agent]);
+    const [socket] = await within(Promise.race([both, failed.promise]), { deadline, signal });
     control = await Promise.race([
       QmpClient.open(socket, {
         deadlineMs: CONNECT_MS,
@@ -99,7 +108,6 @@ export async function openQemu(
       }),
       failed.promise,
     ]);
-    await Promise.race([agent, failed.promise]);
     // One connection of each is all that a machine makes.
     controlServer.close();
     agentServer.close();

@@ -26,9 +26,7 @@ const eventSchema = z.object({
 const knownEventSchema = z.discriminatedUnion("event", [
   z.object({ event: z.literal("MIGRATION"), data: z.object({ status: z.string() }) }),
   z.object({ event: z.literal("STOP") }),
-  z.object({ event: z.literal("RESUME") }),
   z.object({ event: z.literal("SHUTDOWN"), data: z.object({ reason: z.string().optional() }) }),
-  z.object({ event: z.literal("GUEST_PANICKED") }),
   z.object({
     event: z.literal("BLOCK_IO_ERROR"),
     data: z.object({ nospace: z.boolean().optional(), reason: z.string().optional() }),
