@@ -28,7 +28,7 @@ import { warmSchema } from "../src/machine/agent/agent-messages.ts";
 import { AgentLink } from "../src/machine/agent/agent-link.ts";
 import { adoptionOf } from "../src/machine/qemu/adoption.ts";
 import { firstConnection, readFirstMessage } from "../src/machine/agent/handshake.ts";
-import { prepareMigration, sendState, takeState } from "../src/machine/qemu/migrate.ts";
+import { prepareMigration, sendState, stopAtRest, takeState } from "../src/machine/qemu/migrate.ts";
 import { QmpClient } from "../src/machine/qemu/qmp-client.ts";
 import { emptyQcow2 } from "./qcow2.ts";
 
@@ -113,28 +113,27 @@ export class BareMachine {
     let ready = running.began;
     try {
       const nonce = randomBytes(16).toString("hex");
-      await AgentLink.accept({
+      const { control } = running;
+      ready = performance.now();
+      const accepted = AgentLink.accept({
         guest: running.agent,
         nonce,
         deadlineMs: BOOT_MS,
         signal: never,
-        adoption: async () => {
-          const { control } = running;
-          ready = performance.now();
-          if (way === "copy") {
-            await prepareMigration(control, never);
-            await takeState(control, never);
-          } else {
-            await control.command(
-              "human-monitor-command",
-              { "command-line": "loadvm warm" },
-              { deadlineMs: BOOT_MS },
-            );
-          }
-          await control.command("cont");
-          return adoptionOf(nonce, { pids: 512 });
-        },
+        adoption: adoptionOf(nonce, { pids: 512 }),
       });
+      if (way === "copy") {
+        await prepareMigration(control, never);
+        await takeState(control, never);
+      } else {
+        await control.command(
+          "human-monitor-command",
+          { "command-line": "loadvm warm" },
+          { deadlineMs: BOOT_MS },
+        );
+      }
+      await control.command("cont");
+      await accepted;
       const answered = performance.now();
       return { startMs: answered - running.began, resumeMs: answered - ready };
     } finally {
@@ -150,7 +149,7 @@ export class BareMachine {
     try {
       const deadline = AbortSignal.timeout(BOOT_MS);
       await readFirstMessage(await running.agent, warmSchema, deadline);
-      await running.control.command("stop");
+      await stopAtRest(running.control, never);
       await then(running.control);
     } finally {
       await running.end();

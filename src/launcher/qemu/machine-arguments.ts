@@ -20,6 +20,9 @@ const KERNEL_COMMAND_LINE = [
   "tsc=reliable",
   "no_timer_check",
   "random.trust_cpu=on",
+  // What a kernel does by its clock and nobody looks at: each of it would come before a copy's first word.
+  "psi=0",
+  "nowatchdog",
 ].join(" ");
 /** Ways around the faults of real processors: an emulated one has none of them, and translates each way around. */
 const EMULATED = "mitigations=off";
@@ -80,7 +83,12 @@ export function machineArguments(
     ["-object", "rng-random,id=random,filename=/dev/urandom"],
     ["-device", "virtio-rng-pci,rng=random", "-device", "vmgenid,guid=auto,id=generation"],
     // The network namespace around it has the relay to the attempt's index, and nothing else.
-    ["-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-pci,netdev=net,romfile="],
+    [
+      "-netdev",
+      "user,id=net,ipv6=off",
+      "-device",
+      "virtio-net-pci,netdev=net,romfile=,guest_announce=off",
+    ],
     ["-chardev", "socket,id=control,path=/sockets/qmp.sock"],
     ["-mon", "chardev=control,mode=control"],
     SANDBOX,

@@ -48,8 +48,8 @@ export interface AcceptOptions {
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
   readonly limits?: ProcessLimits;
-  /** What a copied guest must be told before it says its hello; sent once it is there. */
-  readonly adoption?: () => Promise<string>;
+  /** What a copied guest is told before it says its hello: it waits in the channel for the guest to go on. */
+  readonly adoption?: Buffer;
 }
 
 interface Pending {
@@ -104,9 +104,7 @@ export class AgentLink implements AsyncDisposable {
       socket = await (guest instanceof Promise ? guest : firstConnection(guest, ending));
       const greeted = readHello(socket, nonce, ending);
       greeted.catch(() => undefined);
-      if (options.adoption !== undefined) {
-        socket.write(encodeFrame("message", 0, Buffer.from(await options.adoption())));
-      }
+      if (options.adoption !== undefined) socket.write(encodeFrame("message", 0, options.adoption));
       const { agentVersion, decoder } = await greeted;
       return new AgentLink(socket, decoder, agentVersion, options.limits ?? { coreBytes: 0 });
     } catch (error) {

@@ -4,7 +4,7 @@ import type { LauncherClient } from "../../launcher/client.ts";
 import type { MachineShape } from "../../launcher/protocol.ts";
 import { warmSchema } from "../agent/agent-messages.ts";
 import { readFirstMessage } from "../agent/handshake.ts";
-import { prepareMigration, sendState } from "./migrate.ts";
+import { prepareMigration, sendState, stopAtRest } from "./migrate.ts";
 import { consoleOf, openQemu } from "./qemu-process.ts";
 import type { QmpClient } from "./qmp-client.ts";
 
@@ -62,7 +62,7 @@ export async function makeSnapshot(
       },
     );
     onStep("write");
-    await control.command("stop", {}, { signal });
+    await stopAtRest(control, signal);
     await prepareMigration(control, signal);
     await sendState(control, signal);
     // It may be gone before it has answered.

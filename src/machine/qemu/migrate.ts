@@ -1,11 +1,20 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { CreameryError } from "../../base/errors.ts";
 import { STATE_DESCRIPTOR } from "../../launcher/qemu/machine-arguments.ts";
 import type { QmpClient } from "./qmp-client.ts";
 
 /** A state is half a megabyte, and memory no part of it. */
 const MIGRATE_MS = 60_000;
+const REST_MS = 2000;
 /** As the machine sees the socket that the launcher listens on. */
 const STATE_SOCKET = "/sockets/state.sock";
+
+/** Stops a machine that has just said that it waits: once it does, and its kernel has nothing left to do, which each copy would do first. */
+export async function stopAtRest(control: QmpClient, signal: AbortSignal): Promise<void> {
+  await sleep(REST_MS, undefined, { signal });
+  await control.command("stop", {}, { signal });
+}
 
 /** For template and copy alike: memory stays in its file, and how far it is, is told by events. */
 export async function prepareMigration(control: QmpClient, signal: AbortSignal): Promise<void> {

@@ -152,13 +152,11 @@ export class QemuMachine extends PooledMachine<Waiting, QemuGuest> {
         deadlineMs: HELLO_MS,
         signal: AbortSignal.any([signal, giveUp.signal]),
         limits: { coreBytes: 0 },
-        adoption: async () => {
-          await takeState(control, signal);
-          await control.command("cont", {}, { signal });
-          return adoptionOf(nonce, spec);
-        },
+        adoption: adoptionOf(nonce, spec),
       });
       accepted.catch(() => undefined);
+      await Promise.race([takeState(control, signal), failed]);
+      await Promise.race([control.command("cont", {}, { signal }), failed]);
       const link = await Promise.race([accepted, failed]);
       failed.catch((error: unknown) =>
         link.abandon(
