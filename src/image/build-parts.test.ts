@@ -8,7 +8,7 @@ import { lockBuilds } from "./build-lock.ts";
 import { debianFault } from "./debian-root.ts";
 import { pipFault } from "./fetch-tools.ts";
 import { parseInstalled } from "./installed-packages.ts";
-import { compileSteps, normaliseShadow } from "./normalise-tree.ts";
+import { compileSteps, normaliseShadow, sortedLines } from "./normalise-tree.ts";
 import { mountsBelow } from "./remove-tree.ts";
 
 const MIRROR = "https://mirror.example/debian";
@@ -103,6 +103,16 @@ test("the day of a password's change is the version's", () => {
   expect(normaliseShadow("root:*:20781:0:99999:7:::\ntester:!:20781:0::\n", 20758)).toBe(
     "root:*:20758:0:99999:7:::\ntester:!:20758:0::\n",
   );
+});
+
+test("dpkg's triggers are the same in whatever order packages were unpacked", () => {
+  const lines = ["/usr/man man-db/noawait", "/opt/man man-db/noawait", "/usr/lib32 base-files"];
+  const text = (order: readonly string[]) => order.map((line) => `${line}\n`).join("");
+  expect(sortedLines(text(lines))).toBe(sortedLines(text(lines.toReversed())));
+  expect(sortedLines(text(lines)).split("\n").toSorted()).toEqual(
+    text(lines).split("\n").toSorted(),
+  );
+  expect(sortedLines("")).toBe("");
 });
 
 test("mounts are found inside a tree only, deepest first, with blanks in their names", () => {

@@ -83,6 +83,25 @@ export async function normaliseTree(
   );
   await truncate(shadow, 0);
   await writeFile(shadow, aged, { mode });
+  await sortTriggers(rootfs);
+}
+
+/** dpkg writes who waits for which trigger (deb-triggers(5)) in the order in which packages were unpacked, and it means nothing. */
+async function sortTriggers(rootfs: string): Promise<void> {
+  const directory = join(rootfs, "var/lib/dpkg/triggers");
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(directory, entry.name);
+    const text = await readFile(path, "utf8");
+    const sorted = sortedLines(text);
+    if (sorted !== text) await writeFile(path, sorted);
+  }
+}
+
+/** @param text lines that each end with a line feed. */
+export function sortedLines(text: string): string {
+  const lines = text.split("\n").slice(0, -1).toSorted();
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 /** The day of each account's last change of password (shadow(5), third field) is that of the version. */
