@@ -78,7 +78,13 @@ export class DirectoryBucket implements Bucket {
       throw new CreameryError(
         full ? "disk-full" : "bucket",
         full ? "the bucket's disk is full" : `could not be stored: ${reasonOf(thrown)}`,
-        { input: key, cause: thrown },
+        {
+          input: key,
+          ...(full
+            ? { nextStep: "free some space, or set [directories] data in creamery.toml" }
+            : {}),
+          cause: thrown,
+        },
       );
     } finally {
       await rm(fresh, { force: true });

@@ -5,25 +5,29 @@ import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import { CHANNELS } from "../image/channel-names.ts";
 import { readChannels } from "../image/channels.ts";
-import { listImages, loadImage } from "../image/image-store.ts";
+import { listImages } from "../image/image-store.ts";
+import { listLocks } from "../image/lock/lock-store.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
-import { chooseImage } from "./farm/choose-image.ts";
+import { chooseImage, isChannel } from "./farm/choose-image.ts";
 import { ensureImage } from "./farm/ensure-image.ts";
 import { readConfig } from "./farm/read-config.ts";
+import { lockText, megabytes, rebuildFrom, removeImageOf, writeLockTo } from "./image-locks.ts";
 
 const Options = z.object({
   config: z.string().optional(),
   json: z.boolean().default(false),
   force: z.boolean().default(false),
   all: z.boolean().default(false),
+  locked: z.string().optional(),
+  files: z.boolean().default(false),
   channel: z.enum(CHANNELS).default("stable"),
 });
 
 /**
- * `creamery image build|list|show|diff|promote|rollback|export|verify|rm`.
+ * `creamery image build|list|show|diff|promote|rollback|lock|export|verify|rm`.
  * @returns the exit code: 1 when `verify` finds a difference.
  */
 export async function imageCommand(
@@ -38,7 +42,7 @@ export async function imageCommand(
   const imagesDir = join(directoriesFrom(process.env).cache, "images");
   switch (action) {
     case "build":
-      return build(imagesDir, options.force, signal);
+      return build(imagesDir, options, signal);
     case "list":
       return list(imagesDir, options.json);
     case "show":
@@ -62,12 +66,11 @@ export async function imageCommand(
       return await exportTo(await chooseImage(imagesDir, names[0]), names[1] ?? "", signal);
     case "verify":
       return verify(await chooseImage(imagesDir, names[0]), signal);
-    case "rm": {
-      const { id } = await loadImage(imagesDir, names[0] ?? "");
-      await launcher().request({ kind: "remove-image", imageId: id }, { signal });
-      say(`removed ${id}`);
+    case "lock":
+      return await lock(imagesDir, names, signal);
+    case "rm":
+      say(await removeImageOf(names[0] ?? "", options.files, lockOptions(imagesDir, signal)));
       return 0;
-    }
   }
 }
 
@@ -78,6 +81,7 @@ export type ImageAction =
   | "diff"
   | "promote"
   | "rollback"
+  | "lock"
   | "export"
   | "verify"
   | "rm";
@@ -109,23 +113,42 @@ async function diff(
   return 0;
 }
 
-async function build(imagesDir: string, force: boolean, signal: AbortSignal): Promise<number> {
-  const { image, built } = await ensureImage({
-    imagesDir,
-    launcher: launcher(),
-    force,
-    signal,
-    tell,
-  });
+function lockOptions(imagesDir: string, signal: AbortSignal) {
+  return { imagesDir, launcher: launcher(), signal, tell };
+}
+
+async function lock(
+  imagesDir: string,
+  [name = "", file]: readonly string[],
+  signal: AbortSignal,
+): Promise<number> {
+  const id = isChannel(name) ? (await chooseImage(imagesDir, name)).id : name;
+  const text = await lockText(imagesDir, id);
+  if (file === undefined) process.stdout.write(text);
+  else say(`${await writeLockTo(file, text, lockOptions(imagesDir, signal))}: the lock of ${id}`);
+  return 0;
+}
+
+async function build(
+  imagesDir: string,
+  { force, locked }: Pick<z.infer<typeof Options>, "force" | "locked">,
+  signal: AbortSignal,
+): Promise<number> {
+  const options = lockOptions(imagesDir, signal);
+  const { image, built } =
+    locked === undefined
+      ? await ensureImage({ ...options, force })
+      : await rebuildFrom(locked, force, options);
   say(built ? `built ${image.id}` : `${image.id} is there (built ${image.built.at})`);
   return 0;
 }
 
 async function list(imagesDir: string, json: boolean): Promise<number> {
   const images = await listImages(imagesDir);
+  const locks = await listLocks(imagesDir);
   if (json) {
     const channels = Object.fromEntries(await readChannels(imagesDir));
-    process.stdout.write(`${JSON.stringify({ schema: 1, images, channels })}\n`);
+    process.stdout.write(`${JSON.stringify({ schema: 1, images, channels, locks })}\n`);
     return 0;
   }
   if (images.length === 0) say("no image yet; `creamery image build` makes one");
@@ -137,6 +160,9 @@ async function list(imagesDir: string, json: boolean): Promise<number> {
       `${image.id}  ${image.target}  ${gigabytes} GB  ${image.files} files  built ${image.built.at}${pointing.length === 0 ? "" : `  ${pointing.join(", ")}`}`,
     );
   }
+  for (const id of locks)
+    if (!images.some((image) => image.id === id))
+      say(`${id}  removed; its lock and files are kept`);
   return 0;
 }
 
@@ -186,10 +212,6 @@ async function exportTo(image: ImageManifest, file: string, signal: AbortSignal)
   );
   say(`${path}: ${reference}, ${megabytes(sizeBytes)}`);
   return 0;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(0)} MB`;
 }
 
 async function verify(image: ImageManifest, signal: AbortSignal): Promise<number> {

@@ -75,7 +75,7 @@ function program(finish: (code: number) => void): Command {
 
   const image = root
     .command("image")
-    .description("build, list, show, compare, promote, export, verify or remove images");
+    .description("build, list, show, compare, promote, lock, export, verify or remove images");
   const imageAction =
     (action: ImageAction) =>
     async (...words: unknown[]): Promise<void> => {
@@ -88,6 +88,10 @@ function program(finish: (code: number) => void): Command {
     .command("build")
     .description("build the image of the definition, if it is not there yet")
     .option("--force", "build even if it is there")
+    .option(
+      "--locked <file>",
+      "the image of a lock, bit for bit, out of the files that were kept when it was built; nothing is fetched",
+    )
     .action(imageAction("build"));
   image
     .command("list")
@@ -134,7 +138,20 @@ function program(finish: (code: number) => void): Command {
     .description("recompute an image's hash; names what differs")
     .argument("[id]", "newest by default")
     .action(imageAction("verify"));
-  image.command("rm").description("remove an image").argument("<id>").action(imageAction("rm"));
+  image
+    .command("lock")
+    .description(
+      "every file that an image was made of, by version and sha256, for `build --locked`",
+    )
+    .argument("<id>", "an id, of a removed image too, `stable` or `next`")
+    .argument("[file]", "standard output without; is replaced when it is there")
+    .action(imageAction("lock"));
+  image
+    .command("rm")
+    .description("remove an image; its lock and the files that it names stay")
+    .argument("<id>")
+    .option("--files", "these too, but for files that another lock names")
+    .action(imageAction("rm"));
 
   const snapshot = root
     .command("snapshot")

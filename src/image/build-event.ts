@@ -15,6 +15,7 @@ export interface BuildEvent {
 
 export type BuildStep =
   | "wait"
+  | "files"
   | "packages"
   | "tools"
   | "set-up"

@@ -74,25 +74,13 @@ test("pip's end is told without the password of an index's address", () => {
 });
 
 test("a package's hash is that of its own version and architecture, or none", () => {
-  const lines = [
-    "git\t1:2\tamd64",
-    "tzdata\t3\tall",
-    "local\t1\tall",
-    "--",
-    "Package: git",
-    "Architecture: amd64",
-    "Version: 1:1",
-    "SHA256: old",
-    "Package: git",
-    "Architecture: amd64",
-    "Version: 1:2",
-    "SHA256: new",
-    "Package: tzdata",
-    "Version: 3",
-    "Architecture: all",
-    "SHA256: zone",
+  const lines = ["git\t1:2\tamd64", "tzdata\t3\tall", "local\t1\tall"];
+  const archives = [
+    { name: "git", version: "1:1", architecture: "amd64", sha256: "old" },
+    { name: "git", version: "1:2", architecture: "amd64", sha256: "new" },
+    { name: "tzdata", version: "3", architecture: "all", sha256: "zone" },
   ];
-  expect(parseInstalled(lines).map(({ name, sha256 }) => [name, sha256])).toEqual([
+  expect(parseInstalled(lines, archives).map(({ name, sha256 }) => [name, sha256])).toEqual([
     ["git", "new"],
     ["local", null],
     ["tzdata", "zone"],

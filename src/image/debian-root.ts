@@ -7,6 +7,7 @@ import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import { AptTally } from "./apt-tally.ts";
 import type { BuildProgress } from "./build-event.ts";
+import { essentialNames, makeRepository, takeArchives } from "./debian-archives.ts";
 import {
   aptPreferences,
   aptSources,
@@ -14,37 +15,70 @@ import {
   wantedPackages,
   type ImageDefinition,
 } from "./definition.ts";
+import { hostMirror } from "./host-mirror.ts";
 import { UNPACKED_DIR } from "./installed-packages.ts";
+import type { ImageLock, LockedPackage } from "./lock/image-lock.ts";
+import type { SourceFiles } from "./lock/source-files.ts";
 import { runContained } from "./run-contained.ts";
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const PREFERENCES = "preferences";
 const DEADLINE_MS = 45 * 60_000;
 // Documentation and translations: a third of the size, and nothing that runs.
 const EXCLUDED = ["/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*"];
 
 export interface DebianRootRequest {
   readonly definition: ImageDefinition;
-  /** Empty or not there yet; lists and downloaded indices stay in it for the manifest to be made from. */
+  /** Empty or not there yet. */
   readonly rootfs: string;
   /** For apt's sources and preferences. */
   readonly scratch: string;
-  readonly mirror: string;
+  /** Instead of the one in the host's apt sources. */
+  readonly aptMirror: string | undefined;
+  /** The packages' archives come from among them, or go there. */
+  readonly files: SourceFiles;
   readonly progress: BuildProgress;
   readonly signal: AbortSignal;
 }
 
+/** Where packages come from. */
+interface PackageSource {
+  /** As a person knows it. */
+  readonly what: string;
+  /** apt's own lines. */
+  readonly sources: string;
+  readonly network: boolean;
+  /** More for mmdebstrap. */
+  readonly options: readonly string[];
+}
+
 /**
- * Installs all Debian packages of a definition with mmdebstrap(1).
+ * Installs all Debian packages of a definition with mmdebstrap(1); those that are only to be unpacked are fetched, and no more.
+ * @returns each archive that was needed for it, by name.
  * @throws CreameryError `host-lacks`, `no-network`, `disk-full`, `image-build` with the cause in words.
  */
-export async function installDebianRoot({
+export async function installDebianRoot(request: DebianRootRequest): Promise<LockedPackage[]> {
+  const { files, rootfs, signal } = request;
+  if (files.locked !== null) {
+    await install(request, await lockedSource(request, files.locked));
+    return files.locked.packages;
+  }
+  await install(request, await mirrorSource(request));
+  const essential = await essentialNames(rootfs, signal);
+  const take = (directory: string, use: LockedPackage["use"]) =>
+    takeArchives(join(rootfs, directory), use, essential, files, signal);
+  return [
+    ...(await take("var/cache/apt/archives", "install")),
+    ...(await take(UNPACKED_DIR, "unpack")),
+  ];
+}
+
+async function mirrorSource({
   definition,
-  rootfs,
   scratch,
-  mirror,
-  progress,
+  aptMirror,
   signal,
-}: DebianRootRequest): Promise<void> {
+}: DebianRootRequest): Promise<PackageSource> {
   await access(KEYRING).catch((cause: unknown) => {
     throw new CreameryError("host-lacks", "Debian's keyring is missing", {
       input: KEYRING,
@@ -52,12 +86,45 @@ export async function installDebianRoot({
       cause,
     });
   });
-  const sources = join(scratch, "sources.list");
-  const preferences = join(scratch, "preferences");
-  await writeFile(sources, aptSources(definition, mirror, KEYRING));
-  await writeFile(preferences, aptPreferences(definition));
-  const base = definition.suites[0]?.name ?? "";
+  const mirror = aptMirror ?? (await hostMirror(signal));
+  await writeFile(join(scratch, PREFERENCES), aptPreferences(definition));
   const unpacked = unpackedPackages(definition);
+  return {
+    what: mirror,
+    sources: aptSources(definition, mirror, KEYRING),
+    network: true,
+    options: [
+      '--aptopt=Acquire::Retries "3"',
+      // What they say is read once more after apt (essentialNames).
+      '--aptopt=Acquire::GzipIndexes "false"',
+      ...(await hostAptOptions()).map((option) => `--aptopt=${option}`),
+      '--setup-hook=install -D -m 644 "$CREAMERY_PREFERENCES" "$1/etc/apt/preferences.d/creamery"',
+      // Fetched here, where apt, its lists and the network are at hand.
+      ...(unpacked.length === 0
+        ? []
+        : [
+            `--customize-hook=install -d -m 777 "$1${UNPACKED_DIR}" && cd "$1${UNPACKED_DIR}" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -q download ${unpacked.join(" ")}`,
+          ]),
+    ],
+  };
+}
+
+/** Suites, pins and preferences have done their work: there is one version of each. */
+async function lockedSource(
+  { scratch, files, signal }: DebianRootRequest,
+  { packages }: ImageLock,
+): Promise<PackageSource> {
+  const sources = await makeRepository(join(scratch, "repository"), packages, files, signal);
+  return { what: "the lock's packages", sources, network: false, options: [] };
+}
+
+async function install(
+  { definition, rootfs, scratch, progress, signal }: DebianRootRequest,
+  { what, sources, network, options }: PackageSource,
+): Promise<void> {
+  const sourcesFile = join(scratch, "sources.list");
+  await writeFile(sourcesFile, sources);
+  const base = definition.suites[0]?.name ?? "";
   const tally = new AptTally();
   const { code, tail } = await runContained({
     argv: [
@@ -67,39 +134,31 @@ export async function installDebianRoot({
       "--mode=root",
       "--format=directory",
       `--architectures=${definition.architecture}`,
-      // The lists are read for the manifest, and then removed.
-      "--skip=cleanup/apt",
+      // The archives that were fetched are kept.
+      "--skip=cleanup/apt,essential/unlink",
       '--aptopt=APT::Install-Recommends "false"',
       '--aptopt=Acquire::Languages "none"',
-      '--aptopt=Acquire::Retries "3"',
-      ...(await hostAptOptions()).map((option) => `--aptopt=${option}`),
+      ...options,
       ...EXCLUDED.map((path) => `--dpkgopt=path-exclude=${path}`),
       "--dpkgopt=path-include=/usr/share/locale/locale.alias",
       "--dpkgopt=force-unsafe-io",
-      '--setup-hook=install -D -m 644 "$CREAMERY_PREFERENCES" "$1/etc/apt/preferences.d/creamery"',
-      // Fetched here, where apt, its lists and the network are at hand.
-      ...(unpacked.length === 0
-        ? []
-        : [
-            `--customize-hook=install -d -m 777 "$1${UNPACKED_DIR}" && cd "$1${UNPACKED_DIR}" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -q download ${unpacked.join(" ")}`,
-          ]),
       `--include=${wantedPackages(definition).join(",")}`,
       base,
       rootfs,
-      sources,
+      sourcesFile,
     ],
     env: {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       LANG: "C.UTF-8",
       DEBIAN_FRONTEND: "noninteractive",
-      CREAMERY_PREFERENCES: preferences,
+      CREAMERY_PREFERENCES: join(scratch, PREFERENCES),
       TMPDIR: scratch,
       SOURCE_DATE_EPOCH: String(definition.epoch),
       ...proxies(process.env),
       // The initrd is made once, in the kernel's own step.
       INITRD: "No",
     },
-    network: true,
+    network,
     deadlineMs: DEADLINE_MS,
     signal,
     onLine: (line) => {
@@ -107,7 +166,7 @@ export async function installDebianRoot({
       if (counts !== null) progress.say("packages", counts.detail, counts);
     },
   });
-  if (code !== 0) throw debianFault(tail, mirror);
+  if (code !== 0) throw debianFault(tail, what);
 }
 
 /** What apt and mmdebstrap said last, as one fault that a person can act on. */

@@ -31,6 +31,7 @@ export const ImageDefinition = z.strictObject({
   architecture: word,
   epoch: z.int().positive(),
   needs_bytes: z.int().positive(),
+  keeps_bytes: z.int().positive(),
   suites: z.array(Suite).min(1),
   packages: z.record(z.string(), Words),
   interpreters: z

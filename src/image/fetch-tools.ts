@@ -5,6 +5,9 @@ import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import { askersEnvironment } from "./askers-environment.ts";
 import type { ImageDefinition } from "./definition.ts";
+import type { LockedTool } from "./lock/image-lock.ts";
+import type { KeptFile } from "./lock/kept-files.ts";
+import { unnamed, type SourceFiles } from "./lock/source-files.ts";
 import { runContained, runInRoot } from "./run-contained.ts";
 
 const FETCH_MS = 15 * 60_000;
@@ -32,21 +35,37 @@ export interface ToolsRequest {
   readonly scratch: string;
   /** The host's environment: where pip finds its configuration. */
   readonly env: NodeJS.ProcessEnv;
+  /** The wheels come from among them, or go there. */
+  readonly files: SourceFiles;
   readonly signal: AbortSignal;
 }
 
 /**
- * Fetches the definition's tools by version and hash from the index of the host's own pip, and unpacks them
- * inside the root file system by its own Python.
+ * Brings the definition's tools, by version and hash, from the index of the host's own pip or as a lock has them, and unpacks
+ * them inside the root file system by its own Python.
+ * @returns each one's wheel.
  * @throws CreameryError `host-lacks`, `no-network`, `upstream-hash`, `image-build`.
  */
-export async function fetchTools({
+export async function bringTools(request: ToolsRequest): Promise<LockedTool[]> {
+  const { definition, files } = request;
+  const wheels = files.locked?.tools ?? (await fetchWheels(request));
+  const tools = definition.tools.map((tool) => {
+    const { name, version, sha256 } = tool;
+    const wheel = wheels.find((one) => sha256.includes(one.sha256));
+    if (wheel === undefined) throw unnamed(`a wheel of ${name} ${version}`);
+    return { name, version, sha256: wheel.sha256, sizeBytes: wheel.sizeBytes };
+  });
+  await unpackWheels(tools, request);
+  return tools;
+}
+
+async function fetchWheels({
   definition,
-  rootfs,
   scratch,
   env,
+  files,
   signal,
-}: ToolsRequest): Promise<void> {
+}: ToolsRequest): Promise<KeptFile[]> {
   const requirements = join(scratch, "tools.txt");
   const wheels = join(scratch, "wheels");
   await mkdir(wheels, { recursive: true });
@@ -86,10 +105,19 @@ export async function fetchTools({
     signal,
   });
   if (code !== 0) throw pipFault(tail);
+  const fetched: KeptFile[] = [];
+  for (const name of await readdir(wheels)) fetched.push(await files.add(join(wheels, name)));
+  return fetched;
+}
 
+async function unpackWheels(
+  tools: readonly LockedTool[],
+  { rootfs, files, signal }: ToolsRequest,
+): Promise<void> {
   const inside = join(rootfs, WHEELS);
   await mkdir(inside, { recursive: true });
-  for (const name of await readdir(wheels)) await copyFile(join(wheels, name), join(inside, name));
+  for (const { name, version, sha256 } of tools)
+    await copyFile(files.path(sha256), join(inside, `${name}-${version}.whl`));
   const unpacked = await runInRoot({
     rootfs,
     argv: ["/usr/bin/python3.13", "-I", "-S", "-B", "-c", UNPACK, WHEELS],

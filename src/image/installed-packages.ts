@@ -1,81 +1,56 @@
-import { readdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
+import type { LockedPackage } from "./lock/image-lock.ts";
+import type { SourceFiles } from "./lock/source-files.ts";
 import type { ImageManifest } from "./manifest.ts";
 import { runInRoot } from "./run-contained.ts";
-import { sha256Of } from "./tree-hash.ts";
-
-/** Where the build keeps archives that are unpacked, not installed, in the root file system. */
-export const UNPACKED_DIR = "/var/cache/creamery-unpack";
 
 type InstalledPackage = ImageManifest["packages"][number];
 
-// The lists of the build are still there: apt knows the archive's hash of each version.
-const QUERY =
-  "dpkg-query -W -f '${Package}\\t${Version}\\t${Architecture}\\n' && echo -- && " +
-  "dpkg-query -W -f '${Package}:${Architecture}=${Version}\\n' | sed 's/:all=/=/' | xargs apt-cache show | grep -E '^(Package|Version|Architecture|SHA256): '";
+/** For archives that are unpacked, not installed, in the root file system. */
+export const UNPACKED_DIR = "/var/cache/creamery-unpack";
 
-/**
- * Unpacks the archives that were fetched for it, and says which they are.
- * @throws CreameryError `image-build`.
- */
+/** Unpacks archives that can't be installed, in the order in which they are given. @throws CreameryError `image-build`. */
 export async function unpackPackages(
   rootfs: string,
+  packages: readonly LockedPackage[],
+  files: SourceFiles,
   signal: AbortSignal,
-): Promise<InstalledPackage[]> {
-  const unpacked: InstalledPackage[] = [];
+): Promise<void> {
   const directory = join(rootfs, UNPACKED_DIR);
-  for (const archive of (await readdir(directory).catch(() => [])).toSorted(byText)) {
-    const inside = `${UNPACKED_DIR}/${archive}`;
+  await mkdir(directory, { recursive: true });
+  for (const { name, sha256 } of packages) {
+    await copyFile(files.path(sha256), join(directory, sha256));
     const { code, tail } = await runInRoot({
       rootfs,
-      argv: [
-        "sh",
-        "-c",
-        'dpkg-deb --extract "$1" / && dpkg-deb --field "$1" Package Version Architecture',
-        "sh",
-        inside,
-      ],
+      argv: ["dpkg-deb", "--extract", `${UNPACKED_DIR}/${sha256}`, "/"],
       owner: "0:0",
       deadlineMs: 60_000,
       signal,
     });
-    const field = (wanted: string) =>
-      tail.find((line) => line.startsWith(`${wanted}: `))?.slice(wanted.length + 2);
-    const [name, version, architecture] = [
-      field("Package"),
-      field("Version"),
-      field("Architecture"),
-    ];
-    if (code !== 0 || name === undefined || version === undefined || architecture === undefined) {
+    if (code !== 0)
       throw new CreameryError(
         "image-build",
         `a package could not be unpacked: ${printableLine(tail.at(-1) ?? "")}`,
-        { input: archive },
+        { input: name },
       );
-    }
-    unpacked.push({
-      name,
-      version,
-      architecture,
-      sha256: await sha256Of(join(directory, archive)),
-    });
   }
-  await rm(directory, { recursive: true, force: true });
-  return unpacked;
+  await rm(directory, { recursive: true });
 }
 
-/** Each Debian package of a root file system, with the sha256 of its archive as the signed lists have it; by name. */
+/** Each Debian package that is installed in a root file system, with the sha256 of its archive; by name. */
 export async function installedPackages(
   rootfs: string,
+  archives: readonly LockedPackage[],
   signal: AbortSignal,
 ): Promise<InstalledPackage[]> {
   const lines: string[] = [];
   const { code, tail } = await runInRoot({
     rootfs,
-    argv: ["sh", "-c", QUERY],
+    argv: ["dpkg-query", "-W", "-f", "${Package}\\t${Version}\\t${Architecture}\\n"],
     owner: "0:0",
     deadlineMs: 120_000,
     signal,
@@ -86,38 +61,21 @@ export async function installedPackages(
       "image-build",
       `the installed packages could not be listed: ${printableLine(tail.at(-1) ?? "")}`,
     );
-  return parseInstalled(lines);
+  return parseInstalled(lines, archives);
 }
 
-export function parseInstalled(lines: readonly string[]): InstalledPackage[] {
-  const hashes = new Map<string, string>();
-  let fields: Record<string, string> = {};
-  for (const line of lines) {
-    const field = /^(Package|Version|Architecture|SHA256): (\S+)$/u.exec(line);
-    if (field === null) continue;
-    const [, name = "", value = ""] = field;
-    if (name === "Package") fields = {};
-    fields[name] = value;
-    const { Package: owner, Version: version, Architecture: architecture, SHA256: sha256 } = fields;
-    if (
-      owner !== undefined &&
-      version !== undefined &&
-      architecture !== undefined &&
-      sha256 !== undefined
-    )
-      hashes.set(`${owner} ${version} ${architecture}`, sha256);
-  }
+export function parseInstalled(
+  lines: readonly string[],
+  archives: readonly Omit<LockedPackage, "sizeBytes" | "use">[],
+): InstalledPackage[] {
+  const hashes = new Map(
+    archives.map((one) => [`${one.name} ${one.version} ${one.architecture}`, one.sha256]),
+  );
   const packages = lines.flatMap((line) => {
     const [name, version, architecture] = line.split("\t");
     if (name === undefined || version === undefined || architecture === undefined) return [];
-    return [
-      {
-        name,
-        version,
-        architecture,
-        sha256: hashes.get(`${name} ${version} ${architecture}`) ?? null,
-      },
-    ];
+    const sha256 = hashes.get(`${name} ${version} ${architecture}`) ?? null;
+    return [{ name, version, architecture, sha256 }];
   });
   return packages.toSorted((left, right) => byText(left.name, right.name));
 }

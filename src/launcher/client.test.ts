@@ -24,7 +24,7 @@ describe("the launcher's client", () => {
 
   it("throws the launcher's error with its code, input and next step", async () => {
     const { client } = connected();
-    const asked = client.request({ kind: "remove-image", imageId: "x" });
+    const asked = client.request({ kind: "remove-image", imageId: "x", files: false });
     client.receive({
       id: 1,
       error: { code: "unknown-image", reason: "no", input: "x", nextStep: "list them" },

@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { CreameryError, isErrorCode } from "../base/errors.ts";
+import { CreameryError } from "../base/errors.ts";
+import { errorOf } from "./fault.ts";
 import {
   fromLauncherSchema,
   replySchemas,
@@ -27,13 +28,15 @@ const FILE_MS = 310_000;
 /** Where the ordinary deadline is too short; a build's own steps have theirs. */
 const DEADLINES_MS: Partial<Record<LauncherRequest["kind"], number>> = {
   "build-image": 7_200_000,
+  "rebuild-image": 7_200_000,
   "verify-image": 1_200_000,
   "export-image": 3_600_000,
   // A disk of the image may have to be made, and another command's snapshot be waited for.
   "begin-snapshot": 3_600_000,
   "keep-snapshot": FILE_MS,
   "remove-snapshot": FILE_MS,
-  "remove-image": FILE_MS,
+  // A build that runs is waited for.
+  "remove-image": 7_200_000,
   "pack-tree": FILE_MS,
   "read-user-file": FILE_MS,
   "read-user-text": FILE_MS,
@@ -133,15 +136,8 @@ export class LauncherClient {
     const pending = this.#pending.get(message.id);
     if (pending === undefined) return;
     if ("progress" in message) pending.onProgress?.(message.progress);
-    else if ("error" in message) {
-      const { code, reason, input, nextStep } = message.error;
-      pending.reject(
-        new CreameryError(isErrorCode(code) ? code : "launcher", reason, {
-          ...(input === undefined ? {} : { input }),
-          ...(nextStep === undefined ? {} : { nextStep }),
-        }),
-      );
-    } else pending.resolve(message.value);
+    else if ("error" in message) pending.reject(errorOf(message.error));
+    else pending.resolve(message.value);
   }
 
   lose(): void {

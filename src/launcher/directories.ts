@@ -6,6 +6,21 @@ import { CreameryError, diskFullFault, reasonOf } from "../base/errors.ts";
 /** Numeric user and group of the farm's own unprivileged process; needs no entry in passwd. */
 export const FARM_UID = 64123;
 
+/** For setpriv(1), before a command: the farm's user and nothing more; it ends with whoever started it. */
+export const AS_FARM = [
+  "--reuid",
+  String(FARM_UID),
+  "--regid",
+  String(FARM_UID),
+  "--clear-groups",
+  "--inh-caps=-all",
+  "--bounding-set=-all",
+  "--no-new-privs",
+  "--pdeathsig",
+  "KILL",
+  "--",
+] as const;
+
 export interface Directories {
   readonly cache: string;
   readonly data: string;

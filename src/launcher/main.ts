@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
 import { bringConfigurations } from "./bring-configurations.ts";
-import { directoriesFrom, FARM_UID, makeDirectories } from "./directories.ts";
+import { AS_FARM, directoriesFrom, makeDirectories } from "./directories.ts";
 import { closeSession, openSession, type Session } from "./session.ts";
 
 /**
@@ -90,17 +90,8 @@ async function main(): Promise<void> {
   const entry = join(session.repository, process.env["CREAMERY_CLI_ENTRY"] ?? "src/cli/main.ts");
   // Sockets that the farm makes must be writable by the group of a guest's root.
   const umask = process.umask(0o002);
-  const farm = String(FARM_UID);
-  const powers = [
-    "--clear-groups",
-    "--inh-caps=-all",
-    "--bounding-set=-all",
-    "--no-new-privs",
-    "--pdeathsig",
-    "KILL",
-  ];
   const command = [process.execPath, ...process.execArgv, entry, ...process.argv.slice(2)];
-  const child = spawn("setpriv", ["--reuid", farm, "--regid", farm, ...powers, "--", ...command], {
+  const child = spawn("setpriv", [...AS_FARM, ...command], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
     env: childEnv,
     cwd: "/",

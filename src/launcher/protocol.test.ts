@@ -6,7 +6,7 @@ const accepted = (request: object) => toLauncherSchema.safeParse({ id: 1, reques
 
 it("takes ids, never paths", () => {
   expect(accepted({ kind: "stop-guest", guestId: "g12" })).toBe(true);
-  expect(accepted({ kind: "remove-image", imageId: "2026.11.1+0123abcd" })).toBe(true);
+  expect(accepted({ kind: "remove-image", imageId: "2026.11.1+0123abcd", files: true })).toBe(true);
   for (const id of [
     "",
     "..",
@@ -18,7 +18,7 @@ it("takes ids, never paths", () => {
     "a b",
     "x".repeat(97),
   ]) {
-    expect(accepted({ kind: "remove-image", imageId: id }), id).toBe(false);
+    expect(accepted({ kind: "remove-image", imageId: id, files: true }), id).toBe(false);
     expect(accepted({ kind: "stop-guest", guestId: id }), id).toBe(false);
   }
 });
@@ -40,6 +40,13 @@ it("keeps nothing of a probe: it has no place for a file", () => {
     expect(reply.safeParse({ what }).success).toBe(true);
   for (const answer of [{ what: "device" }, {}, { what: "file", file: "/run/x" }])
     expect(reply.safeParse(answer).success).toBe(false);
+});
+
+it("takes the path of a lock, and never a lock: what it names runs as root", () => {
+  const rebuild = (more: object) => accepted({ kind: "rebuild-image", force: false, ...more });
+  expect(rebuild({ path: "/home/someone/image.lock" })).toBe(true);
+  for (const more of [{}, { path: "image.lock" }, { path: "/a", lock: {} }, { lock: {} }])
+    expect(rebuild(more)).toBe(false);
 });
 
 it("takes nothing that it does not know", () => {

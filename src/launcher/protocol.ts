@@ -94,7 +94,18 @@ const buildImage = z.strictObject({
   definition: imageIdSchema,
   force: z.boolean(),
 });
-const removeImage = z.strictObject({ kind: z.literal("remove-image"), imageId: imageIdSchema });
+/** Out of the lock at a path of the person who asked, which the command line itself must have named. */
+const rebuildImage = z.strictObject({
+  kind: z.literal("rebuild-image"),
+  path: userPathSchema,
+  force: z.boolean(),
+});
+const removeImage = z.strictObject({
+  kind: z.literal("remove-image"),
+  imageId: imageIdSchema,
+  /** Its lock too, and every kept file that no other lock names. */
+  files: z.boolean(),
+});
 const verifyImage = z.strictObject({ kind: z.literal("verify-image"), imageId: imageIdSchema });
 const exportImage = z.strictObject({
   kind: z.literal("export-image"),
@@ -152,6 +163,7 @@ export const launcherRequestSchema = z.discriminatedUnion("kind", [
   guestCounters,
   probeRuntime,
   buildImage,
+  rebuildImage,
   removeImage,
   verifyImage,
   exportImage,
@@ -203,7 +215,9 @@ export const replySchemas = {
   "guest-counters": countersSchema,
   "probe-runtime": z.strictObject({ version: z.string() }),
   "build-image": z.strictObject({ imageId: z.string() }),
-  "remove-image": z.strictObject({}),
+  "rebuild-image": z.strictObject({ imageId: z.string() }),
+  /** What was released. */
+  "remove-image": z.strictObject({ files: z.int(), bytes: z.int() }),
   /** What container tools call it once it is loaded. */
   "export-image": z.strictObject({ reference: z.string(), sizeBytes: z.number() }),
   "promote-image": z.strictObject({}),
@@ -223,18 +237,22 @@ export type LauncherReply<Kind extends LauncherRequest["kind"]> = z.infer<
   (typeof replySchemas)[Kind]
 >;
 
+/** A fault of one process, told to another. */
+export const faultSchema = z.strictObject({
+  code: z.string(),
+  reason: z.string(),
+  input: z.string().optional(),
+  nextStep: z.string().optional(),
+});
+export type Fault = z.infer<typeof faultSchema>;
+
 /** To the unprivileged process. */
 export const fromLauncherSchema = z.union([
   z.strictObject({ id: z.int(), value: z.unknown() }),
   z.strictObject({ id: z.int(), progress: z.unknown() }),
   z.strictObject({
     id: z.int(),
-    error: z.strictObject({
-      code: z.string(),
-      reason: z.string(),
-      input: z.string().optional(),
-      nextStep: z.string().optional(),
-    }),
+    error: faultSchema,
   }),
   z.strictObject({ ended: z.string(), detail: z.string() }),
 ]);

@@ -5,6 +5,7 @@ import { CreameryError, reasonOf } from "../base/errors.ts";
 import { askerFrom } from "./asker.ts";
 import { removeSessionCgroups } from "./cgroup.ts";
 import type { Directories } from "./directories.ts";
+import { faultOf } from "./fault.ts";
 import { Guests } from "./guests.ts";
 import { ociStart } from "./oci/start-plan.ts";
 import {
@@ -48,6 +49,8 @@ export function serve(options: ServeOptions): Service {
     );
     return snapshots;
   };
+  const images = async () =>
+    new (await import("./images.ts")).Images({ session, directories, env });
   const running = new Map<number, { abort: AbortController; done: Promise<void> }>();
   const reaped = reap(directories);
 
@@ -56,7 +59,7 @@ export function serve(options: ServeOptions): Service {
     const done = perform(request, abort.signal, (progress) => send({ id, progress }))
       .then(
         (value) => send({ id, value }),
-        (thrown: unknown) => send({ id, error: errorMessage(thrown) }),
+        (thrown: unknown) => send({ id, error: faultOf(thrown) }),
       )
       .then(() => {
         running.delete(id);
@@ -106,27 +109,14 @@ export function serve(options: ServeOptions): Service {
         if (request.runtime === "qemu")
           return { version: `QEMU ${(await (await virtual()).qemu()).full}` };
         return probe(request.runtime, env, directories);
-      case "build-image": {
-        const { buildImage } = await import("../image/build-image.ts");
-        const definitionDir = join(session.repository, "images", request.definition);
-        const built = await buildImage({
-          definitionDir,
-          imagesDir: imagesOf(directories),
-          force: request.force,
-          onProgress,
-          signal,
-        });
-        const { promoteImage } = await import("../image/channels.ts");
-        await promoteImage(imagesOf(directories), "next", built.id);
-        return { imageId: built.id };
-      }
+      case "build-image":
+        return await (await images()).build({ ...request, onProgress, signal });
+      case "rebuild-image":
+        return await (await images()).rebuild({ ...request, ...asked, onProgress });
       case "remove-image": {
-        const { forgetImage } = await import("../image/channels.ts");
-        await forgetImage(imagesOf(directories), request.imageId);
-        const { removeImage } = await import("../image/remove-image.ts");
-        await removeImage(imagesOf(directories), request.imageId);
+        const released = await (await images()).remove({ ...request, signal });
         await (await virtual()).forgetImage(request.imageId);
-        return {};
+        return released;
       }
       case "promote-image": {
         const { promoteImage } = await import("../image/channels.ts");
@@ -235,20 +225,4 @@ function probe(
   }
   const version = asked.stdout.split("\n")[0]?.slice(0, 100) ?? "";
   return { version };
-}
-
-function errorMessage(thrown: unknown): {
-  code: string;
-  reason: string;
-  input?: string;
-  nextStep?: string;
-} {
-  if (!(thrown instanceof CreameryError))
-    return { code: "launcher", reason: reasonOf(thrown).slice(0, 2000) };
-  return {
-    code: thrown.code,
-    reason: thrown.message.slice(0, 2000),
-    ...(thrown.input === undefined ? {} : { input: thrown.input }),
-    ...(thrown.nextStep === undefined ? {} : { nextStep: thrown.nextStep }),
-  };
 }

@@ -33,6 +33,6 @@ export async function chooseImage(
   );
 }
 
-function isChannel(name: string): name is Channel {
+export function isChannel(name: string): name is Channel {
   return CHANNELS.some((channel) => channel === name);
 }

@@ -41,25 +41,26 @@ export async function ensureImage(options: EnsureOptions): Promise<EnsuredImage>
   const present = force ? null : await currentImage(imagesDir, definition);
   if (present !== null) return { image: present, built: false };
   tell("building the image: all interpreters side by side, about two minutes and 4 GB of disk");
-  let lastStep = "";
-  let toldAtMs = 0;
   const { imageId } = await launcher.request(
     { kind: "build-image", definition: DEFINITION, force },
-    {
-      signal,
-      onProgress: (event) => {
-        const parsed = BuildEvent.safeParse(event);
-        if (!parsed.success) return;
-        const { step, detail, seconds } = parsed.data;
-        // A line for each step, and one every five seconds inside a long one.
-        if (step === lastStep && Date.now() - toldAtMs < INSIDE_A_STEP_MS) return;
-        lastStep = step;
-        toldAtMs = Date.now();
-        tell(`${seconds.toFixed(0).padStart(4)} s  ${step}: ${detail}`);
-      },
-    },
+    { signal, onProgress: buildProgress(tell) },
   );
   return { image: await loadImage(imagesDir, imageId), built: true };
+}
+
+/** A build's events as lines: one for each step, and one every five seconds inside a long one. */
+export function buildProgress(tell: (line: string) => void): (event: unknown) => void {
+  let lastStep = "";
+  let toldAtMs = 0;
+  return (event) => {
+    const parsed = BuildEvent.safeParse(event);
+    if (!parsed.success) return;
+    const { step, detail, seconds } = parsed.data;
+    if (step === lastStep && Date.now() - toldAtMs < INSIDE_A_STEP_MS) return;
+    lastStep = step;
+    toldAtMs = Date.now();
+    tell(`${seconds.toFixed(0).padStart(4)} s  ${step}: ${detail}`);
+  };
 }
 
 /**

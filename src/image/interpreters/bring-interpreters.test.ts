@@ -1,20 +1,21 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { CreameryError, type ErrorCode } from "../../base/errors.ts";
 import { BuildProgress, type BuildEvent } from "../build-event.ts";
+import type { ImageLock } from "../lock/image-lock.ts";
+import { sampleLock } from "../lock/image-lock.sample.ts";
+import { SourceFiles } from "../lock/source-files.ts";
 import { InterpreterEntry } from "./api.ts";
 import { bringInterpreters } from "./bring-interpreters.ts";
-import { keptDownload } from "./kept-download.ts";
 import { mavenFault } from "./maven-client.ts";
 import type { BringContext, SourcedInterpreter } from "./types.ts";
 import { installCommand, uvFault } from "./uv.ts";
 
-const CONTENT = "an archive";
-const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
+const SHA256 = createHash("sha256").update("an archive").digest("hex");
 const ARTIFACT = "org.example:cpython:3.12.1:linux-x86_64";
 
 let directory = "";
@@ -25,11 +26,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-function context(signal: AbortSignal = new AbortController().signal): BringContext {
+async function context(
+  signal: AbortSignal = new AbortController().signal,
+  locked: ImageLock | null = null,
+): Promise<BringContext> {
+  const files = join(directory, "files");
   return {
     rootfs: directory,
     scratch: directory,
-    downloads: join(directory, "downloads"),
+    files: await SourceFiles.open({ directory: files, kept: null, locked, signal }),
     env: {},
     progress: new BuildProgress((event) => said.push(event)),
     signal,
@@ -56,7 +61,6 @@ function failing(code: ErrorCode) {
     origin: `maven ${ARTIFACT}`,
     packages: [],
     unpacked: [],
-    files: [SHA256],
     bring: () =>
       name === "cpython-3.12"
         ? Promise.reject(new CreameryError(code, "can't be had", { nextStep: "do this" }))
@@ -69,7 +73,7 @@ const ENTRIES = [entry("cpython-3.10", true), entry("cpython-3.12", true)];
 test.each(["host-lacks", "no-network", "upstream", "deadline"] as const)(
   "an optional interpreter that can't be had (%s) is left out with its reason and the next step",
   async (code) => {
-    const brought = await bringInterpreters(ENTRIES, context(), failing(code));
+    const brought = await bringInterpreters(ENTRIES, await context(), failing(code));
     expect(brought.interpreters.map(({ entry: { name } }) => name)).toEqual(["cpython-3.10"]);
     expect(brought.missing).toEqual([
       { name: "cpython-3.12", reason: `maven ${ARTIFACT}: can't be had`, nextStep: "do this" },
@@ -81,7 +85,8 @@ test.each(["host-lacks", "no-network", "upstream", "deadline"] as const)(
 test.each(["upstream-hash", "bad-archive", "image-build", "disk-full", "internal"] as const)(
   "an optional one that came and is not right (%s) ends the build",
   async (code) => {
-    await expect(bringInterpreters(ENTRIES, context(), failing(code))).rejects.toMatchObject({
+    const usual = await context();
+    await expect(bringInterpreters(ENTRIES, usual, failing(code))).rejects.toMatchObject({
       code,
     });
   },
@@ -89,57 +94,31 @@ test.each(["upstream-hash", "bad-archive", "image-build", "disk-full", "internal
 
 test("one that is not optional must be had, and an interruption is none of its faults", async () => {
   const must = [entry("cpython-3.12", false)];
-  await expect(bringInterpreters(must, context(), failing("no-network"))).rejects.toMatchObject({
+  const usual = await context();
+  await expect(bringInterpreters(must, usual, failing("no-network"))).rejects.toMatchObject({
     code: "no-network",
   });
-  const abort = new AbortController();
-  abort.abort(new Error("enough"));
+  const signal = AbortSignal.abort(new Error("enough"));
   await expect(
-    bringInterpreters(ENTRIES, context(abort.signal), failing("no-network")),
+    bringInterpreters(ENTRIES, { ...usual, signal }, failing("no-network")),
   ).rejects.toThrow("enough");
 });
 
-function wanted(fetch: (path: string) => void) {
-  return keptDownload({
-    directory: join(directory, "downloads"),
-    sha256: SHA256,
-    what: ARTIFACT,
-    signal: new AbortController().signal,
-    fetch: (path) => Promise.resolve(fetch(path)),
+test("of a lock, what its image is without is left out again for the same reason, unasked, and nothing else is", async () => {
+  const missing = [{ name: "cpython-3.12", reason: "maven x: can't be had", nextStep: "do this" }];
+  const { signal } = new AbortController();
+  const brought = await bringInterpreters(
+    ENTRIES,
+    await context(signal, sampleLock({ missing })),
+    failing("internal"),
+  );
+  expect(brought.missing).toEqual(missing);
+  expect(brought.interpreters.map(({ entry: { name } }) => name)).toEqual(["cpython-3.10"]);
+  rmSync(join(directory, "files"), { recursive: true });
+  const whole = await context(signal, sampleLock());
+  await expect(bringInterpreters(ENTRIES, whole, failing("no-network"))).rejects.toMatchObject({
+    code: "no-network",
   });
-}
-
-test("a pinned file is fetched once, and again when the disk has changed it", async () => {
-  let fetched = 0;
-  const fetch = (path: string) => {
-    fetched++;
-    writeFileSync(path, CONTENT);
-  };
-  const path = await wanted(fetch);
-  expect(await wanted(fetch)).toBe(path);
-  expect(fetched).toBe(1);
-  writeFileSync(path, "rotten");
-  expect(readFileSync(await wanted(fetch), "utf8")).toBe(CONTENT);
-  expect(fetched).toBe(2);
-});
-
-test.each([
-  ["another file", "an Archive"],
-  ["a file that is cut short", "an arch"],
-  ["nothing", ""],
-])("%s than the pinned one is refused, named, and not kept", async (_, content) => {
-  const refused = wanted((path) => writeFileSync(path, content));
-  await expect(refused).rejects.toMatchObject({ code: "upstream-hash", input: ARTIFACT });
-  await expect(refused).rejects.toThrow(SHA256);
-  expect(readdirSync(join(directory, "downloads"))).toEqual([]);
-});
-
-test("what no definition pins any more is removed, and what a killed build left", async () => {
-  await wanted((path) => writeFileSync(path, CONTENT));
-  for (const name of ["0".repeat(64), ".partial-1-x"])
-    writeFileSync(join(directory, "downloads", name), "");
-  await bringInterpreters(ENTRIES, context(), failing("upstream"));
-  expect(readdirSync(join(directory, "downloads"))).toEqual([SHA256]);
 });
 
 test.each([

@@ -1,7 +1,6 @@
 import { CreameryError } from "../../base/errors.ts";
 import type { ImageManifest } from "../manifest.ts";
 import { sourced, type InterpreterEntry } from "./api.ts";
-import { pruneDownloads } from "./kept-download.ts";
 import type { BringContext, SourcedInterpreter } from "./types.ts";
 
 /** An interpreter that is in the root file system, and not proven yet. */
@@ -17,7 +16,8 @@ export interface Brought {
 }
 
 /**
- * Brings each interpreter that did not come with the packages, one after the other.
+ * Brings each interpreter that did not come with the packages, one after the other. Of a lock, those that its image is without
+ * are left out again, and none else.
  * @param bind for tests; what binds an entry to its source.
  * @throws CreameryError whatever keeps one that is not optional away; for any of them a hash that is another, or an archive that
  * is refused.
@@ -27,23 +27,29 @@ export async function bringInterpreters(
   context: BringContext,
   bind: (entry: InterpreterEntry) => SourcedInterpreter = sourced,
 ): Promise<Brought> {
+  const { locked } = context.files;
   const bound = entries.map((entry) => ({ entry, from: bind(entry) }));
   const interpreters: BroughtInterpreter[] = [];
   const missing: ImageManifest["missing"] = [];
   for (const one of bound) {
     const { name, optional } = one.entry;
+    const without = locked?.missing.find((left) => left.name === name);
+    if (without !== undefined) {
+      missing.push(without);
+      continue;
+    }
     try {
       await one.from.bring(context);
       interpreters.push(one);
     } catch (thrown) {
       context.signal.throwIfAborted();
-      if (!optional || !(thrown instanceof CreameryError) || !mayBeMissing(thrown)) throw thrown;
+      if (!optional || locked !== null) throw thrown;
+      if (!(thrown instanceof CreameryError) || !mayBeMissing(thrown)) throw thrown;
       const { message: reason, nextStep = "build the image again with --force" } = thrown;
       missing.push({ name, reason: `${one.from.origin}: ${reason}`, nextStep });
       context.progress.say("interpreters", `without ${name}: ${reason}`);
     }
   }
-  await pruneDownloads(context.downloads, new Set(bound.flatMap(({ from }) => from.files)));
   return { interpreters, missing };
 }
 

@@ -14,7 +14,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
+import { DirectoryBucket } from "../../bucket/directory-bucket.ts";
 import { BuildProgress } from "../build-event.ts";
+import { sampleLock } from "../lock/image-lock.sample.ts";
+import type { ImageLock } from "../lock/image-lock.ts";
+import { BucketFiles } from "../lock/kept-files.ts";
+import { SourceFiles } from "../lock/source-files.ts";
 import { copyFromMaven } from "./maven-client.ts";
 import type { BringContext } from "./types.ts";
 import { fromUv, type UvEntry } from "./uv.ts";
@@ -36,11 +41,10 @@ async function script(path: string, text: string): Promise<void> {
   await chmod(join(directory, path), 0o755);
 }
 
-function context(env: NodeJS.ProcessEnv = {}): BringContext {
+function context(env: NodeJS.ProcessEnv = {}): Omit<BringContext, "files"> {
   return {
     rootfs: join(directory, "rootfs"),
     scratch: join(directory, "scratch"),
-    downloads: join(directory, "downloads"),
     env: { PATH: `${join(directory, "bin")}:/usr/bin:/bin`, ...env },
     progress: new BuildProgress(() => {}),
     signal: new AbortController().signal,
@@ -111,6 +115,22 @@ test("a host without Maven, and a Maven that fails, say so", async () => {
   await expect(copyFromMaven(ARTIFACT, path, alone)).rejects.toMatchObject({ code: "upstream" });
 });
 
+const ARCHIVE = "506191be3-cpython-3.12.13-x86_64-unknown-linux-gnu.tar.gz";
+
+/** With the build's files; those of a lock come out of a bucket. */
+async function uvContext(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  locked: ImageLock | null = null,
+): Promise<BringContext> {
+  const usual = context(env);
+  const { signal } = usual;
+  const bucket = join(directory, "bucket");
+  const kept = new BucketFiles(await DirectoryBucket.open(bucket), bucket);
+  const files = join(directory, name);
+  return { ...usual, files: await SourceFiles.open({ directory: files, kept, locked, signal }) };
+}
+
 test("uv installs into a directory of the build, and what it made becomes the interpreter's tree", async () => {
   // settle_tree.py runs inside: here the root file system has just enough of a Python to do that.
   await script(
@@ -118,10 +138,13 @@ test("uv installs into a directory of the build, and what it made becomes the in
     `#!/bin/sh
 printf '%s\\n' "$@" >"$SAID/arguments"
 env >"$SAID/env"
+grep -c : /proc/net/dev >"$SAID/networks"
 while [ "$1" != --install-dir ]; do shift; done
+archive=$UV_PYTHON_CACHE_DIR/${ARCHIVE}
+[ -e "$archive" ] || echo python >"$archive"
 made=$2/cpython-3.12.13-linux-x86_64-gnu
 mkdir -p "$made/bin" "$made/lib/python3.12"
-echo python >"$made/bin/python3.12"
+cat "$archive" >"$made/bin/python3.12"
 ln -s python3.12 "$made/bin/python3"
 ln -s "$made" "$2/cpython-3.12-linux-x86_64-gnu"
 `,
@@ -129,7 +152,8 @@ ln -s "$made" "$2/cpython-3.12-linux-x86_64-gnu"
   const uv = fromUv(UV_ENTRY);
   const env = { SAID: directory, UV_PYTHON_DOWNLOADS_JSON_URL: "https://other.example/list.json" };
   // The tree is there; that nothing can be run in this root is told as what it is.
-  await expect(uv.bring(context(env))).rejects.toMatchObject({ code: "image-build" });
+  const online = await uvContext("online", env);
+  await expect(uv.bring(online)).rejects.toMatchObject({ code: "image-build" });
   const tree = join(directory, "rootfs/opt/creamery/interpreters/cpython-3.12");
   expect(await readFile(join(tree, "bin/python3.12"), "utf8")).toBe("python\n");
   expect(await readlink(join(tree, "bin/python3"))).toBe("python3.12");
@@ -139,6 +163,33 @@ ln -s "$made" "$2/cpython-3.12-linux-x86_64-gnu"
   expect(given.at(-1)).toBe("cpython-3.12.13");
   // The pinned uv's own list of hashes is the one that counts.
   expect(await readFile(join(directory, "env"), "utf8")).not.toContain("DOWNLOADS_JSON_URL");
+
+  // What it fetched is kept, and once more there is no network to fetch anything from.
+  const { archives } = online.files;
+  expect(archives).toMatchObject([{ interpreter: "cpython-3.12", file: ARCHIVE, sizeBytes: 7 }]);
+  const { signal } = online;
+  const bucket = join(directory, "bucket");
+  const kept = new BucketFiles(await DirectoryBucket.open(bucket), bucket);
+  await kept.keep(archives, join(directory, "online"), signal);
+  await writeFile(join(directory, "online", archives[0]?.sha256 ?? ""), "another\n");
+  await rm(tree, { recursive: true });
+  await rm(join(directory, "scratch"), { recursive: true });
+  await mkdir(join(directory, "scratch"));
+  const definition = { sha256: "b".repeat(64), files: [] };
+  const locked = sampleLock({ definition, packages: [], tools: [], archives });
+  const again = await uvContext("again", env, locked);
+  await expect(uv.bring(again)).rejects.toMatchObject({ code: "image-build" });
+  expect(await readFile(join(tree, "bin/python3.12"), "utf8")).toBe("python\n");
+  // Its own loopback, and nothing else.
+  expect((await readFile(join(directory, "networks"), "utf8")).trim()).toBe("1");
+});
+
+test("a lock that does not name the archive that uv wants ends the build, whether or not the interpreter is optional", async () => {
+  await script("rootfs/usr/local/bin/uv", "#!/bin/sh\nexit 1\n");
+  const none = { definition: { sha256: "b".repeat(64), files: [] }, packages: [], tools: [] };
+  const locked = sampleLock({ ...none, archives: [] });
+  const bringing = fromUv(UV_ENTRY).bring(await uvContext("files", {}, locked));
+  await expect(bringing).rejects.toMatchObject({ code: "image-build" });
 });
 
 test("a uv that can't reach its host says so before anything of the tree is there", async () => {
@@ -147,6 +198,7 @@ test("a uv that can't reach its host says so before anything of the tree is ther
     "#!/bin/sh\necho 'error: Failed to download cpython-3.12.13' >&2\necho '  Caused by: dns error: failed to lookup address information' >&2\nexit 1\n",
   );
   const uv = fromUv(UV_ENTRY);
-  await expect(uv.bring(context())).rejects.toMatchObject({ code: "no-network" });
+  const online = await uvContext("files", {});
+  await expect(uv.bring(online)).rejects.toMatchObject({ code: "no-network" });
   expect(await readdir(join(directory, "rootfs"))).toEqual(["usr"]);
 });

@@ -35,7 +35,6 @@ export function fromDebian(entry: DebianEntry): SourcedInterpreter {
     origin: `debian ${packages.join(" ")}`,
     packages,
     unpacked,
-    files: [],
     // It came with the root file system.
     bring: () => Promise.resolve(),
   };

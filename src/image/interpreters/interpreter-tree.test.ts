@@ -13,10 +13,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { BuildProgress } from "../build-event.ts";
 import { directoryInRoot } from "../directory-in-root.ts";
 import { installTree, settleTree } from "./interpreter-tree.ts";
-import type { BringContext } from "./types.ts";
 
 const TREE = "opt/creamery/interpreters/pypy-3.11";
 
@@ -33,15 +31,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-function context(): BringContext {
-  return {
-    rootfs,
-    scratch: directory,
-    downloads: directory,
-    env: {},
-    progress: new BuildProgress(() => {}),
-    signal: new AbortController().signal,
-  };
+function context() {
+  return { rootfs, signal: new AbortController().signal };
 }
 
 function put(path: string): void {

@@ -7,6 +7,8 @@ import { directoryInRoot } from "../directory-in-root.ts";
 import { runInRoot } from "../run-contained.ts";
 import type { BringContext } from "./types.ts";
 
+type TreeContext = Pick<BringContext, "rootfs" | "signal">;
+
 /** Trees of interpreters that are no Debian packages, each in a directory of its name. */
 const TREES = "/opt/creamery/interpreters";
 const SCRIPTS = "/opt/creamery/bring";
@@ -49,7 +51,7 @@ export interface ArchivedTree {
 /** Unpacks an interpreter into its tree and makes it work there. @throws CreameryError `bad-archive`, `image-build`. */
 export async function installTree(
   { name, archive, tree }: ArchivedTree,
-  context: BringContext,
+  context: TreeContext,
 ): Promise<void> {
   const inside = await bringFile(archive, context);
   const { code, tail } = await runScript(
@@ -76,7 +78,7 @@ export async function installTree(
  * Makes the tree of an interpreter work where it lies, and its programs be found by their names.
  * @throws CreameryError `image-build`.
  */
-export async function settleTree(name: string, context: BringContext): Promise<void> {
+export async function settleTree(name: string, context: TreeContext): Promise<void> {
   const { rootfs } = context;
   const program = programOf(name);
   if (name.startsWith("cpython-")) {
@@ -108,18 +110,18 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
-async function bringFile(path: string, { rootfs }: BringContext): Promise<string> {
+async function bringFile(path: string, { rootfs }: TreeContext): Promise<string> {
   const directory = await directoryInRoot(rootfs, SCRIPTS);
   await copyFile(path, join(directory, basename(path)), constants.COPYFILE_EXCL);
   return `${SCRIPTS}/${basename(path)}`;
 }
 
-async function removeScripts({ rootfs }: BringContext): Promise<void> {
+async function removeScripts({ rootfs }: TreeContext): Promise<void> {
   await rm(await directoryInRoot(rootfs, SCRIPTS), { recursive: true });
 }
 
 /** Runs one of the scripts beside this file inside the root file system, with no network. */
-async function runScript(script: string, given: readonly string[], context: BringContext) {
+async function runScript(script: string, given: readonly string[], context: TreeContext) {
   const inside = await bringFile(join(import.meta.dirname, script), context);
   return await runInRoot({
     rootfs: context.rootfs,

@@ -1,5 +1,4 @@
 import { installTree, treePaths } from "./interpreter-tree.ts";
-import { keptDownload } from "./kept-download.ts";
 import type { BringContext, SourcedInterpreter } from "./types.ts";
 
 /** An entry whose interpreter is a tree in one archive of a pinned hash. */
@@ -29,13 +28,11 @@ export function fromPinnedArchive(
     origin: `${source} ${what}`,
     packages: [],
     unpacked: [],
-    files: [sha256],
     bring: async (context) => {
-      const archive = await keptDownload({
-        directory: context.downloads,
+      const archive = await context.files.pinned({
+        interpreter: name,
         sha256,
         what,
-        signal: context.signal,
         fetch: (path) => fetch(path, context),
       });
       await installTree({ name, archive, tree }, context);

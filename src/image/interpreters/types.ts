@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { BUILDERS } from "../../model/source.ts";
 import type { BuildProgress } from "../build-event.ts";
+import type { SourceFiles } from "../lock/source-files.ts";
 
 const word = z
   .string()
@@ -41,8 +42,8 @@ export interface BringContext {
   readonly rootfs: string;
   /** Of this build alone; removed at its end. */
   readonly scratch: string;
-  /** Files by their sha256, kept from build to build. */
-  readonly downloads: string;
+  /** All that is brought comes from among them, so that it can be kept. */
+  readonly files: SourceFiles;
   /** The host's environment: where its own clients find their configuration. */
   readonly env: NodeJS.ProcessEnv;
   readonly progress: BuildProgress;
@@ -61,8 +62,6 @@ export interface SourcedInterpreter {
   readonly packages: readonly string[];
   /** Debian packages (`name/suite`) that are unpacked beside newer ones. */
   readonly unpacked: readonly string[];
-  /** Pinned files, by sha256: they are kept from build to build. */
-  readonly files: readonly string[];
   /**
    * Brings it into the root file system; whatever can't be had is thrown before anything of it is there.
    * @throws CreameryError `host-lacks`, `no-network`, `upstream` or `deadline` where it can't be had; `upstream-hash` for another file

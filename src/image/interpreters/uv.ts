@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, rm } from "node:fs/promises";
+import { copyFile, cp, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -6,6 +6,7 @@ import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
 import { askersEnvironment } from "../askers-environment.ts";
 import { directoryInRoot } from "../directory-in-root.ts";
+import { unnamed } from "../lock/source-files.ts";
 import { runContained } from "../run-contained.ts";
 import { settleTree, treePath, treePaths } from "./interpreter-tree.ts";
 import { isUnreachable, withoutAddresses } from "./said.ts";
@@ -33,7 +34,6 @@ export function fromUv({ name, version }: UvEntry): SourcedInterpreter {
     origin: `uv ${wanted}`,
     packages: [],
     unpacked: [],
-    files: [],
     bring: async (context) => {
       const installed = await install(wanted, name, context);
       const tree = await directoryInRoot(context.rootfs, treePath(name));
@@ -46,15 +46,28 @@ export function fromUv({ name, version }: UvEntry): SourcedInterpreter {
 
 /** @returns the one directory that uv made: `cpython-3.12.13-linux-x86_64-gnu`. */
 async function install(wanted: string, name: string, context: BringContext): Promise<string> {
-  const { rootfs, scratch, env, signal } = context;
+  const { rootfs, scratch, env, files, signal } = context;
   const directory = join(scratch, `uv-${name}`);
+  // Here uv leaves the archive that it fetches, and takes it from: it checks the hash in either case.
+  const archives = join(scratch, `uv-${name}-archives`);
   await mkdir(directory, { recursive: true });
+  await mkdir(archives);
+  if (files.locked !== null) {
+    const archive = files.locked.archives.find(({ interpreter }) => interpreter === name);
+    if (archive?.file === undefined)
+      throw unnamed(`the archive of ${name}, or as what uv knows it`);
+    await copyFile(files.path(archive.sha256), join(archives, archive.file));
+  }
   const command = installCommand(join(rootfs, UV), directory, wanted, env);
   const { code, tail } = await runContained({
     argv: command.argv,
-    env: { ...command.env, UV_CACHE_DIR: join(scratch, "uv-cache") },
+    env: {
+      ...command.env,
+      UV_CACHE_DIR: join(scratch, "uv-cache"),
+      UV_PYTHON_CACHE_DIR: archives,
+    },
     cwd: scratch,
-    network: true,
+    network: files.locked === null,
     deadlineMs: INSTALL_MS,
     signal,
   });
@@ -69,6 +82,13 @@ async function install(wanted: string, name: string, context: BringContext): Pro
       input: wanted,
       nextStep: "mend its version in image.toml",
     });
+  const [file, ...others] = await readdir(archives);
+  if (file === undefined || others.length > 0)
+    throw new CreameryError("image-build", "uv left no archive of it that could be kept", {
+      input: wanted,
+      nextStep: "take another uv in [[tools]]",
+    });
+  files.archives.push({ interpreter: name, file, ...(await files.add(join(archives, file))) });
   return join(directory, only.name);
 }
 
