@@ -2,7 +2,6 @@ import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
-  copyFileSync,
   openSync,
   closeSync,
   readFileSync,
@@ -70,7 +69,7 @@ export class BareMachine {
     const boot = join(imagesDir, imageId, "boot");
     const path = (name: string) => join(directory, name);
     symlinkSync(disk, path("image"));
-    copyFileSync(join(boot, "vmlinuz"), path("kernel"));
+    symlinkSync(join(boot, "vmlinuz"), path("kernel"));
     writeStubs(directory, readFileSync(path("kernel")));
     const initrd = readFileSync(join(boot, "initrd.img"));
     const guest = join(REPOSITORY, "guest");
@@ -110,11 +109,10 @@ export class BareMachine {
   /** ms to the agent's hello: from QEMU's start, and from when it is told to go on, having started. */
   async resume(way: "copy" | "loadvm"): Promise<{ startMs: number; resumeMs: number }> {
     const running = await this.#start(way);
-    let ready = running.began;
+    const ready = performance.now();
     try {
       const nonce = randomBytes(16).toString("hex");
       const { control } = running;
-      ready = performance.now();
       const accepted = AgentLink.accept({
         guest: running.agent,
         nonce,

@@ -66,9 +66,8 @@ async function compareWithLoadvm(): Promise<void> {
       const dirty = `${Math.round(made.dirtyBytes / MB)} MB dirty`;
       const took: Record<"copy" | "loadvm", Resumed[]> = { copy: [], loadvm: [] };
       for (let index = 0; index < COPIES; index++) {
-        for (const way of times === undefined
-          ? (["copy"] as const)
-          : (["copy", "loadvm"] as const)) {
+        for (const way of ["copy", "loadvm"] as const) {
+          if (way === "loadvm" && times === undefined) continue;
           // Each that counts comes after one of its own kind, as it does on a farm: gigabytes of the other's turn over the host's caches.
           await made.machine.resume(way);
           took[way].push(await made.machine.resume(way));

@@ -3,6 +3,7 @@
 In the other machine kinds the host's groups do this from outside; a group inside of a machine is root's, which no job is.
 """
 
+import math
 import os
 import time
 
@@ -52,12 +53,13 @@ class Disk:
 
     def tick(self):
         now = time.monotonic()
-        if self.full or now < self.next:
+        if now < self.next:
             return
-        self.next = now + DISK_SECONDS
         state = os.statvfs(self.path)
         room = min(ROOM_BYTES, state.f_blocks * state.f_frsize / 100)
         self.full = state.f_bavail * state.f_frsize < room or (state.f_files > 0 and state.f_favail == 0)
+        # What is known to have been full need not be looked at again.
+        self.next = math.inf if self.full else now + DISK_SECONDS
 
 
 def resident():

@@ -26,13 +26,13 @@ import { receiveState, type StateReceiver } from "./receive-state.ts";
 import { scratchDisk, scratchDisks } from "./scratch-disks.ts";
 import {
   isSealed,
-  removeHalfMadeDisks,
-  WatchedFile,
   makeImageDisk,
   makeMemoryFile,
   makeScratchDisk,
+  removeHalfMadeDisks,
   sealOf,
   sync,
+  WatchedFile,
   writeStubs,
 } from "./snapshot-files.ts";
 import {
