@@ -43,7 +43,7 @@ free_kb=$(df -Pk "$tools" | awk 'NR == 2 { print $4 }')
 
 : >"$BRING_LOG"
 started=$(date +%s)
-bring_debian_packages
+bring_debian_packages "$dev"
 bring_node
 CREAMERY_CA_BUNDLE=$(find_certificates)
 bring_npm_packages "$dev"

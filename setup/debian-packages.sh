@@ -1,10 +1,13 @@
 # shellcheck shell=sh
-# Step 1: the Debian packages of setup/debian-packages.txt, only those that are missing.
+# Step 1: the Debian packages of setup/debian-packages.txt, for the tests those of debian-packages-dev.txt too, only those
+# that are missing.
 
+# missing_packages [dev]
 missing_packages() {
-  while read -r package; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s ' "$package"
-  done <"$CREAMERY_HOME/setup/debian-packages.txt"
+  cat "$CREAMERY_HOME/setup/debian-packages.txt" ${1:+"$CREAMERY_HOME/setup/debian-packages-dev.txt"} |
+    while read -r package; do
+      [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s ' "$package"
+    done
 }
 
 apt_quiet() {
@@ -34,9 +37,10 @@ update_lists() {
   done
 }
 
+# bring_debian_packages [dev]
 bring_debian_packages() {
   if ! command -v apt-get >/dev/null 2>&1; then
-    environment_has_commands && return 0
+    environment_has_commands "${1-}" && return 0
     fail "this host has no apt-get" "Debian 12 or 13 is needed, or the packages of setup/debian-packages.txt by hand"
   fi
   # A run that was interrupted while dpkg worked.
@@ -45,7 +49,7 @@ bring_debian_packages() {
     DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a </dev/null >>"$BRING_LOG" 2>&1 ||
       fail "dpkg could not finish an interrupted installation: $(log_reason)" "run 'dpkg --configure -a' and look at $BRING_LOG"
   fi
-  packages=$(missing_packages)
+  packages=$(missing_packages "${1-}")
   [ -n "$packages" ] || return 0
   say "[1/4] Debian packages: ${packages% } (about a minute)"
   apt_log_start=$(wc -l <"$BRING_LOG")

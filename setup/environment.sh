@@ -68,8 +68,14 @@ done
 # shellcheck disable=SC2034 # read by setup/node.sh and setup/bring.sh
 CREAMERY_FARM_UID=64123
 
-# The commands of the Debian packages in setup/debian-packages.txt, one that each must bring.
+# The commands of the Debian packages in setup/debian-packages.txt, one that each must bring; `dev` asks for those of
+# setup/debian-packages-dev.txt too.
 environment_has_commands() {
+  if [ "${1-}" = dev ]; then
+    for tool in /usr/lib/postgresql/*/bin/postgres; do
+      [ -x "$tool" ] || return 1
+    done
+  fi
   for tool in mmdebstrap runc git unshare setpriv xz python3 mke2fs qemu-system-x86_64; do
     command -v "$tool" >/dev/null 2>&1 || return 1
   done
@@ -99,7 +105,7 @@ environment_ready() {
   # The host's own Node may have been replaced by an older one.
   # shellcheck disable=SC3013 # dash and every sh of Debian have -nt
   [ ! "$CREAMERY_NODE" -nt "$tools/ready-1" ] || return 1
-  environment_has_commands && environment_has_npm_packages "${1-}"
+  environment_has_commands "${1-}" && environment_has_npm_packages "${1-}"
 }
 
 # Exports what the launcher and the command line read.

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { newAttemptId } from "./attempt-id.ts";
-import { MIGRATIONS } from "./migrations/all.ts";
 import { openStore } from "./open-store.ts";
 import { storeContract } from "./store-contract.ts";
 
@@ -43,25 +42,6 @@ test("a directory that is not there is told in one line", async () => {
   await expect(openStore(join(directory, "none", "store.sqlite"))).rejects.toMatchObject({
     code: "store",
   });
-});
-
-test("migrations are numbered from 1 without a gap", () => {
-  expect(MIGRATIONS.map(({ number }) => number)).toEqual(MIGRATIONS.map((_, index) => index + 1));
-});
-
-test("an attempt that was kept before its interpreter had a builder is Debian's", async () => {
-  const { migrate } = await import("./sqlite/migrate.ts");
-  const database = new DatabaseSync(file());
-  await migrate(database, MIGRATIONS.slice(0, 1));
-  database.exec(`
-    insert into image (name) values ('2026.11.1+0f3a9c21');
-    insert into axes (digest, source_sha256, interpreter, image_id, machine, index_date, agent)
-      values ('d', '${"a".repeat(64)}', 'cpython-3.13.5', 1, 'gvisor', '2026-11-24T10:00:00Z', '1');`);
-  database.close();
-  await using _store = await openStore(file());
-  const read = new DatabaseSync(file(), { readOnly: true });
-  expect(read.prepare("select builder from axes").all()).toEqual([{ builder: "debian" }]);
-  read.close();
 });
 
 test("processes that open a new file at once all get the whole schema", async () => {

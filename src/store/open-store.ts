@@ -95,8 +95,8 @@ class OpenedStore implements Store {
   }
 
   #loaded(): Promise<Store> {
-    this.#store ??= import("./sqlite/sqlite-store.ts").then(
-      ({ SqliteStore }) => new SqliteStore(this.#database, this.#path),
+    this.#store ??= import("./sqlite/open-sql-store.ts").then(({ openSqlStore }) =>
+      openSqlStore(this.#database, this.#path),
     );
     return this.#store;
   }

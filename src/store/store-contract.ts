@@ -14,7 +14,7 @@ export function storeContract(open: () => Promise<Store>): void {
     attempt: sampleAttempt(change),
     visibility: "public",
     reason: "manual",
-    startedAt: "2026-11-24T10:00:00Z",
+    startedAt: "2026-11-24T10:00:00.000Z",
     results: [],
     ...more,
   });
@@ -31,7 +31,7 @@ export function storeContract(open: () => Promise<Store>): void {
       visibility: "private",
       reason: "reproduce",
       of: "a0",
-      startedAt: "2026-11-24T10:00:00Z",
+      startedAt: "2026-11-24T10:00:00.000Z",
     });
   });
 

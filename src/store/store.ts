@@ -2,19 +2,22 @@ import type { AttemptJson } from "../model/result-json.ts";
 import type { TestResult } from "../model/attempt.ts";
 
 /** Who may see a project and all that belongs to it. */
-export type Visibility = "public" | "private";
+export const VISIBILITIES = ["public", "private"] as const;
+export type Visibility = (typeof VISIBILITIES)[number];
 
 /** Why an attempt was made. */
-export type JobReason =
-  | "manual"
-  | "reproduce"
-  | "confirm"
-  | "release"
-  | "push"
-  | "retest"
-  | "experiment"
-  | "canary"
-  | "blame";
+export const JOB_REASONS = [
+  "manual",
+  "reproduce",
+  "confirm",
+  "release",
+  "push",
+  "retest",
+  "experiment",
+  "canary",
+  "blame",
+] as const;
+export type JobReason = (typeof JOB_REASONS)[number];
 
 export interface AttemptRecording {
   readonly attempt: AttemptJson;

@@ -1,29 +1,33 @@
 import type { Kysely } from "kysely";
 
 import type { Migration } from "./migration.ts";
+import { tableWithId } from "./tables.ts";
 
 /** Projects with their visibility, releases, axes, jobs, attempts and the tests that did not pass. */
 export const results: Migration = {
   number: 1,
   what: "results",
-  async up(db) {
-    await interned(db, "project")
+  async up(db, kind) {
+    const table = (name: string) => tableWithId(db, kind, name);
+    const interned = (name: string) =>
+      table(name).addColumn("name", "text", (column) => column.notNull().unique());
+    await interned("project")
       .addColumn("visibility", "text", (column) => column.notNull())
       .execute();
-    await interned(db, "configuration").execute();
-    await interned(db, "image").execute();
-    await table(db, "release")
+    await interned("configuration").execute();
+    await interned("image").execute();
+    await table("release")
       .addColumn("project_id", "integer", (column) => column.notNull().references("project.id"))
       .addColumn("version", "text", (column) => column.notNull())
       .addUniqueConstraint("release_once", ["project_id", "version"])
       .execute();
-    await table(db, "source")
+    await table("source")
       .addColumn("release_id", "integer", (column) => column.notNull().references("release.id"))
       .addColumn("kind", "text", (column) => column.notNull())
       .addColumn("sha256", "text", (column) => column.notNull())
       .addUniqueConstraint("source_once", ["release_id", "kind", "sha256"])
       .execute();
-    await table(db, "axes")
+    await table("axes")
       .addColumn("digest", "text", (column) => column.notNull().unique())
       .addColumn("source_sha256", "text", (column) => column.notNull())
       .addColumn("interpreter", "text", (column) => column.notNull())
@@ -34,7 +38,7 @@ export const results: Migration = {
       .addColumn("plan", "text")
       .addColumn("agent", "text", (column) => column.notNull())
       .execute();
-    await table(db, "job")
+    await table("job")
       .addColumn("source_id", "integer", (column) => column.notNull().references("source.id"))
       .addColumn("configuration_id", "integer", (column) =>
         column.notNull().references("configuration.id"),
@@ -43,7 +47,7 @@ export const results: Migration = {
       .addUniqueConstraint("job_once", ["source_id", "configuration_id", "reason"])
       .execute();
     await attempts(db);
-    await table(db, "test")
+    await table("test")
       .addColumn("project_id", "integer", (column) => column.notNull().references("project.id"))
       .addColumn("name", "text", (column) => column.notNull())
       .addUniqueConstraint("test_once", ["project_id", "name"])
@@ -96,15 +100,4 @@ async function attempts(db: Kysely<unknown>): Promise<void> {
     .addColumn("report", "text")
     .execute();
   await db.schema.createIndex("attempt_by_job").on("attempt").columns(["job_id", "id"]).execute();
-}
-
-// `integer primary key` is SQLite's row id; PostgreSQL's dialect brings its own way to say the same.
-function table(db: Kysely<unknown>, name: string) {
-  return db.schema
-    .createTable(name)
-    .addColumn("id", "integer", (column) => column.primaryKey().autoIncrement());
-}
-
-function interned(db: Kysely<unknown>, name: string) {
-  return table(db, name).addColumn("name", "text", (column) => column.notNull().unique());
 }

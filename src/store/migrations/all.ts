@@ -1,6 +1,7 @@
 import { results } from "./0001-results.ts";
 import { interpretersBuilder } from "./0002-interpreters-builder.ts";
+import { compactResults } from "./0003-compact-results.ts";
 import type { Migration } from "./migration.ts";
 
 /** All of them, in order. */
-export const MIGRATIONS: readonly Migration[] = [results, interpretersBuilder];
+export const MIGRATIONS: readonly Migration[] = [results, interpretersBuilder, compactResults];

@@ -14,7 +14,7 @@ export async function migrate(
   await db.transaction().execute(async (transaction) => {
     // Read again under the lock: another process may have been quicker.
     for (const migration of migrations.slice(userVersion(database))) {
-      await migration.up(transaction);
+      await migration.up(transaction, "sqlite");
       database.exec(`pragma user_version = ${migration.number}`);
     }
   });
