@@ -25,4 +25,51 @@ export interface Tables {
   test: { id: Generated<number>; project_id: number; name: string };
   /** Tests that did not pass. */
   result_failure: { result_id: string; test_id: number; outcome: string; message: string };
+  worker: {
+    id: Generated<number>;
+    name: string;
+    /** Of the process that holds its leases. */
+    boot: string;
+    state: string;
+    /** Why it is out of service. */
+    reason: string | null;
+    slots: number;
+    seen_ms: number;
+    /** JSON. */
+    facts: string;
+  };
+  target: {
+    id: Generated<number>;
+    project_id: number;
+    /** As a person types it. */
+    word: string;
+    /** Of a release; the commit of a push. */
+    version: string;
+    /** The branch or tag that was pushed to; empty for a release. */
+    line: string;
+  };
+  queue_job: {
+    id: Generated<number>;
+    /** Made by whoever enqueued it. */
+    key: string;
+    target_id: number;
+    configuration_id: number;
+    reason: string;
+    lane: number;
+    state: number;
+    tag: number;
+    enqueued_ms: number;
+    ready_ms: number;
+    tries: number;
+    farm_faults: number;
+    /** Of its present lease, or the one that finished it. */
+    attempt: string | null;
+    lease_ms: number | null;
+    worker_id: number | null;
+    /** Why it is dead, cancelled or superseded. */
+    note: string | null;
+  };
+  queue_flow: { lane: number; project_id: number; finish: number };
+  queue_cooldown: { project_id: number; line: string; ready_ms: number };
+  farm_setting: { name: string; value: string };
 }

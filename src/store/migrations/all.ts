@@ -1,7 +1,13 @@
 import { results } from "./0001-results.ts";
 import { interpretersBuilder } from "./0002-interpreters-builder.ts";
 import { compactResults } from "./0003-compact-results.ts";
+import { queue } from "./0004-queue.ts";
 import type { Migration } from "./migration.ts";
 
 /** All of them, in order. */
-export const MIGRATIONS: readonly Migration[] = [results, interpretersBuilder, compactResults];
+export const MIGRATIONS: readonly Migration[] = [
+  results,
+  interpretersBuilder,
+  compactResults,
+  queue,
+];

@@ -5,6 +5,7 @@ import { CreameryError } from "../../base/errors.ts";
 import type { Database } from "../database.ts";
 import { MIGRATIONS } from "../migrations/all.ts";
 import type { Migration } from "../migrations/migration.ts";
+import { newerSchema } from "../newer-schema.ts";
 import type { Tables } from "../schema.ts";
 import { PostgresqlDatabase, postgresqlFault } from "./postgresql-database.ts";
 
@@ -93,12 +94,4 @@ function labelOf(url: string): string {
   if (parsed === null) return "PostgreSQL";
   const host = parsed.host === "" ? (parsed.searchParams.get("host") ?? "") : parsed.host;
   return `postgresql ${host}${parsed.pathname}`;
-}
-
-/** The same for both databases. */
-export function newerSchema(label: string, version: number): CreameryError {
-  return new CreameryError("store", `schema ${version} was written by a newer Creamery`, {
-    input: label,
-    nextStep: "use that version, or another data directory",
-  });
 }

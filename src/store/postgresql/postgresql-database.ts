@@ -6,8 +6,8 @@ import { CreameryError, reasonOf } from "../../base/errors.ts";
 import type { Database, Within } from "../database.ts";
 import type { Tables } from "../schema.ts";
 
-/** SQLSTATEs after which the same transaction is simply begun again: deadlock, serialization failure. */
-const AGAIN: ReadonlySet<string> = new Set(["40P01", "40001"]);
+/** SQLSTATEs after which the same transaction is simply begun again: deadlock, serialization failure, somebody else's row. */
+const AGAIN: ReadonlySet<string> = new Set(["40P01", "40001", "23505"]);
 const MOST_TRIES = 6;
 
 /** PostgreSQL 15 or newer, its schema up to date (open-postgresql.ts). */

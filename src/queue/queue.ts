@@ -1,0 +1,290 @@
+import { EventEmitter, once } from "node:events";
+
+import type { Database, Within } from "../store/database.ts";
+import { JobRows, STATE, type JobChange, type JobRow } from "../store/sql/job-rows.ts";
+import { insertResult } from "../store/sql/sql-store.ts";
+import type { AttemptRecording } from "../store/store.ts";
+import { claimWithin } from "./claim.ts";
+import { enqueueWithin, roundsOf } from "./enqueue.ts";
+import type { EnqueueRequest, Enqueued, LeasedJob } from "./job.ts";
+import { backoffOf, QUEUE_POLICY, type QueuePolicy } from "./queue-policy.ts";
+
+export interface QueueOptions {
+  readonly policy?: Partial<QueuePolicy>;
+  /** Ms since 1970, as `Date.now`. */
+  readonly now?: () => number;
+  /** 0 to 1, as `Math.random`. */
+  readonly random?: () => number;
+  readonly newId: () => string;
+}
+
+export interface ClaimOptions {
+  readonly workerId: number;
+  /** So many at most. */
+  readonly most: number;
+  /** Configurations that this worker can't run. */
+  readonly without?: readonly string[];
+}
+
+/** How a lease ended, as its worker says. */
+export type Finish =
+  | {
+      readonly kind: "done";
+      /** The attempt's, and of runs that confirmed it. */
+      readonly recordings: readonly AttemptRecording[];
+    }
+  /** The farm's own fault: the job is tried again, and that is not counted against it. */
+  | {
+      readonly kind: "farm-fault";
+      readonly recordings: readonly AttemptRecording[];
+      readonly reason: string;
+    }
+  /** It can't be tested, and trying again would not help: the index has no such release. */
+  | { readonly kind: "impossible"; readonly reason: string }
+  /** The worker stops before it was begun or ended: another takes it, at once. */
+  | { readonly kind: "returned" };
+
+/** `gone`: the lease was lost; whatever the worker has of it is to be thrown away. */
+export type Finished = "kept" | "gone";
+
+export interface Reaped {
+  readonly requeued: readonly string[];
+  /** What an operator should look at. */
+  readonly dead: readonly string[];
+}
+
+const ENQUEUED_AT_ONCE = 200;
+const REAPED_AT_ONCE = 200;
+
+/**
+ * The queue: what waits, in the order in which it is due; leases that end by themselves; nothing lost, nothing done twice.
+ * All of it lies in the store, so that any process may end at any instant. `../store/database.ts` says how it is written.
+ */
+export class Queue {
+  readonly policy: QueuePolicy;
+  readonly #database: Database;
+  readonly #now: () => number;
+  readonly #random: () => number;
+  readonly #newId: () => string;
+  readonly #hints = new EventEmitter();
+  #claims = 0;
+
+  constructor(database: Database, { policy, now, random, newId }: QueueOptions) {
+    this.policy = { ...QUEUE_POLICY, ...policy };
+    this.#database = database;
+    this.#now = now ?? Date.now;
+    this.#random = random ?? Math.random;
+    this.#newId = newId;
+    this.#hints.setMaxListeners(0);
+  }
+
+  /** Puts requests into the queue. Each is there, whole, when this returns; made again, it is no other. */
+  async enqueue(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
+    const answers: Enqueued[] = [];
+    for (const round of roundsOf(requests, ENQUEUED_AT_ONCE)) {
+      const done = await this.#database.write((within) => this.enqueueWithin(within, round));
+      answers.push(...done);
+    }
+    this.hint();
+    return answers;
+  }
+
+  /** The same as part of a transaction that keeps something else too: where a watcher stands. One request of each project. */
+  enqueueWithin(within: Within, requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
+    return enqueueWithin(within, this.#database.kind, requests, this.policy, this.#now());
+  }
+
+  /** Gives a worker what is due next; nothing where nothing is. */
+  claim(options: ClaimOptions): Promise<readonly LeasedJob[]> {
+    const { policy } = this;
+    const lookForAged = ++this.#claims % policy.agedShare === 0;
+    const step = { policy, lookForAged, nowMs: this.#now(), newId: this.#newId };
+    return this.#database.write((within) =>
+      claimWithin(within, this.#database.kind, options, step),
+    );
+  }
+
+  /** Waits until something may have become due, or so long, ms. */
+  async changed(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    await once(this.#hints, "ready", { signal: either }).catch(() => undefined);
+  }
+
+  /** Something may be due: who waits looks. */
+  hint(): void {
+    this.#hints.emit("ready");
+  }
+
+  /**
+   * Renews the leases of a worker.
+   * @returns those that it has no more: what it runs of them is to be ended.
+   */
+  async heartbeat(workerId: number, attempts: readonly string[]): Promise<readonly string[]> {
+    if (attempts.length === 0) return [];
+    const leaseMs = this.#now() + this.policy.leaseMs;
+    const renewed = await this.#database.write((within) =>
+      within
+        .updateTable("queue_job")
+        .set({ lease_ms: leaseMs })
+        .where("state", "=", STATE.leased)
+        .where("worker_id", "=", workerId)
+        .where("attempt", "in", attempts)
+        .returning("attempt")
+        .execute(),
+    );
+    const alive = new Set(renewed.map(({ attempt }) => attempt));
+    return attempts.filter((attempt) => !alive.has(attempt));
+  }
+
+  /** Ends a lease: results and the job's end in one transaction. Said twice, it is done once. */
+  async finish(workerId: number, attempt: string, finish: Finish): Promise<Finished> {
+    const ended = await this.#database.write(async (within) => {
+      const rows = new JobRows(within, this.#database.kind);
+      const job = await rows.lease(workerId, attempt);
+      if (job === undefined) return (await isKept(within, attempt, finish)) ? "kept" : "gone";
+      if (finish.kind === "done" || finish.kind === "farm-fault")
+        for (const recording of finish.recordings) await insertResult(within, recording);
+      await this.#end(rows, job, finish);
+      return "kept";
+    });
+    if (finish.kind !== "done") this.hint();
+    return ended;
+  }
+
+  /** Takes back what workers lost: their leases have ended. */
+  reap(): Promise<Reaped> {
+    return this.#takeBack(
+      (rows) => rows.expired(this.#now(), REAPED_AT_ONCE),
+      "its worker was lost",
+    );
+  }
+
+  /** Takes back at once what a worker's earlier process held: it runs no more. */
+  releaseWorker(workerId: number): Promise<Reaped> {
+    return this.#takeBack((rows) => rows.leasesOf(workerId), "its worker was started anew");
+  }
+
+  /**
+   * Ends a job that waits or runs: whoever runs it hears of it at its next heartbeat.
+   * @returns false where there is none, or it is over.
+   */
+  cancel(key: string, note: string): Promise<boolean> {
+    return this.#changeOne(key, (job) =>
+      job.state <= STATE.leased ? { state: STATE.cancelled, note } : null,
+    );
+  }
+
+  /** Queues a dead or cancelled job again, as if it were new. @returns false where there is none, or it is neither. */
+  async retry(key: string): Promise<boolean> {
+    const nowMs = this.#now();
+    const done = await this.#changeOne(key, (job) =>
+      job.state === STATE.dead || job.state === STATE.cancelled
+        ? {
+            state: STATE.queued,
+            tries: 0,
+            farm_faults: 0,
+            ready_ms: nowMs,
+            attempt: null,
+            lease_ms: null,
+            worker_id: null,
+            note: null,
+          }
+        : null,
+    );
+    this.hint();
+    return done;
+  }
+
+  async #end(rows: JobRows, job: JobRow, finish: Finish) {
+    switch (finish.kind) {
+      case "done":
+        await rows.move(job.id, { state: STATE.done, lease_ms: null });
+        return;
+      case "impossible":
+        await rows.move(job.id, { state: STATE.dead, lease_ms: null, note: finish.reason });
+        return;
+      case "returned":
+        await this.#requeue(rows, job, { tries: job.tries - 1, waitMs: 0, note: null });
+        return;
+      case "farm-fault": {
+        const faults = job.farm_faults + 1;
+        const counted = { farm_faults: faults, tries: job.tries - 1, note: finish.reason };
+        if (faults >= this.policy.mostFarmFaults)
+          await rows.move(job.id, { ...counted, state: STATE.dead, lease_ms: null });
+        else {
+          const waitMs = backoffOf(this.policy, faults, this.#random());
+          await this.#requeue(rows, job, { ...counted, waitMs });
+        }
+      }
+    }
+  }
+
+  async #takeBack(
+    find: (rows: JobRows) => ReturnType<JobRows["expired"]>,
+    note: string,
+  ): Promise<Reaped> {
+    const reaped = await this.#database.write(async (within) => {
+      const rows = new JobRows(within, this.#database.kind);
+      const [requeued, dead]: [string[], string[]] = [[], []];
+      for (const job of await find(rows)) {
+        if (job.tries >= this.policy.mostTries) {
+          await rows.move(job.id, { state: STATE.dead, lease_ms: null, note });
+          dead.push(job.key);
+          continue;
+        }
+        const waitMs = backoffOf(this.policy, job.tries, this.#random());
+        await this.#requeue(rows, job, { tries: job.tries, waitMs, note });
+        requeued.push(job.key);
+      }
+      return { requeued, dead };
+    });
+    if (reaped.requeued.length > 0) this.hint();
+    return reaped;
+  }
+
+  /** Back into the queue, unless the same was asked for again meanwhile: that one stands for both. */
+  async #requeue(
+    rows: JobRows,
+    job: JobRow,
+    { waitMs, ...change }: JobChange & { readonly waitMs: number },
+  ): Promise<void> {
+    const twin = await rows.twinOf(job);
+    const nowMs = this.#now();
+    await rows.move(
+      job.id,
+      twin === undefined
+        ? {
+            ...change,
+            state: waitMs > 0 ? STATE.waiting : STATE.queued,
+            ready_ms: nowMs + waitMs,
+            attempt: null,
+            lease_ms: null,
+            worker_id: null,
+          }
+        : { ...change, state: STATE.superseded, lease_ms: null, note: `by ${twin}` },
+    );
+  }
+
+  #changeOne(key: string, change: (job: JobRow) => JobChange | null): Promise<boolean> {
+    return this.#database.write(async (within) => {
+      const rows = new JobRows(within, this.#database.kind);
+      const job = await rows.byKey(key);
+      const wanted = job === undefined ? null : change(job);
+      if (job === undefined || wanted === null) return false;
+      if (wanted.state === STATE.queued && (await rows.twinOf(job)) !== undefined) return false;
+      await rows.move(job.id, wanted);
+      return true;
+    });
+  }
+}
+
+/** A worker whose answer was lost says it again: what it says is kept already. */
+async function isKept(within: Within, attempt: string, finish: Finish): Promise<boolean> {
+  if (finish.kind !== "done" && finish.kind !== "farm-fault") return false;
+  const there = await within
+    .selectFrom("result")
+    .select("id")
+    .where("id", "=", attempt)
+    .executeTakeFirst();
+  return there !== undefined;
+}
