@@ -4,7 +4,7 @@ import type { Database, Within } from "../store/database.ts";
 import { JobRows, STATE, type JobChange, type JobRow } from "../store/sql/job-rows.ts";
 import { insertResult } from "../store/sql/sql-store.ts";
 import type { AttemptRecording } from "../store/store.ts";
-import { claimWithin } from "./claim.ts";
+import { claimWithin, type Claimer } from "./claim.ts";
 import { enqueueWithin, roundsOf } from "./enqueue.ts";
 import type { EnqueueRequest, Enqueued, LeasedJob } from "./job.ts";
 import { backoffOf, QUEUE_POLICY, type QueuePolicy } from "./queue-policy.ts";
@@ -18,10 +18,7 @@ export interface QueueOptions {
   readonly newId: () => string;
 }
 
-export interface ClaimOptions {
-  readonly workerId: number;
-  /** So many at most. */
-  readonly most: number;
+export interface ClaimOptions extends Claimer {
   /** Configurations that this worker can't run. */
   readonly without?: readonly string[];
 }
@@ -53,6 +50,13 @@ export interface Reaped {
   readonly dead: readonly string[];
 }
 
+interface AskedClaim {
+  readonly options: ClaimOptions;
+  readonly promise: Promise<readonly LeasedJob[]>;
+  resolve(given: readonly LeasedJob[]): void;
+  reject(error: unknown): void;
+}
+
 const ENQUEUED_AT_ONCE = 200;
 const REAPED_AT_ONCE = 200;
 
@@ -68,6 +72,8 @@ export class Queue {
   readonly #newId: () => string;
   readonly #hints = new EventEmitter();
   #claims = 0;
+  #asked: AskedClaim[] = [];
+  #serving: Promise<void> | undefined;
 
   constructor(database: Database, { policy, now, random, newId }: QueueOptions) {
     this.policy = { ...QUEUE_POLICY, ...policy };
@@ -94,14 +100,38 @@ export class Queue {
     return enqueueWithin(within, this.#database.kind, requests, this.policy, this.#now());
   }
 
-  /** Gives a worker what is due next; nothing where nothing is. */
+  /** Gives a worker what is due next; nothing where nothing is. Those who ask at once are served in one transaction. */
   claim(options: ClaimOptions): Promise<readonly LeasedJob[]> {
-    const { policy } = this;
-    const lookForAged = ++this.#claims % policy.agedShare === 0;
-    const step = { policy, lookForAged, nowMs: this.#now(), newId: this.#newId };
-    return this.#database.write((within) =>
-      claimWithin(within, this.#database.kind, options, step),
-    );
+    const asked: AskedClaim = { options, ...Promise.withResolvers<readonly LeasedJob[]>() };
+    this.#asked.push(asked);
+    this.#serving ??= this.#serve();
+    return asked.promise;
+  }
+
+  async #serve(): Promise<void> {
+    // Whoever asks in this very turn is served along.
+    await Promise.resolve();
+    while (this.#asked.length > 0) {
+      const all = this.#asked.splice(0);
+      const alike = Map.groupBy(all, ({ options }) => (options.without ?? []).toSorted().join());
+      await Promise.all([...alike.values()].map((group) => this.#claimTogether(group)));
+    }
+    this.#serving = undefined;
+  }
+
+  async #claimTogether(group: readonly AskedClaim[]): Promise<void> {
+    const lookForAged = ++this.#claims % this.policy.agedShare === 0;
+    const step = { policy: this.policy, lookForAged, nowMs: this.#now(), newId: this.#newId };
+    const without = group[0]?.options.without ?? [];
+    const claimers = group.map(({ options }) => options);
+    try {
+      const given = await this.#database.write((within) =>
+        claimWithin(within, this.#database.kind, claimers, without, step),
+      );
+      group.forEach(({ resolve }, index) => resolve(given[index] ?? []));
+    } catch (thrown) {
+      for (const { reject } of group) reject(thrown);
+    }
   }
 
   /** Waits until something may have become due, or so long, ms. */

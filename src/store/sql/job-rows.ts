@@ -313,6 +313,24 @@ export class JobRows {
     return this.#skippingLocked(select).execute();
   }
 
+  /** Leases jobs, each to a worker for an attempt, in one statement. */
+  async give(
+    leases: readonly { readonly id: number; readonly attempt: string; readonly workerId: number }[],
+    leaseMs: number,
+  ): Promise<void> {
+    const values = sql.join(
+      leases.map(
+        ({ id, attempt, workerId }) =>
+          sql`(cast(${id} as integer), cast(${attempt} as text), cast(${workerId} as integer))`,
+      ),
+    );
+    await sql`with given (id, attempt, worker_id) as (values ${values})
+      update queue_job set state = ${sql.lit(STATE.leased)}, attempt = given.attempt, worker_id = given.worker_id,
+        lease_ms = ${leaseMs}, tries = tries + 1 from given where queue_job.id = given.id`.execute(
+      this.within,
+    );
+  }
+
   /** Leases that ended before an instant, their projects held. */
   async expired(nowMs: number, most: number) {
     return this.#leases((select) =>

@@ -2,11 +2,12 @@ import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 
 import { CreameryError } from "../../base/errors.ts";
 import { DETAIL_DICTIONARY_1 } from "./detail-dictionary-1.ts";
+import { packDigits, unpackDigits } from "./packed-digits.ts";
 
 /** First byte: how the rest is packed. */
 const PACKED_1 = 1;
 const HASH_BYTES = 32;
-const MAX_HASHES = 16;
+const MAX_HASHES = 26;
 /** Far more than the bounded fields of a result can come to. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 const DICTIONARY_1 = Buffer.from(DETAIL_DICTIONARY_1);
@@ -14,24 +15,35 @@ const DICTIONARY_1 = Buffer.from(DETAIL_DICTIONARY_1);
 // JSON text has no control characters of its own, so these stand for nothing else in it.
 const ID = "\u0001";
 const HASH = "\u0002";
+const DIGITS = "\u0003";
+const FIRST_LETTER = 65;
 
 /**
- * What the store keeps of a result besides its columns, as few bytes: JSON, its SHA-256s as bytes and the attempt's own id
- * left out, compressed with a dictionary of what results look like. A result takes about 250 bytes instead of 2,200.
+ * What the store keeps of a result besides its columns, in few bytes: of its JSON the SHA-256s as bytes, digits by two in a
+ * byte, and what is left, which is much the same in all results, compressed with a dictionary of what they look like.
+ * The attempt's own id is left out. A result takes about 220 bytes instead of 2,200.
+ *
+ * The layout: 1, how many hashes, these, the length of the digits (LEB128), these, the rest.
  */
 export function packDetail(id: string, detail: unknown): Buffer {
   const hashes: string[] = [];
+  const runs: string[] = [];
   const text = JSON.stringify(detail)
     .replaceAll(/[0-9a-f]{64}/gu, (hash) => {
       const known = hashes.indexOf(hash);
-      if (known >= 0) return HASH + String.fromCharCode(65 + known);
-      if (hashes.length === MAX_HASHES) return hash;
-      return HASH + String.fromCharCode(64 + hashes.push(hash));
+      if (known < 0 && hashes.length === MAX_HASHES) return hash;
+      const place = known < 0 ? hashes.push(hash) - 1 : known;
+      return HASH + String.fromCharCode(FIRST_LETTER + place);
     })
-    .replaceAll(id === "" ? ID : id, ID);
+    .replaceAll(id === "" ? ID : id, ID)
+    .replaceAll(/[0-9]+/gu, (run) => {
+      runs.push(run);
+      return DIGITS;
+    });
   return Buffer.concat([
     Buffer.from([PACKED_1, hashes.length]),
     Buffer.from(hashes.join(""), "hex"),
+    packDigits(runs),
     zstdCompressSync(Buffer.from(text), { dictionary: DICTIONARY_1 }),
   ]);
 }
@@ -45,18 +57,20 @@ export function unpackDetail(id: string, packed: Uint8Array): unknown {
       input: id,
       nextStep: "use the newer Creamery that wrote it",
     });
-  const textStart = 2 + count * HASH_BYTES;
   try {
     const hash = (index: number) =>
       bytes.toString("hex", 2 + index * HASH_BYTES, 2 + (index + 1) * HASH_BYTES);
-    const text = zstdDecompressSync(bytes.subarray(textStart), {
+    const digits = unpackDigits(bytes, 2 + count * HASH_BYTES);
+    const text = zstdDecompressSync(bytes.subarray(digits.end), {
       dictionary: DICTIONARY_1,
       maxOutputLength: MAX_TEXT_BYTES,
     }).toString();
+    let next = 0;
     const whole = text
+      .replaceAll(DIGITS, () => digits.runs[next++] ?? "")
       .replaceAll(ID, id)
-      .replaceAll(new RegExp(`${HASH}([A-P])`, "gu"), (_, letter: string) =>
-        hash(letter.charCodeAt(0) - 65),
+      .replaceAll(new RegExp(`${HASH}([A-Z])`, "gu"), (_, letter: string) =>
+        hash(letter.charCodeAt(0) - FIRST_LETTER),
       );
     const parsed: unknown = JSON.parse(whole);
     return parsed;
