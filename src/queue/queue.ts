@@ -73,7 +73,7 @@ export class Queue {
   readonly #hints = new EventEmitter();
   #claims = 0;
   #asked: AskedClaim[] = [];
-  #serving: Promise<void> | undefined;
+  #serving = false;
 
   constructor(database: Database, { policy, now, random, newId }: QueueOptions) {
     this.policy = { ...QUEUE_POLICY, ...policy };
@@ -104,11 +104,12 @@ export class Queue {
   claim(options: ClaimOptions): Promise<readonly LeasedJob[]> {
     const asked: AskedClaim = { options, ...Promise.withResolvers<readonly LeasedJob[]>() };
     this.#asked.push(asked);
-    this.#serving ??= this.#serve();
+    if (!this.#serving) void this.#serve();
     return asked.promise;
   }
 
   async #serve(): Promise<void> {
+    this.#serving = true;
     // Whoever asks in this very turn is served along.
     await Promise.resolve();
     while (this.#asked.length > 0) {
@@ -116,7 +117,7 @@ export class Queue {
       const alike = Map.groupBy(all, ({ options }) => (options.without ?? []).toSorted().join());
       await Promise.all([...alike.values()].map((group) => this.#claimTogether(group)));
     }
-    this.#serving = undefined;
+    this.#serving = false;
   }
 
   async #claimTogether(group: readonly AskedClaim[]): Promise<void> {
@@ -128,9 +129,9 @@ export class Queue {
       const given = await this.#database.write((within) =>
         claimWithin(within, this.#database.kind, claimers, without, step),
       );
-      group.forEach(({ resolve }, index) => resolve(given[index] ?? []));
+      group.forEach((asked, index) => asked.resolve(given[index] ?? []));
     } catch (thrown) {
-      for (const { reject } of group) reject(thrown);
+      for (const asked of group) asked.reject(thrown);
     }
   }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
+import { CreameryError } from "../../base/errors.ts";
 import { sampleAttempt } from "../../model/result-json.sample.ts";
 import { packDetail, unpackDetail } from "./packed-detail.ts";
 import { packDigits, unpackDigits } from "./packed-digits.ts";
@@ -60,17 +61,23 @@ test("digits come back with their leading zeros, and what was cut is told", () =
   expect(() => unpackDigits(Buffer.alloc(9, 0xff), 0)).toThrow(RangeError);
 });
 
+/** Undefined where it was read all the same. */
+function inputOfFault(packed: Uint8Array): unknown {
+  try {
+    unpackDetail("a1", packed);
+  } catch (thrown) {
+    return thrown instanceof CreameryError && thrown.code === "store" ? thrown.input : thrown;
+  }
+  return undefined;
+}
+
 test("damaged bytes are told with the attempt's id", () => {
   const packed = packDetail("a1", sampleAttempt());
   fc.assert(
     fc.property(fc.nat(packed.length - 1), fc.integer({ min: 1, max: 255 }), (place, change) => {
       const damaged = Buffer.from(packed);
       damaged[place] = (damaged[place] ?? 0) ^ change;
-      try {
-        unpackDetail("a1", damaged);
-      } catch (thrown) {
-        expect(thrown).toMatchObject({ code: "store", input: "a1" });
-      }
+      expect([undefined, "a1"]).toContain(inputOfFault(damaged));
     }),
   );
   expect(() => unpackDetail("a1", Buffer.from([9, 0, 0]))).toThrow("not known here");
