@@ -69,8 +69,12 @@ export function queueContract(open: () => Promise<Database>): void {
       line: "refs/heads/main",
       ...change,
     });
-  const recording = (id: string, change: Partial<AttemptRecording> = {}): AttemptRecording => ({
-    attempt: sampleAttempt({ id }),
+  const recording = (
+    id: string,
+    project = "six",
+    change: Partial<AttemptRecording> = {},
+  ): AttemptRecording => ({
+    attempt: sampleAttempt({ id, project }),
     visibility: "public",
     reason: "release",
     startedAt: "2026-11-24T10:00:00Z",
@@ -285,6 +289,24 @@ export function queueContract(open: () => Promise<Database>): void {
     expect(await stateOf(farm.database, "r1-0")).toBe("done");
   });
 
+  test("a lease is good for results of its own job, and for no other's", async () => {
+    await using farm = await opened();
+    const worker = await farm.arrive("one");
+    await farm.queue.enqueue([request("six")]);
+    const [job] = await farm.queue.claim({ workerId: worker, most: 1 });
+    const attempt = job?.attempt ?? "";
+    const finish = (recordings: AttemptRecording[]) =>
+      farm.queue.finish(worker, attempt, { kind: "done", recordings });
+    const own = recording(attempt);
+    const elsewhere = { ...own, attempt: { ...own.attempt, configuration: "pypy-3.11" } };
+    for (const foreign of [recording("zz"), recording(attempt, "attrs"), elsewhere])
+      await expect(finish([foreign])).rejects.toMatchObject({ code: "farm-refused" });
+    await expect(finish([own, recording("zz", "six", { of: "yy" })])).rejects.toThrow(
+      "not of the job",
+    );
+    expect(await finish([own, recording("zz", "six", { of: attempt })])).toBe("kept");
+  });
+
   test("a worker that was started anew gives back what it held, at once and at its own cost alone", async () => {
     await using farm = await opened();
     const worker = await farm.arrive("one");
@@ -388,7 +410,7 @@ export function queueContract(open: () => Promise<Database>): void {
     expect(await farm.queue.cancel("none", "")).toBe(false);
     const attempt = running?.attempt ?? "";
     expect(await farm.queue.heartbeat(worker, [attempt])).toEqual([attempt]);
-    const done = { kind: "done", recordings: [recording(attempt)] } as const;
+    const done = { kind: "done", recordings: [recording(attempt, "a")] } as const;
     expect(await farm.queue.finish(worker, attempt, done)).toBe("gone");
     expect(await farm.queue.claim({ workerId: worker, most: 5 })).toEqual([]);
     expect(await farm.queue.cancel("r1-0", "again")).toBe(false);
@@ -523,19 +545,19 @@ export function queueContract(open: () => Promise<Database>): void {
         const prefix = `x${round++}`;
         const workers = [await farm.arrive(`${prefix}-0`), await farm.arrive(`${prefix}-1`)];
         const wanted = new Set<string>();
-        const held: { workerId: number; attempt: string; key: string }[] = [];
+        const held: { workerId: number; attempt: string; key: string; project: string }[] = [];
         const finished = new Map<string, string>();
         const claim = async (workerId: number) => {
-          for (const { attempt, key } of await farm.queue.claim({ workerId, most: 1 })) {
+          for (const { attempt, key, project } of await farm.queue.claim({ workerId, most: 1 })) {
             expect(wanted).toContain(key);
             expect(finished.has(key)).toBe(false);
-            held.push({ workerId, attempt, key });
+            held.push({ workerId, attempt, key, project });
           }
         };
         const finish = async (which: number) => {
           const lease = held[which % Math.max(1, held.length)];
           if (lease === undefined) return;
-          const recordings = [recording(lease.attempt)];
+          const recordings = [recording(lease.attempt, lease.project)];
           const answer = await farm.queue.finish(lease.workerId, lease.attempt, {
             kind: "done",
             recordings,

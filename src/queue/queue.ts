@@ -1,5 +1,6 @@
 import { EventEmitter, once } from "node:events";
 
+import { CreameryError } from "../base/errors.ts";
 import type { Database, Within } from "../store/database.ts";
 import { JobRows, STATE, type JobChange, type JobRow } from "../store/sql/job-rows.ts";
 import { insertResult } from "../store/sql/sql-store.ts";
@@ -7,6 +8,7 @@ import type { AttemptRecording } from "../store/store.ts";
 import { claimWithin, type Claimer } from "./claim.ts";
 import { enqueueWithin, roundsOf } from "./enqueue.ts";
 import type { EnqueueRequest, Enqueued, LeasedJob } from "./job.ts";
+import { viewsOf } from "./job-views.ts";
 import { backoffOf, QUEUE_POLICY, type QueuePolicy } from "./queue-policy.ts";
 
 export interface QueueOptions {
@@ -173,8 +175,10 @@ export class Queue {
       const rows = new JobRows(within, this.#database.kind);
       const job = await rows.lease(workerId, attempt);
       if (job === undefined) return (await isKept(within, attempt, finish)) ? "kept" : "gone";
-      if (finish.kind === "done" || finish.kind === "farm-fault")
+      if (finish.kind === "done" || finish.kind === "farm-fault") {
+        await assertOwn(within, job, finish.recordings);
         for (const recording of finish.recordings) await insertResult(within, recording);
+      }
       await this.#end(rows, job, finish);
       return "kept";
     });
@@ -307,6 +311,29 @@ export class Queue {
       return true;
     });
   }
+}
+
+/**
+ * A lease is good for results of its own attempt, and of others that confirm it, and of nothing else.
+ * @throws CreameryError `farm-refused`.
+ */
+async function assertOwn(
+  within: Within,
+  { id, attempt }: JobRow,
+  recordings: readonly AttemptRecording[],
+): Promise<void> {
+  const [job] = await viewsOf(within, (select) => select.where("queue_job.id", "=", id));
+  const foreign = recordings.find(
+    (one, index) =>
+      (index === 0 ? one.attempt.id : one.of) !== attempt ||
+      one.attempt.project !== job?.project ||
+      one.attempt.configuration !== job.configuration,
+  );
+  if (foreign === undefined) return;
+  throw new CreameryError("farm-refused", "a result is not of the job that was leased", {
+    input: foreign.attempt.id,
+    nextStep: "this is a fault of the worker: please report it",
+  });
 }
 
 /** A worker whose answer was lost says it again: what it says is kept already. */

@@ -50,6 +50,8 @@ export interface AttemptJob {
   readonly interpreter: Interpreter;
   readonly imageId: string;
   readonly source: ResolvedSource;
+  /** What results are filed under, whatever the source calls itself; by default that. */
+  readonly project?: string;
   /** `sdist` builds even where a published wheel fits. */
   readonly buildFrom: "auto" | "sdist";
   readonly limits: Limits;

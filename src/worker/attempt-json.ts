@@ -41,7 +41,7 @@ export function attemptJson(judged: JudgedAttempt): AttemptJson {
   const smoke = facts.smoke === null ? null : smokeEvidence(facts.smoke);
   return {
     id: job.attemptId,
-    project: projectOf(facts, source),
+    project: job.project ?? projectOf(facts, source),
     version: versionOf(facts, source),
     source: { kind: source.kind, sha256: source.sha256 },
     configuration: job.configuration,

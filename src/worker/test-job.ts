@@ -6,7 +6,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { TestResult } from "../model/attempt.ts";
 import { classify, isExcluded } from "../model/classify.ts";
 import type { AttemptJson } from "../model/result-json.ts";
-import type { JobReason, Store } from "../store/store.ts";
+import type { JobReason, Store, Visibility } from "../store/store.ts";
 import type { AttemptJob } from "./attempt-job.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import { confirmAttempt } from "./confirm-attempt.ts";
@@ -23,11 +23,13 @@ export interface TestJobDeps {
   readonly index: IndexService;
   readonly warm: WarmInstaller;
   readonly bucket: Bucket;
-  readonly store: Store;
+  readonly store: Pick<Store, "recordAttempt" | "latestComparable">;
   /** The farm's own, for logs that are being written. */
   readonly workDirectory: string;
   readonly newId: () => string;
   readonly reason: JobReason;
+  /** By default a person's own is private. */
+  readonly visibility?: Visibility;
   /** The attempt that this one runs again. */
   readonly of?: string;
   readonly onPhase: (doing: string, note: string) => void;
@@ -75,7 +77,7 @@ export async function testJob(
   deps: TestJobDeps,
   signal: AbortSignal,
 ): Promise<TestedJob> {
-  const visibility = job.source.kind === "release" ? "public" : "private";
+  const visibility = deps.visibility ?? (job.source.kind === "release" ? "public" : "private");
   const logged = async (
     one: AttemptJob,
     work: (log: AttemptLog) => Promise<AttemptFacts>,
