@@ -32,6 +32,7 @@ const FARM_CODES = [
   "no-network",
   "upstream",
   "upstream-hash",
+  "farm-refused",
   "disk-full",
   "image-build",
   "image-bad",
@@ -57,6 +58,7 @@ const USUAL_STEPS: Partial<Record<ErrorCode, string>> = {
   "no-network": "check this host's network with `./creamery doctor`",
   upstream: "try again later; the fault lies upstream",
   "upstream-hash": "try again; if it stays so, the index or the way to it can't be trusted",
+  "farm-refused": "look at the worker's token and at what the farm's log says of it",
   deadline: "try again when this host or its network is less busy",
 };
 

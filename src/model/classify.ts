@@ -112,6 +112,7 @@ function farmCause(code: ErrorCode): CauseKind {
     case "output-file":
     case "needs-root":
     case "host-lacks":
+    case "farm-refused":
     case "disk-full":
     case "machine-start":
     case "launcher":
