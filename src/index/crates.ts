@@ -41,6 +41,8 @@ export class CrateMirror {
     { readonly body: Buffer | null; readonly untilMs: number }
   >();
 
+  readonly #running = new Map<string, Promise<Buffer | null>>();
+
   constructor(
     upstream: Upstream,
     transport: Transport,
@@ -89,7 +91,9 @@ export class CrateMirror {
       (text, [marker, value]) => text.replaceAll(marker, encodeURI(value)),
       template,
     );
-    return { key: version.sha256, url, sha256: version.sha256, sizeBytes: null };
+    // An index of crates says an absolute one; a farm, which may be known by other names than its own, one beside its index.
+    const absolute = URL.parse(url, this.client.upstream.url)?.href ?? url;
+    return { key: version.sha256, url: absolute, sha256: version.sha256, sizeBytes: null };
   }
 
   close(): void {
@@ -99,6 +103,16 @@ export class CrateMirror {
   async #document(path: string): Promise<Buffer | null> {
     const known = this.#documents.get(path);
     if (known !== undefined && known.untilMs > Date.now()) return known.body;
+    // One question for all who ask at once.
+    let running = this.#running.get(path);
+    if (running === undefined) {
+      running = this.#refresh(path, known?.body).finally(() => this.#running.delete(path));
+      this.#running.set(path, running);
+    }
+    return await running;
+  }
+
+  async #refresh(path: string, known: Buffer | null | undefined): Promise<Buffer | null> {
     const disk = join(this.#directory, path.replaceAll("/", "_"));
     try {
       const body = await this.#ask(path);
@@ -110,7 +124,7 @@ export class CrateMirror {
       this.#documents.set(path, { body: body.content, untilMs: Date.now() + body.freshMs });
       return body.content;
     } catch (thrown) {
-      const kept = known?.body ?? (await readFile(disk).catch(() => null));
+      const kept = known ?? (await readFile(disk).catch(() => null));
       if (kept === null || !(thrown instanceof CreameryError)) throw thrown;
       return kept;
     }
@@ -126,6 +140,8 @@ export class CrateMirror {
     });
     const control = response.headers["cache-control"] ?? null;
     if ([404, 410, 451].includes(response.status)) return { content: null, freshMs: 60_000 };
+    const told = response.status === 200 ? null : await this.client.told(response);
+    if (told !== null) throw told;
     if (response.status !== 200)
       throw new CreameryError("upstream", `answers ${response.status}`, { input: shownUrl(url) });
     return {

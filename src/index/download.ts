@@ -191,6 +191,8 @@ export class Download {
       if (Number(start) !== from)
         throw new CreameryError("upstream", "sends another range than it was asked for", { input });
     } else if (response.status !== 200) {
+      const told = await this.#client.told(response);
+      if (told !== null) throw told;
       if (isForTheMoment(response.status)) throw new Resumable(`answers ${response.status}`, url);
       throw new CreameryError(
         "upstream",

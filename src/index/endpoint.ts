@@ -9,15 +9,12 @@ import { printableLine } from "../base/bounded-text.ts";
 import { within } from "../base/within.ts";
 import { RecordBuilder, type AttemptRecord } from "./attempt-record.ts";
 import { cargoConfig } from "./crates.ts";
-import { acceptsGzip, hasAlready, sendText, watchClient, type Exchange } from "./exchange.ts";
-import type { FileReader, StoredFile } from "./file-store.ts";
+import { decodeSegment, sendText, watchClient, type Exchange } from "./exchange.ts";
+import { CatalogueAnswers, type Witness } from "./catalogue-answers.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { projectSegment, type IndexFile, type ProjectPage } from "./project-page.ts";
-import { CONTENT_TYPES, negotiate } from "./render-page.ts";
 import { RenderedPages } from "./rendered-pages.ts";
 import { DEFAULT_TURNS, RequestTurns } from "./request-turns.ts";
 import { shownUrl } from "./secret.ts";
-import { sendFile } from "./send-file.ts";
 
 export interface EndpointLimits {
   readonly bytes: number;
@@ -70,14 +67,13 @@ class AttemptServer implements Endpoint {
   readonly #abort = new AbortController();
   readonly #names = new Set<string>();
   readonly #turns = new RequestTurns(DEFAULT_TURNS);
-  readonly #pages: RenderedPages;
+  readonly #answers: CatalogueAnswers;
   #requests = 0;
   /** Of pages that were made for answers without a body. */
   #renderedBytes = 0;
 
   constructor(setup: EndpointSetup) {
     this.#setup = setup;
-    this.#pages = new RenderedPages(setup.before);
     this.indexPath = `/${this.#token}/simple/`;
     this.cratesPath = `/${this.#token}/crates/`;
     this.#record = new RecordBuilder({
@@ -86,6 +82,11 @@ class AttemptServer implements Endpoint {
       upstreams: [...setup.catalogue.addresses],
       before: setup.before?.toISOString() ?? null,
       replayed: setup.catalogue.replayed,
+    });
+    this.#answers = new CatalogueAnswers({
+      catalogue: setup.catalogue,
+      pages: new RenderedPages(setup.before),
+      witness: this.#witness(),
     });
     this.#server = createServer(
       { maxHeaderSize: 16 * 1024, requestTimeout: 60_000, keepAliveTimeout: 30_000 },
@@ -179,6 +180,8 @@ class AttemptServer implements Endpoint {
           : new CreameryError("internal", reasonOf(thrown), { cause: thrown });
       this.#record.fault(fault.code, fault.line);
       if (!response.headersSent) {
+        // What was meant for the file.
+        for (const name of response.getHeaderNames()) response.removeHeader(name);
         sendText(response, fault.code === "deadline" ? 504 : 502, fault.line);
         return;
       }
@@ -210,9 +213,10 @@ class AttemptServer implements Endpoint {
         405,
         `this index does not know ${printableLine(request.method ?? "")}`,
       );
-    if (area === "simple") return this.#simple(exchange, rest);
-    if (area === "files") return this.#file(exchange, rest);
-    if (area === "crates") return this.#crates(exchange, rest);
+    if (area === "simple") return this.#answers.simple(exchange, rest, this.indexPath);
+    if (area === "files") return this.#answers.file(exchange, rest);
+    if (area === "crates")
+      return this.#answers.crates(exchange, rest, this.#cratesAddress(exchange));
     return this.#refuse(exchange, 404, "no such address");
   }
 
@@ -227,164 +231,38 @@ class AttemptServer implements Endpoint {
     return true;
   }
 
-  async #page(name: string, signal: AbortSignal): Promise<ProjectPage | null> {
-    const page = await this.#setup.catalogue.page(name, signal);
-    if (page === null) {
-      this.#record.missing(name);
-      return null;
-    }
-    const { contentSha256, upstream, stale, lastSerial } = page;
-    this.#record.page({ project: name, sha256: contentSha256, upstream, stale, lastSerial });
-    return this.#pages.offered(page);
+  /** All that is asked and answered goes into the attempt's record, and counts. */
+  #witness(): Witness {
+    return {
+      nameAllowed: (exchange, name) => this.#nameAllowed(exchange, name),
+      refuse: (exchange, status, why) => this.#refuse(exchange, status, why),
+      missing: (name) => this.#record.missing(name),
+      page: ({ name, contentSha256, upstream, stale, lastSerial }) =>
+        this.#record.page({ project: name, sha256: contentSha256, upstream, stale, lastSerial }),
+      file: (page, file, stored) =>
+        this.#record.file({
+          project: page.name,
+          filename: file.filename,
+          sha256: stored.sha256,
+          sizeBytes: stored.sizeBytes,
+          uploadTime: file.uploadTime,
+          requiresPython: file.requiresPython,
+          url: shownUrl(file.url),
+          upstream: page.upstream,
+        }),
+      crate: ({ name, version, sha256, line }, { sizeBytes }) =>
+        this.#record.crate({ name, version, sha256, sizeBytes, line }),
+      count: (bytes) => this.#count(bytes),
+      rendered: (bytes) => {
+        this.#renderedBytes += bytes;
+      },
+    };
   }
 
-  async #simple(exchange: Exchange, rest: readonly string[]): Promise<void> {
-    const { request, response, signal } = exchange;
-    const [segment = "", slash, ...more] = rest;
-    if (segment === "") return this.#refuse(exchange, 404, "this index does not list all names");
-    const project = projectSegment(segment);
-    if (project === null || more.length > 0 || (slash !== undefined && slash !== ""))
-      return this.#refuse(exchange, 404, "no project can have this name");
-    if (!project.normalised || slash === undefined) {
-      response.writeHead(301, { location: `${this.indexPath}${project.name}/` }).end();
-      return;
-    }
-    if (!this.#nameAllowed(exchange, project.name)) return;
-    const format = negotiate(request.headers.accept);
-    if (format === null)
-      return sendText(
-        response,
-        406,
-        `this index speaks ${Object.values(CONTENT_TYPES).join(", ")}`,
-      );
-    const page = await this.#page(project.name, signal);
-    if (page === null)
-      return sendText(response, 404, `${project.name} is on no index of this farm`);
-    const rendered = this.#pages.render(page, format);
-    const { body, etag } = rendered;
-    response.setHeader("etag", etag);
-    response.setHeader("vary", "Accept, Accept-Encoding");
-    response.setHeader("cache-control", "max-age=60");
-    if (page.lastSerial !== null) response.setHeader("x-pypi-last-serial", String(page.lastSerial));
-    if (page.stale) response.setHeader("warning", '110 - "Response is Stale"');
-    const unchanged = hasAlready(request, etag);
-    if (!rendered.wasKept && (unchanged || request.method === "HEAD"))
-      this.#renderedBytes += body.length;
-    if (unchanged) {
-      response.writeHead(304).end();
-      return;
-    }
-    const zipped = acceptsGzip(request) && body.length > 1024;
-    const sent = zipped ? await rendered.zipped() : body;
-    if (zipped) response.setHeader("content-encoding", "gzip");
-    this.#send(exchange, sent, CONTENT_TYPES[format]);
-  }
-
-  #send({ request, response }: Exchange, body: Buffer, contentType: string): void {
-    response.writeHead(200, { "content-type": contentType, "content-length": body.length });
-    if (request.method === "HEAD") {
-      response.end();
-      return;
-    }
-    this.#record.countBytes(body.length);
-    response.end(body);
-  }
-
-  async #file(exchange: Exchange, rest: readonly string[]): Promise<void> {
-    const { response, signal } = exchange;
-    const [segment = "", key, name, ...more] = rest;
-    const project = projectSegment(segment);
-    if (project === null || key === undefined || name === undefined || more.length > 0)
-      return this.#refuse(exchange, 404, "no such file");
-    if (!this.#nameAllowed(exchange, project.name)) return;
-    const page = await this.#page(project.name, signal);
-    const file = page?.files.find(
-      (candidate) =>
-        candidate.key === key &&
-        (candidate.filename === name || `${candidate.filename}.metadata` === name),
-    );
-    if (page === null || file === undefined)
-      return this.#refuse(exchange, 404, "no index of this farm lists this file");
-    if (name !== file.filename) {
-      const metadata = await this.#setup.catalogue.metadata(page, file, signal);
-      if (metadata === null)
-        return sendText(response, 404, `${file.filename} holds no metadata that can be read`);
-      return this.#send(exchange, metadata, "text/plain; charset=utf-8");
-    }
-    const sent = await this.#sendFile(
-      exchange,
-      () => this.#setup.catalogue.kept(file),
-      () => this.#setup.catalogue.follow(page, file),
-    );
-    if (sent === null) return;
-    this.#recordFile(page, file, sent.stored);
-    if (sent.fetched) await this.#setup.catalogue.confirmMetadata(file, sent.stored);
-  }
-
-  #recordFile(page: ProjectPage, file: IndexFile, stored: StoredFile): void {
-    this.#record.file({
-      project: page.name,
-      filename: file.filename,
-      sha256: stored.sha256,
-      sizeBytes: stored.sizeBytes,
-      uploadTime: file.uploadTime,
-      requiresPython: file.requiresPython,
-      url: shownUrl(file.url),
-      upstream: page.upstream,
-    });
-  }
-
-  async #crates(exchange: Exchange, rest: readonly string[]): Promise<void> {
-    const { request, response } = exchange;
-    if (rest.join("/") === "config.json") {
-      const host = request.headers.host ?? "";
-      if (!/^[a-z0-9.-]+(?::\d+)?$/iu.test(host))
-        return this.#refuse(exchange, 400, "a Host header is needed");
-      const dl = `http://${host}${this.cratesPath}dl/{crate}/{version}/{sha256-checksum}`;
-      return this.#send(exchange, Buffer.from(JSON.stringify({ dl })), "application/json");
-    }
-    const isDownload = rest[0] === "dl" && rest.length === 4;
-    const name = (isDownload ? rest[1] : rest.at(-1)) ?? "";
-    if (!this.#nameAllowed(exchange, `crate:${name}`)) return;
-    const versions = await this.#setup.catalogue.crateVersions(
-      name,
-      isDownload ? null : rest.slice(0, -1).join("/"),
-    );
-    if (versions === null) {
-      this.#record.missing(`crate:${printableLine(name).slice(0, 100)}`);
-      return sendText(response, 404, "no such crate");
-    }
-    if (!isDownload)
-      return this.#send(
-        exchange,
-        Buffer.from(versions.map(({ line }) => `${line}\n`).join("")),
-        "text/plain; charset=utf-8",
-      );
-    const version = versions.find(
-      (candidate) => candidate.version === rest[2] && candidate.sha256 === rest[3],
-    );
-    if (version === undefined) return this.#refuse(exchange, 404, "no such version of this crate");
-    const sent = await this.#sendFile(
-      exchange,
-      () => this.#setup.catalogue.kept({ key: version.sha256, sha256: version.sha256 }),
-      () => this.#setup.catalogue.followCrate(version),
-    );
-    if (sent !== null)
-      this.#record.crate({
-        name: version.name,
-        version: version.version,
-        sha256: version.sha256,
-        sizeBytes: sent.stored.sizeBytes,
-        line: version.line,
-      });
-  }
-
-  #sendFile(
-    exchange: Exchange,
-    kept: () => Promise<StoredFile | null>,
-    follow: () => Promise<FileReader>,
-  ): ReturnType<typeof sendFile> {
-    return sendFile(exchange, { kept, follow, count: (bytes) => this.#count(bytes) });
+  /** Where this attempt's crates are, as the client reaches us; null where its Host header is none. */
+  #cratesAddress({ request }: Exchange): string | null {
+    const host = request.headers.host ?? "";
+    return /^[a-z0-9.-]+(?::\d+)?$/iu.test(host) ? `http://${host}${this.cratesPath}` : null;
   }
 
   #count(bytes: number): void {
@@ -401,12 +279,4 @@ class AttemptServer implements Endpoint {
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? "/").split("?")[0] ?? "/";
-}
-
-function decodeSegment(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return "\0";
-  }
 }

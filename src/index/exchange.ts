@@ -56,3 +56,12 @@ export function hasAlready(request: IncomingMessage, etag: string): boolean {
   const tags = request.headers["if-none-match"]?.split(",") ?? [];
   return tags.some((tag) => tag.trim().replace(/^W\//u, "") === etag);
 }
+
+/** A segment of an address; what can't be decoded is no name of anything. */
+export function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return "\0";
+  }
+}

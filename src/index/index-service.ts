@@ -2,6 +2,7 @@ import type { AttemptRecord } from "./attempt-record.ts";
 import { replayCatalogue, upstreamCatalogue } from "./catalogue.ts";
 import { CrateMirror } from "./crates.ts";
 import { DEFAULT_LIMITS, openEndpoint, type Endpoint, type EndpointLimits } from "./endpoint.ts";
+import { FarmIndex } from "./farm-index.ts";
 import { Mirror, type MirrorOptions } from "./mirror.ts";
 import { isName, normaliseName } from "../python/names.ts";
 import { CreameryError } from "../base/errors.ts";
@@ -9,6 +10,7 @@ import type { IndexFile, ProjectPage } from "./project-page.ts";
 import type { StoredFile } from "./file-store.ts";
 
 export { AttemptRecord, faultLines } from "./attempt-record.ts";
+export type { FarmIndex } from "./farm-index.ts";
 export type { Endpoint, EndpointLimits } from "./endpoint.ts";
 export type { IndexFile, ProjectPage } from "./project-page.ts";
 
@@ -40,6 +42,8 @@ export interface IndexService extends AsyncDisposable {
   fetchFile(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<StoredFile>;
   /** A file that is kept on this host, verified when it came; null when it is not. */
   keptFile(sha256: string): Promise<StoredFile | null>;
+  /** The same mirror for the farm's other hosts. @param onFault is told of an upstream's fault that no answer can tell any more. */
+  farmIndex(onFault: (fault: CreameryError) => void): FarmIndex;
   /** Addresses of the indexes, in order, without credentials. */
   readonly addresses: readonly string[];
 }
@@ -53,6 +57,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
       ? null
       : new CrateMirror(upstream, transport, mirror.files, options.directory, options.allow);
   const endpoints = new Set<Endpoint>();
+  const life = new AbortController();
   return {
     addresses: mirror.addresses,
     openEndpoint: async ({ socketPath, attemptId, limits, before, replay }) => {
@@ -77,8 +82,15 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
       return mirror.page(normaliseName(name), signal);
     },
     keptFile: (sha256) => mirror.files.kept({ key: sha256, sha256 }),
+    farmIndex: (onFault) =>
+      new FarmIndex({
+        catalogue: upstreamCatalogue(mirror, crates),
+        onFault,
+        signal: life.signal,
+      }),
     fetchFile: (page, file, signal) => mirror.whole(page, file, signal),
     [Symbol.asyncDispose]: async () => {
+      life.abort(new CreameryError("interrupted", "the index is being closed"));
       await Promise.all([...endpoints].map((endpoint) => endpoint.close()));
       crates?.close();
       await mirror[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
-import { FileStore, type FileReader, type StoredFile } from "./file-store.ts";
+import { FileStore, type FileReader, type StoredFile, type WantedFile } from "./file-store.ts";
 import { PageStore, replaceFile } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 import { shownUrl } from "./secret.ts";
@@ -66,7 +66,9 @@ export class Mirror implements AsyncDisposable {
 
   /** In order, without credentials. */
   get addresses(): readonly string[] {
-    return this.#indexes.map(({ client }) => shownUrl(client.upstream.url));
+    return this.#indexes.flatMap(
+      ({ client: { upstream } }) => upstream.farm?.addresses ?? [shownUrl(upstream.url)],
+    );
   }
 
   /**
@@ -84,7 +86,9 @@ export class Mirror implements AsyncDisposable {
 
   clientOf(page: ProjectPage): UpstreamClient {
     const index = this.#indexes.find(
-      ({ client }) => shownUrl(client.upstream.url) === page.upstream,
+      // A farm's pages are of its own indexes.
+      ({ client: { upstream } }) =>
+        upstream.farm !== undefined || shownUrl(upstream.url) === page.upstream,
     );
     if (index === undefined)
       throw new CreameryError("internal", "a page of no index of ours", { input: page.name });
@@ -93,11 +97,22 @@ export class Mirror implements AsyncDisposable {
 
   /** The file, whole, verified, on disk. */
   whole(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<StoredFile> {
-    return this.files.whole(file, this.clientOf(page), signal);
+    return this.files.whole(this.#wanted(page, file), this.clientOf(page), signal);
   }
 
   follow(page: ProjectPage, file: IndexFile): FileReader {
-    return this.files.follow(file, this.clientOf(page));
+    return this.files.follow(this.#wanted(page, file), this.clientOf(page));
+  }
+
+  /** From where a file is fetched: a page's own address of it, or the farm's. */
+  #wanted(page: ProjectPage, file: IndexFile): WantedFile {
+    return { ...file, url: this.#urlOf(page, file) };
+  }
+
+  #urlOf(page: ProjectPage, file: IndexFile): string {
+    const { url, farm } = this.clientOf(page).upstream;
+    if (farm === undefined) return file.url;
+    return `${url}files/${page.name}/${file.key}/${encodeURIComponent(file.filename)}`;
   }
 
   /**
@@ -163,10 +178,11 @@ export class Mirror implements AsyncDisposable {
     const stored = await this.files.kept(file);
     let made = stored === null ? null : await metadataOfWheelFile(stored.path);
     if (made === null && stored === null) {
-      made =
-        (await this.#fromUpstream(page, file, signal)) ??
-        (await this.#fromRanges(page, file, signal));
-      if (made === null && file.filename.endsWith(".whl"))
+      const isFarm = this.clientOf(page).upstream.farm !== undefined;
+      made = await this.#fromUpstream(page, file, signal);
+      // A farm makes it itself, by whichever way it can be had.
+      if (made === null && !isFarm) made = await this.#fromRanges(page, file, signal);
+      if (made === null && !isFarm && file.filename.endsWith(".whl"))
         made = await metadataOfWheelFile((await this.whole(page, file, signal)).path);
     }
     if (made !== null) await this.#keepMetadata(file, made);
@@ -178,16 +194,20 @@ export class Mirror implements AsyncDisposable {
     file: IndexFile,
     signal: AbortSignal,
   ): Promise<Buffer | null> {
-    if (file.upstreamMetadata === null) return null;
+    const client = this.clientOf(page);
+    const isFarm = client.upstream.farm !== undefined;
+    if (file.upstreamMetadata === null && !isFarm) return null;
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(METADATA_DEADLINE_MS)]);
-    using response = await this.clientOf(page).request({
-      url: `${file.url}.metadata`,
+    using response = await client.request({
+      url: `${this.#urlOf(page, file)}.metadata`,
       signal: bounded,
       idleMs: this.#idleMs,
     });
+    const told = response.status === 200 ? null : await client.told(response);
+    if (told !== null && response.status !== 404) throw told;
     if (response.status !== 200) return null;
     const content = await readBody(response, MAX_METADATA_BYTES);
-    const said = file.upstreamMetadata.sha256;
+    const said = file.upstreamMetadata?.sha256 ?? null;
     if (said !== null && sha256(content) !== said) {
       throw new CreameryError(
         "upstream-hash",

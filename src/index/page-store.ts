@@ -8,9 +8,11 @@ import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
+import { FARM_PAGE_TYPE, parseFarmPage } from "./farm-page.ts";
 import { parseProjectPage, type ProjectPage } from "./project-page.ts";
 import { shownUrl } from "./secret.ts";
 import { readBody, type UpstreamClient } from "./upstream-client.ts";
+import type { Upstream } from "./upstreams.ts";
 
 const MAX_PAGE_BYTES = 64 << 20;
 const PAGE_DEADLINE_MS = 60_000;
@@ -46,11 +48,35 @@ interface Entry {
 
 class Forbidden extends CreameryError {}
 
+/** How pages are asked for and read. */
+interface PageForm {
+  readonly accept: string;
+  /** Below the upstream's address. */
+  path(name: string): string;
+  parse(body: Buffer, contentType: string, pageUrl: string, name: string): ProjectPage | null;
+}
+
+function formOf({ url, farm }: Upstream): PageForm {
+  if (farm === undefined)
+    return {
+      accept: ACCEPT,
+      path: (name) => `${name}/`,
+      parse: (body, contentType, pageUrl, name) =>
+        parseProjectPage(body, contentType, pageUrl, name, shownUrl(url)),
+    };
+  return {
+    accept: FARM_PAGE_TYPE,
+    path: (name) => `pages/${name}`,
+    parse: (body, _contentType, _pageUrl, name) => parseFarmPage(body, name),
+  };
+}
+
 /** Pages of one upstream index: kept compressed on disk as upstream sent them, parsed once, revalidated. */
 export class PageStore {
   readonly #client: UpstreamClient;
   readonly #directory: string;
   readonly #now: () => number;
+  readonly #form: PageForm;
   readonly #entries = new Map<string, Entry>();
   readonly #running = new Map<string, Promise<Entry>>();
 
@@ -61,6 +87,7 @@ export class PageStore {
       createHash("sha256").update(client.upstream.url).digest("hex").slice(0, 16),
     );
     this.#now = now;
+    this.#form = formOf(client.upstream);
   }
 
   /**
@@ -113,7 +140,7 @@ export class PageStore {
   }
 
   async #ask(name: string, old: Entry | undefined): Promise<Entry> {
-    const url = `${this.#client.upstream.url}${name}/`;
+    const url = `${this.#client.upstream.url}${this.#form.path(name)}`;
     // What we hold no page of is asked for whole.
     const { etag, lastModified } =
       old === undefined || old.page === null ? { etag: null, lastModified: null } : old.kept;
@@ -122,7 +149,7 @@ export class PageStore {
       signal: AbortSignal.timeout(PAGE_DEADLINE_MS),
       retries: RETRIES,
       headers: {
-        accept: ACCEPT,
+        accept: this.#form.accept,
         "accept-encoding": "gzip",
         ...(etag === null ? {} : { "if-none-match": etag }),
         ...(lastModified === null ? {} : { "if-modified-since": lastModified }),
@@ -133,12 +160,17 @@ export class PageStore {
       const value = response.headers[key];
       return typeof value === "string" ? value : null;
     };
-    const freshMs = freshness(header("cache-control"));
+    // A farm whose index is away says so: what it sends then is not to be taken for fresh.
+    const stale = this.#client.upstream.farm !== undefined && isStale(header("warning"));
+    const freshMs = stale ? 0 : freshness(header("cache-control"));
     if (response.status === 304 && old !== undefined && old.page !== null) {
       const kept = { ...old.kept, fetchedAtMs: now, freshMs };
       await this.#save(name, kept, null);
-      return { kept, page: { ...old.page, stale: false }, checkedAtMs: now, freshMs };
+      return { kept, page: { ...old.page, stale }, checkedAtMs: now, freshMs };
     }
+    const told = response.status === 200 ? null : await this.#client.told(response);
+    if (told?.code === "farm-refused") throw new Forbidden(told.code, told.message, told);
+    if (told !== null && response.status !== 404) throw told;
     const said: Omit<Kept, "bodySha256"> = {
       url: shownUrl(response.url),
       contentType: header("content-type") ?? "text/html",
@@ -172,24 +204,18 @@ export class PageStore {
       bodySha256: createHash("sha256").update(body).digest("hex"),
     };
     // Unchanged in substance where upstream knows no ETag: what was parsed stays.
-    if (old !== undefined && old.page !== null && kept.bodySha256 === old.page.contentSha256) {
+    if (old !== undefined && old.page !== null && kept.bodySha256 === old.kept.bodySha256) {
       await this.#save(name, kept, null);
-      return { kept, page: { ...old.page, stale: false }, checkedAtMs: now, freshMs };
+      return { kept, page: { ...old.page, stale }, checkedAtMs: now, freshMs };
     }
-    const page = parseProjectPage(
-      body,
-      kept.contentType,
-      response.url,
-      name,
-      shownUrl(this.#client.upstream.url),
-    );
+    const page = this.#form.parse(body, kept.contentType, response.url, name);
     if (page === null)
       throw new CreameryError("upstream", "answers with what is no project's page", {
         input,
         nextStep: "check that the index's address is right, and try again",
       });
     await this.#save(name, kept, body);
-    return { kept, page, checkedAtMs: now, freshMs };
+    return { kept, page: { ...page, stale }, checkedAtMs: now, freshMs };
   }
 
   #path(name: string): string {
@@ -203,14 +229,9 @@ export class PageStore {
       const body = await promisify(gunzip)(await readFile(`${path}.page.gz`), {
         maxOutputLength: MAX_PAGE_BYTES,
       });
-      const page = parseProjectPage(
-        body,
-        kept.contentType,
-        kept.url,
-        name,
-        shownUrl(this.#client.upstream.url),
-      );
-      return page === null || page.contentSha256 !== kept.bodySha256
+      const page = this.#form.parse(body, kept.contentType, kept.url, name);
+      const bodySha256 = createHash("sha256").update(body).digest("hex");
+      return page === null || bodySha256 !== kept.bodySha256
         ? undefined
         : { kept, page, checkedAtMs: kept.fetchedAtMs, freshMs: kept.freshMs };
     } catch {
@@ -231,6 +252,10 @@ export class PageStore {
       return;
     }
   }
+}
+
+function isStale(warning: string | null): boolean {
+  return warning !== null && /^110\b/u.test(warning);
 }
 
 /** Writes beside and renames: a reader sees the old or the new, never a half. */

@@ -1,12 +1,15 @@
 import { escapeHtml } from "./html-page.ts";
+import { FARM_PAGE_TYPE, renderFarmPage } from "./farm-page.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 
-export type PageFormat = "json" | "html-v1" | "html";
+/** `farm` is for another host of the farm alone, and no client's to choose. */
+export type PageFormat = "json" | "html-v1" | "html" | "farm";
 
 export const CONTENT_TYPES: Readonly<Record<PageFormat, string>> = {
   json: "application/vnd.pypi.simple.v1+json",
   "html-v1": "application/vnd.pypi.simple.v1+html; charset=utf-8",
   html: "text/html; charset=utf-8",
+  farm: FARM_PAGE_TYPE,
 };
 
 /** The form that a client prefers (RFC 9110 12.5.1, PEP 691); null when it accepts none of ours. */
@@ -86,7 +89,15 @@ export function uploadedBefore(page: ProjectPage, before: Date): ProjectPage {
 }
 
 export function renderPage(page: ProjectPage, format: PageFormat): Buffer {
-  return Buffer.from(format === "json" ? renderJson(page) : renderHtml(page));
+  switch (format) {
+    case "json":
+      return Buffer.from(renderJson(page));
+    case "farm":
+      return Buffer.from(renderFarmPage(page));
+    case "html":
+    case "html-v1":
+      return Buffer.from(renderHtml(page));
+  }
 }
 
 function renderJson(page: ProjectPage): string {

@@ -41,13 +41,20 @@ export async function sendFile(
     await sendStored(exchange, whole, source.count);
     return { stored: whole, fetched: true };
   }
-  response.writeHead(200, size === null ? {} : { "content-length": size });
   for await (const chunk of reader.read(0, signal)) {
+    // Not before there is something to send: one that comes to nothing can still be told why.
+    if (!response.headersSent) writeHead(response, size);
     source.count(chunk.length);
     await write(response, chunk, signal);
   }
+  const whole = await reader.done;
+  if (!response.headersSent) writeHead(response, size);
   response.end();
-  return { stored: await reader.done, fetched: true };
+  return { stored: whole, fetched: true };
+}
+
+function writeHead(response: ServerResponse, size: number | null): void {
+  response.writeHead(200, size === null ? {} : { "content-length": size });
 }
 
 async function sendStored(

@@ -14,6 +14,7 @@ import {
   guardedLookup,
   type AddressPolicy,
 } from "../base/guarded-address.ts";
+import { errorOfProblem, isProblem } from "../base/problem.ts";
 import { shownUrl, withoutCredentials, type Secret } from "./secret.ts";
 import type { Transport, Upstream } from "./upstreams.ts";
 
@@ -39,6 +40,7 @@ export interface UpstreamResponse extends Disposable {
 /** Names the software, as indexes ask (and a contact: the operator can be found behind the address). */
 const USER_AGENT = "creamery/0.1 (a test farm's pull-through mirror)";
 const MAX_REDIRECTS = 5;
+const MAX_PROBLEM_BYTES = 64 * 1024;
 export const IDLE_MS = 30_000;
 
 /**
@@ -57,7 +59,7 @@ export class UpstreamClient {
   constructor(upstream: Upstream, transport: Transport, allow: readonly string[] = []) {
     this.upstream = upstream;
     this.#allow = allow;
-    const proxyEnv = proxyEnvironment(transport.proxy);
+    const proxyEnv = transport.direct === true ? {} : proxyEnvironment(transport.proxy);
     this.#proxied = Object.keys(proxyEnv).some(
       (name) => name.endsWith("_PROXY") && name !== "NO_PROXY",
     );
@@ -83,7 +85,7 @@ export class UpstreamClient {
     for (let attempt = 0; attempt < (request.retries ?? 0); attempt++) {
       try {
         const response = await this.#follow(request);
-        if (!isForTheMoment(response.status)) return response;
+        if (!isForTheMoment(response.status) || this.#isTold(response)) return response;
         response[Symbol.dispose]();
       } catch (thrown) {
         if (!(thrown instanceof CreameryError && thrown.code === "no-network")) throw thrown;
@@ -128,6 +130,28 @@ export class UpstreamClient {
   close(): void {
     this.#agents.http.destroy();
     this.#agents.https.destroy();
+  }
+
+  /**
+   * What a farm says in the place of what was asked of it: its own indexes' fault as it met it there, or that it refuses this
+   * host; null for any other answer, and for an index's.
+   */
+  async told(response: UpstreamResponse): Promise<CreameryError | null> {
+    if (this.upstream.farm === undefined) return null;
+    const { status, headers } = response;
+    if (status === 401 || status === 403)
+      return new CreameryError("farm-refused", `the farm refuses this worker (${status})`, {
+        input: shownUrl(response.url),
+      });
+    if (!isProblem(headers["content-type"])) return null;
+    const body = await readBody(response, MAX_PROBLEM_BYTES);
+    return errorOfProblem(headers["content-type"], body.toString("utf8"));
+  }
+
+  /** A farm has tried again already when it says that an index of its own fails. */
+  #isTold({ status, headers }: UpstreamResponse): boolean {
+    const final = status !== 429 && status !== 503;
+    return this.upstream.farm !== undefined && final && isProblem(headers["content-type"]);
   }
 
   #isOwn(url: URL): boolean {

@@ -30,6 +30,13 @@ export interface Upstream {
   readonly authorization: Secret | null;
   /** pip's trusted-host: no certificate is checked. */
   readonly insecure: boolean;
+  /** Of a farm, which stands for indexes of its own and tells of each file where it is from; undefined for an index. */
+  readonly farm?: FarmOfIndexes;
+}
+
+export interface FarmOfIndexes {
+  /** Of the farm's indexes, in the order in which it asks them, without credentials. */
+  readonly addresses: readonly string[];
 }
 
 /** How upstreams are reached. */
@@ -40,6 +47,8 @@ export interface Transport {
   readonly clientCert: string | undefined;
   /** May hold credentials. */
   readonly proxy: Secret | null;
+  /** No proxy, whatever this process's environment says. */
+  readonly direct?: boolean;
 }
 
 export interface Upstreams {

@@ -31,6 +31,9 @@ const DEADLINES_MS: Partial<Record<LauncherRequest["kind"], number>> = {
   "rebuild-image": 7_200_000,
   "verify-image": 1_200_000,
   "export-image": 3_600_000,
+  "pack-image": 3_600_000,
+  // A build that runs is waited for.
+  "import-image": 7_200_000,
   // A disk of the image may have to be made, and another command's snapshot be waited for.
   "begin-snapshot": 3_600_000,
   "keep-snapshot": FILE_MS,

@@ -27,6 +27,14 @@ export interface Directories {
   readonly run: string;
 }
 
+/** Below the data directory, the farm's own: archives of images on their way here, each by its sha256. */
+export const INCOMING = "incoming";
+
+/** Root's own: archives of images for other hosts, each by its sha256. */
+export function archivesDirectory({ cache }: Pick<Directories, "cache">): string {
+  return join(cache, "archives");
+}
+
 /** From the environment that `./creamery` sets, else the defaults of a Debian host. */
 export function directoriesFrom(env: NodeJS.ProcessEnv): Directories {
   return {

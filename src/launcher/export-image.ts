@@ -7,10 +7,9 @@ import { loadImage } from "../image/image-store.ts";
 import { archiveBytes, layOciImage, layoutArchive, referenceOf } from "../image/oci-layout.ts";
 import type { Directories } from "./directories.ts";
 import type { LauncherReply } from "./protocol.ts";
+import { everyNow } from "./every-now.ts";
 import { deadSessions } from "./session.ts";
 import { assertWritable, writeAs, type FileRequest } from "./user-files.ts";
-
-const PROGRESS_MS = 10_000;
 
 export interface ExportRequest extends FileRequest {
   readonly directories: Directories;
@@ -54,14 +53,4 @@ async function removeLeftovers(exportsDir: string): Promise<void> {
   if (!existsSync(exportsDir)) return;
   for (const { directory } of deadSessions(exportsDir))
     await rm(directory, { recursive: true, force: true });
-}
-
-function everyNow(tell: (bytes: number) => void): (bytes: number) => void {
-  let toldAtMs = performance.now();
-  return (bytes) => {
-    const now = performance.now();
-    if (now - toldAtMs < PROGRESS_MS) return;
-    toldAtMs = now;
-    tell(bytes);
-  };
 }

@@ -1,15 +1,19 @@
 import { join, resolve } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
+import { packImage, removeArchive } from "../image/archive/image-archive.ts";
+import { importImage } from "../image/archive/import-image.ts";
 import { buildImage } from "../image/build-image.ts";
 import { forgetImage, promoteImage } from "../image/channels.ts";
 import { MAX_LOCK_BYTES, parseLock } from "../image/lock/image-lock.ts";
 import { rebuildImage } from "../image/rebuild-image.ts";
 import { releaseImage } from "../image/remove-image.ts";
-import type { Directories } from "./directories.ts";
+import { archivesDirectory, FARM_UID, INCOMING, type Directories } from "./directories.ts";
 import { FarmFiles } from "./farm-files.ts";
 import type { LauncherReply } from "./protocol.ts";
 import type { Session } from "./session.ts";
+import { unpackContained } from "./unpack-contained.ts";
+import { everyNow } from "./every-now.ts";
 import { readUserText, type FileRequest } from "./user-files.ts";
 
 export interface ImagesOptions {
@@ -29,12 +33,14 @@ export class Images {
   readonly #session: Session;
   readonly #env: NodeJS.ProcessEnv;
   readonly #imagesDir: string;
+  readonly #archivesDir: string;
   readonly #kept: FarmFiles;
 
   constructor({ session, directories, env }: ImagesOptions) {
     this.#session = session;
     this.#env = env;
     this.#imagesDir = join(directories.cache, "images");
+    this.#archivesDir = archivesDirectory(directories);
     this.#kept = new FarmFiles(session, directories);
   }
 
@@ -79,7 +85,50 @@ export class Images {
   }): Promise<LauncherReply<"remove-image">> {
     const { imageId, files, signal } = asked;
     await forgetImage(this.#imagesDir, imageId);
+    await removeArchive(this.#archivesDir, imageId, signal);
     return await releaseImage(this.#imagesDir, imageId, files ? this.#kept : null, signal);
+  }
+
+  /** @throws CreameryError `unknown-image`, `image-bad`, `disk-full`. */
+  async pack(asked: {
+    imageId: string;
+    onProgress: (event: unknown) => void;
+    signal: AbortSignal;
+  }): Promise<LauncherReply<"pack-image">> {
+    const { imageId, onProgress, signal } = asked;
+    const { sha256, sizeBytes, unpackedBytes } = await packImage({
+      imagesDir: this.#imagesDir,
+      archivesDir: this.#archivesDir,
+      imageId,
+      farmGid: FARM_UID,
+      signal,
+      onPacked: everyNow((packedBytes) => onProgress({ packedBytes })),
+    });
+    return { sha256, sizeBytes, unpackedBytes };
+  }
+
+  /** Takes an image that another host has built. @throws CreameryError `bad-archive`, `image-bad`, `disk-full`. */
+  async take(asked: {
+    imageId: string;
+    sha256: string;
+    unpackedBytes: number;
+    onProgress: (event: unknown) => void;
+    signal: AbortSignal;
+  }): Promise<LauncherReply<"import-image">> {
+    const { imageId, sha256, unpackedBytes, onProgress, signal } = asked;
+    const session = this.#session;
+    const archive = join(this.#kept.directory, INCOMING, sha256);
+    const { id } = await importImage({
+      imagesDir: this.#imagesDir,
+      imageId,
+      unpackedBytes,
+      farmGid: FARM_UID,
+      onProgress,
+      signal,
+      unpack: (into) =>
+        unpackContained({ session, archive, sha256, maxBytes: unpackedBytes, into, signal }),
+    });
+    return { imageId: id };
   }
 
   /** The channel `next` is what was built last. */

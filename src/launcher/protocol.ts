@@ -17,6 +17,7 @@ const userPathSchema = z
   .min(1)
   .max(4095)
   .refine((path) => path.startsWith("/") && !path.includes("\u0000"), "an absolute path is needed");
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/u);
 const bytesSchema = z
   .int()
   .min(1024 * 1024)
@@ -112,6 +113,16 @@ const exportImage = z.strictObject({
   imageId: imageIdSchema,
   path: userPathSchema,
 });
+/** For other hosts to fetch: one file, which the farm may read. */
+const packImage = z.strictObject({ kind: z.literal("pack-image"), imageId: imageIdSchema });
+/** Out of the archive that the farm has put into `<data>/incoming`, under its sha256. */
+const importImage = z.strictObject({
+  kind: z.literal("import-image"),
+  imageId: imageIdSchema,
+  sha256: sha256Schema,
+  /** The most that is unpacked of it. */
+  unpackedBytes: bytesSchema,
+});
 const channelSchema = z.enum(CHANNELS);
 const promoteImage = z.strictObject({
   kind: z.literal("promote-image"),
@@ -167,6 +178,8 @@ export const launcherRequestSchema = z.discriminatedUnion("kind", [
   removeImage,
   verifyImage,
   exportImage,
+  packImage,
+  importImage,
   promoteImage,
   rollbackImage,
   probeUserPath,
@@ -220,6 +233,12 @@ export const replySchemas = {
   "remove-image": z.strictObject({ files: z.int(), bytes: z.int() }),
   /** What container tools call it once it is loaded. */
   "export-image": z.strictObject({ reference: z.string(), sizeBytes: z.number() }),
+  "pack-image": z.strictObject({
+    sha256: sha256Schema,
+    sizeBytes: z.int(),
+    unpackedBytes: z.int(),
+  }),
+  "import-image": z.strictObject({ imageId: z.string() }),
   "promote-image": z.strictObject({}),
   "rollback-image": z.strictObject({ imageId: z.string() }),
   "verify-image": z.strictObject({

@@ -137,6 +137,10 @@ export function serve(options: ServeOptions): Service {
         const { exportImage } = await import("./export-image.ts");
         return await exportImage({ ...asked, ...request, directories, onProgress });
       }
+      case "pack-image":
+        return await (await images()).pack({ ...request, onProgress, signal });
+      case "import-image":
+        return await (await images()).take({ ...request, onProgress, signal });
       case "probe-user-path":
         return await (await import("./user-files.ts")).probeUserPath({ ...asked, ...request });
       case "pack-tree":

@@ -1,0 +1,211 @@
+import { printableLine } from "../base/bounded-text.ts";
+import { CreameryError } from "../base/errors.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { CrateVersion } from "./crates.ts";
+import { acceptsGzip, hasAlready, sendText, type Exchange } from "./exchange.ts";
+import type { FileReader, StoredFile } from "./file-store.ts";
+import { projectSegment, type IndexFile, type ProjectPage } from "./project-page.ts";
+import { CONTENT_TYPES, negotiate, type PageFormat } from "./render-page.ts";
+import type { RenderedPages } from "./rendered-pages.ts";
+import { sendFile } from "./send-file.ts";
+
+/** Who is told what is asked and answered, and may refuse it. */
+export interface Witness {
+  /** False, after the answer was sent, when this name would be one too many. */
+  nameAllowed(exchange: Exchange, name: string): boolean;
+  refuse(exchange: Exchange, status: number, why: string): void;
+  missing(name: string): void;
+  page(page: ProjectPage): void;
+  file(page: ProjectPage, file: IndexFile, stored: StoredFile): void;
+  crate(version: CrateVersion, stored: StoredFile): void;
+  /** A wheel that has come holds other metadata than was sent for it. By default the answer fails. */
+  metadataDiffers?(fault: CreameryError): void;
+  /** Before bytes are sent. @throws CreameryError when they are too many. */
+  count(bytes: number): void;
+  /** A page was made for an answer without a body. */
+  rendered(bytes: number): void;
+}
+
+const SPOKEN = ["json", "html-v1", "html"] as const;
+
+export interface AnswersSetup {
+  readonly catalogue: Catalogue;
+  readonly pages: RenderedPages;
+  readonly witness: Witness;
+}
+
+/** Answers out of a catalogue, whoever asks: an attempt at its own endpoint, or another host of the farm. */
+export class CatalogueAnswers {
+  readonly #catalogue: Catalogue;
+  readonly #pages: RenderedPages;
+  readonly #witness: Witness;
+
+  constructor({ catalogue, pages, witness }: AnswersSetup) {
+    this.#catalogue = catalogue;
+    this.#pages = pages;
+    this.#witness = witness;
+  }
+
+  /** `simple/NAME/`. @param indexPath where that is, from the root and to its slash. */
+  async simple(exchange: Exchange, rest: readonly string[], indexPath: string): Promise<void> {
+    const { request, response } = exchange;
+    const [segment = "", slash, ...more] = rest;
+    if (segment === "") return this.#refuse(exchange, 404, "this index does not list all names");
+    const project = projectSegment(segment);
+    if (project === null || more.length > 0 || (slash !== undefined && slash !== ""))
+      return this.#refuse(exchange, 404, "no project can have this name");
+    if (!project.normalised || slash === undefined) {
+      response.writeHead(301, { location: `${indexPath}${project.name}/` }).end();
+      return;
+    }
+    if (!this.#witness.nameAllowed(exchange, project.name)) return;
+    const format = negotiate(request.headers.accept);
+    if (format === null)
+      return sendText(
+        response,
+        406,
+        `this index speaks ${SPOKEN.map((known) => CONTENT_TYPES[known]).join(", ")}`,
+      );
+    await this.page(exchange, project.name, format, 60);
+  }
+
+  /** A project's page in one form. @param name normalised. @param maxAgeSeconds for which it may be used unasked. */
+  async page(
+    exchange: Exchange,
+    name: string,
+    format: PageFormat,
+    maxAgeSeconds: number,
+  ): Promise<void> {
+    const { request, response, signal } = exchange;
+    const page = await this.#page(name, signal);
+    if (page === null) return sendText(response, 404, `${name} is on no index of this farm`);
+    const rendered = this.#pages.render(page, format);
+    const { body, etag } = rendered;
+    response.setHeader("etag", etag);
+    response.setHeader("vary", "Accept, Accept-Encoding");
+    response.setHeader("cache-control", `max-age=${maxAgeSeconds}`);
+    if (page.lastSerial !== null) response.setHeader("x-pypi-last-serial", String(page.lastSerial));
+    if (page.stale) response.setHeader("warning", '110 - "Response is Stale"');
+    const unchanged = hasAlready(request, etag);
+    if (!rendered.wasKept && (unchanged || request.method === "HEAD"))
+      this.#witness.rendered(body.length);
+    if (unchanged) {
+      response.writeHead(304).end();
+      return;
+    }
+    const zipped = acceptsGzip(request) && body.length > 1024;
+    const sent = zipped ? await rendered.zipped() : body;
+    if (zipped) response.setHeader("content-encoding", "gzip");
+    this.send(exchange, sent, CONTENT_TYPES[format]);
+  }
+
+  /** `files/NAME/KEY/FILE` and its `.metadata`. */
+  async file(exchange: Exchange, rest: readonly string[]): Promise<void> {
+    const { response, signal } = exchange;
+    const [segment = "", key, name, ...more] = rest;
+    const project = projectSegment(segment);
+    if (project === null || key === undefined || name === undefined || more.length > 0)
+      return this.#refuse(exchange, 404, "no such file");
+    if (!this.#witness.nameAllowed(exchange, project.name)) return;
+    const page = await this.#page(project.name, signal);
+    const file = page?.files.find(
+      (candidate) =>
+        candidate.key === key &&
+        (candidate.filename === name || `${candidate.filename}.metadata` === name),
+    );
+    if (page === null || file === undefined)
+      return this.#refuse(exchange, 404, "no index of this farm lists this file");
+    if (name !== file.filename) {
+      const metadata = await this.#catalogue.metadata(page, file, signal);
+      if (metadata === null)
+        return sendText(response, 404, `${file.filename} holds no metadata that can be read`);
+      return this.send(exchange, metadata, "text/plain; charset=utf-8");
+    }
+    const sent = await this.#sendFile(
+      exchange,
+      () => this.#catalogue.kept(file),
+      () => this.#catalogue.follow(page, file),
+    );
+    if (sent === null) return;
+    this.#witness.file(page, file, sent.stored);
+    if (sent.fetched) await this.#confirm(file, sent.stored);
+  }
+
+  /** `crates/...`. @param crates where that is, absolute or relative to itself, to its slash; null where the Host header can't say it. */
+  async crates(exchange: Exchange, rest: readonly string[], crates: string | null): Promise<void> {
+    if (rest.join("/") === "config.json") {
+      if (crates === null) return this.#refuse(exchange, 400, "a Host header is needed");
+      const dl = `${crates}dl/{crate}/{version}/{sha256-checksum}`;
+      return this.send(exchange, Buffer.from(JSON.stringify({ dl })), "application/json");
+    }
+    const isDownload = rest[0] === "dl" && rest.length === 4;
+    const name = (isDownload ? rest[1] : rest.at(-1)) ?? "";
+    if (!this.#witness.nameAllowed(exchange, `crate:${name}`)) return;
+    const versions = await this.#catalogue.crateVersions(
+      name,
+      isDownload ? null : rest.slice(0, -1).join("/"),
+    );
+    if (versions === null) {
+      this.#witness.missing(`crate:${printableLine(name).slice(0, 100)}`);
+      return sendText(exchange.response, 404, "no such crate");
+    }
+    if (!isDownload)
+      return this.send(
+        exchange,
+        Buffer.from(versions.map(({ line }) => `${line}\n`).join("")),
+        "text/plain; charset=utf-8",
+      );
+    const version = versions.find(
+      (candidate) => candidate.version === rest[2] && candidate.sha256 === rest[3],
+    );
+    if (version === undefined) return this.#refuse(exchange, 404, "no such version of this crate");
+    const sent = await this.#sendFile(
+      exchange,
+      () => this.#catalogue.kept({ key: version.sha256, sha256: version.sha256 }),
+      () => this.#catalogue.followCrate(version),
+    );
+    if (sent !== null) this.#witness.crate(version, sent.stored);
+  }
+
+  send({ request, response }: Exchange, body: Buffer, contentType: string): void {
+    response.writeHead(200, { "content-type": contentType, "content-length": body.length });
+    if (request.method === "HEAD") {
+      response.end();
+      return;
+    }
+    this.#witness.count(body.length);
+    response.end(body);
+  }
+
+  async #page(name: string, signal: AbortSignal): Promise<ProjectPage | null> {
+    const page = await this.#catalogue.page(name, signal);
+    if (page === null) {
+      this.#witness.missing(name);
+      return null;
+    }
+    this.#witness.page(page);
+    return this.#pages.offered(page);
+  }
+
+  async #confirm(file: IndexFile, stored: StoredFile): Promise<void> {
+    try {
+      await this.#catalogue.confirmMetadata(file, stored);
+    } catch (thrown) {
+      if (!(thrown instanceof CreameryError) || this.#witness.metadataDiffers === undefined)
+        throw thrown;
+      this.#witness.metadataDiffers(thrown);
+    }
+  }
+
+  #refuse(exchange: Exchange, status: number, why: string): void {
+    this.#witness.refuse(exchange, status, why);
+  }
+
+  #sendFile(
+    exchange: Exchange,
+    kept: () => Promise<StoredFile | null>,
+    follow: () => Promise<FileReader>,
+  ): ReturnType<typeof sendFile> {
+    return sendFile(exchange, { kept, follow, count: (bytes) => this.#witness.count(bytes) });
+  }
+}

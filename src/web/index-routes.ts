@@ -1,0 +1,27 @@
+import type { HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import { Hono } from "hono";
+
+import type { FarmIndex } from "../index/index-service.ts";
+
+export interface IndexRoutesDeps {
+  readonly index: FarmIndex;
+  /** Where these routes are mounted, from the root and to its slash: `/api/v1/index/`. */
+  readonly root: string;
+}
+
+/**
+ * The farm's mirror for its workers, to be mounted at `index`: `pages/NAME`, `simple/NAME/`, `files/NAME/KEY/FILE` and its `.metadata`,
+ * `crates/`. Answers are written by the index itself, which sends a file while it comes.
+ */
+export function indexRoutes({ index, root }: IndexRoutesDeps): Hono<{ Bindings: HttpBindings }> {
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  app.all("/*", async (context) => {
+    const { incoming, outgoing } = context.env;
+    // Hono answers a HEAD out of a GET's Response, and here there is none.
+    if (incoming.method !== "GET") return context.text("this index is for reading", 405);
+    await index.answer({ request: incoming, response: outgoing }, root);
+    return RESPONSE_ALREADY_SENT;
+  });
+  return app;
+}

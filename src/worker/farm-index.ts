@@ -1,0 +1,26 @@
+import { FarmIndexFacts, farmUpstreams } from "../index/farm-upstreams.ts";
+import { openIndexService, type IndexService } from "../index/index-service.ts";
+import type { FarmClient } from "./farm-client.ts";
+
+export interface FarmIndexOptions {
+  readonly farm: FarmClient;
+  /** This worker's own: what it fetched is kept below. */
+  readonly directory: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * This worker's index service, with its farm in the place of all upstreams: nothing of this host's pip or cargo counts. What its
+ * attempts record, and the locks that come of that, are as on the farm itself.
+ * @throws CreameryError `farm-refused`, `no-network`, `upstream`, `interrupted`.
+ */
+export async function openFarmIndex(options: FarmIndexOptions): Promise<IndexService> {
+  const { farm, directory, signal } = options;
+  const { addresses } = await farm.json({ path: "index/", signal }, FarmIndexFacts);
+  const { api, authorization, ca } = farm.address;
+  const url = `${api}index/`;
+  return await openIndexService({
+    directory,
+    upstreams: farmUpstreams({ url, authorization, ca, addresses }),
+  });
+}
