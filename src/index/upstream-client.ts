@@ -14,7 +14,8 @@ import {
   guardedLookup,
   type AddressPolicy,
 } from "../base/guarded-address.ts";
-import { shownUrl, withoutCredentials, type Secret } from "./secret.ts";
+import type { Secret } from "../base/secret.ts";
+import { shownUrl, withoutCredentials } from "./secret.ts";
 import type { Transport, Upstream } from "./upstreams.ts";
 
 export interface UpstreamRequest {
