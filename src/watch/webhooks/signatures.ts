@@ -36,9 +36,9 @@ export function holder(secrets: readonly HookSecret[], token: string): HookSecre
   return found;
 }
 
-/** 64 hexadecimal digits as bytes; null for anything else. */
+/** 64 hexadecimal digits, in lower case as every forge sends them, as bytes; null for anything else. */
 export function hexDigest(text: string): Buffer | null {
-  return /^[0-9a-f]{64}$/iu.test(text) ? Buffer.from(text, "hex") : null;
+  return /^[0-9a-f]{64}$/u.test(text) ? Buffer.from(text, "hex") : null;
 }
 
 /** `sha256=` and 64 hexadecimal digits as bytes; null for anything else. */
