@@ -7,7 +7,8 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
-import { Secret, splitUrl, withoutCredentials } from "./secret.ts";
+import { Secret } from "../base/secret.ts";
+import { splitUrl, withoutCredentials } from "./secret.ts";
 
 /**
  * Which index this host's pip uses: asked of pip itself, so that its configuration files, its

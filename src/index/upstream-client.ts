@@ -15,7 +15,8 @@ import {
   type AddressPolicy,
 } from "../base/guarded-address.ts";
 import { errorOfProblem, isProblem } from "../base/problem.ts";
-import { shownUrl, withoutCredentials, type Secret } from "./secret.ts";
+import type { Secret } from "../base/secret.ts";
+import { shownUrl, withoutCredentials } from "./secret.ts";
 import type { Transport, Upstream } from "./upstreams.ts";
 
 export interface UpstreamRequest {

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { z } from "zod";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
+import { Secret } from "../base/secret.ts";
 import { cargoStamp, readCargoConfiguration } from "./cargo-configuration.ts";
 import { describeHostIndexes, run, type HostIndexes } from "./host-indexes.ts";
-import { basic, Secret, splitUrl } from "./secret.ts";
+import { basic, splitUrl } from "./secret.ts";
 
 /** `[upstreams]` of creamery.toml: wins over what the host's own tools are configured for. */
 export const UpstreamSettings = z.strictObject({
