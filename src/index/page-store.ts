@@ -12,7 +12,7 @@ import { parseProjectPage, type ProjectPage } from "./project-page.ts";
 import { shownUrl } from "./secret.ts";
 import { readBody, type UpstreamClient } from "./upstream-client.ts";
 
-const MAX_PAGE_BYTES = 64 << 20;
+export const MAX_PAGE_BYTES = 64 << 20;
 const PAGE_DEADLINE_MS = 60_000;
 const RETRIES = 2;
 /** For upstreams that say nothing of freshness; what they say is bounded by the other. */
@@ -21,7 +21,8 @@ const MAX_FRESH_MS = 60 * 60_000;
 const NOT_FOUND_FRESH_MS = 60_000;
 /** After a failure, upstream is left in peace for so long where an old page can be served. */
 const STALE_FRESH_MS = 30_000;
-const ACCEPT =
+/** JSON where an index has it. */
+export const PAGE_ACCEPT =
   "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 
 const Kept = z.object({
@@ -122,7 +123,7 @@ export class PageStore {
       signal: AbortSignal.timeout(PAGE_DEADLINE_MS),
       retries: RETRIES,
       headers: {
-        accept: ACCEPT,
+        accept: PAGE_ACCEPT,
         "accept-encoding": "gzip",
         ...(etag === null ? {} : { "if-none-match": etag }),
         ...(lastModified === null ? {} : { "if-modified-since": lastModified }),
