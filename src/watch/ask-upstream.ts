@@ -41,6 +41,8 @@ export interface Said {
 }
 
 const DEADLINE_MS = 60_000;
+/** Who is asked too often and does not say for how long to wait. */
+const THROTTLED_MS = 10_000;
 
 /**
  * One request to an index, never made again by itself: whoever asks has a timetable.
@@ -71,12 +73,12 @@ export async function askUpstream(index: WatchedIndex, question: Question): Prom
     const value = headers[key];
     return typeof value === "string" && value.length <= 1000 ? value : null;
   };
-  if (isForTheMoment(status) && status !== 501)
-    throw new RetryLater(
-      `answers ${status}`,
-      parseRetryAfter(headers["retry-after"], question.now),
-      { input },
-    );
+  if (isForTheMoment(status) && status !== 501) {
+    const after = parseRetryAfter(headers["retry-after"], question.now);
+    throw new RetryLater(`answers ${status}`, status === 429 ? (after ?? THROTTLED_MS) : after, {
+      input,
+    });
+  }
   if (status === 401 || status === 403)
     throw new CreameryError("upstream", `refuses with ${status}`, {
       input,
