@@ -4,7 +4,7 @@ import { z } from "zod";
 
 const project = z.string().max(214);
 const version = z.string().max(300);
-/** RFC 3339 in UTC; null where upstream does not say. */
+/** When the first of its files came, RFC 3339 in UTC; null where upstream does not say. */
 const uploadedAt = z.string().max(64).nullable();
 const files = z.array(z.string().max(256)).max(2000);
 

@@ -50,3 +50,13 @@ export function xmlChild(value: XmlValue, name: string): XmlValue {
 export function xmlText(value: XmlValue): string | null {
   return typeof value === "string" ? unescapeHtml(value) : null;
 }
+
+/** Children of one name, where `lists` names it; none where there is none. */
+export function xmlList(value: XmlValue, name: string): readonly XmlValue[] {
+  const children = xmlChild(value, name);
+  return isList(children) ? children : [];
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}

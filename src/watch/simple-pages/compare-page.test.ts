@@ -105,7 +105,7 @@ test("a new release is told at once, with its files and when they came", () => {
       kind: "released",
       project: "mine",
       version: "1.1",
-      uploadedAt: "2026-11-24T10:00:05.123456Z",
+      uploadedAt: "2026-11-24T10:00:00Z",
       files: ["mine-1.1.tar.gz", "mine-1.1-py3-none-any.whl"],
     },
   ]);

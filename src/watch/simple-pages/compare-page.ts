@@ -2,7 +2,7 @@ import type { ProjectPage } from "../../index/project-page.ts";
 import { compareVersions, isPrerelease, parseVersion } from "../../python/versions.ts";
 import { MAX_NAMED_FILES, yankReason, type WatchEvent } from "../event.ts";
 import {
-  newestUpload,
+  firstUpload,
   packMore,
   packRelease,
   releasesOf,
@@ -250,7 +250,7 @@ class Comparison {
       kind: "files-added",
       project: this.#page.name,
       version,
-      uploadedAt: newestUpload(unseen),
+      uploadedAt: firstUpload(unseen),
       files: unseen.slice(0, MAX_NAMED_FILES).map(({ filename }) => filename),
     });
   }

@@ -55,7 +55,7 @@ export interface ShownRelease {
   readonly files: readonly IndexFile[];
   /** The reason, empty when none was given; null when a file of it is not yanked. */
   readonly yanked: string | null;
-  /** Of its newest file; null where the page does not say. */
+  /** When its first file came; null where the page does not say. */
   readonly uploadedAt: string | null;
 }
 
@@ -77,19 +77,19 @@ export function releasesOf(page: ProjectPage): ReadonlyMap<string, ShownRelease>
       yanked: files.every(({ yanked }) => yanked !== null)
         ? (files.find(({ yanked }) => yanked !== "")?.yanked ?? "")
         : null,
-      uploadedAt: newestUpload(files),
+      uploadedAt: firstUpload(files),
     });
   return releases;
 }
 
-/** As upstream says it, if that can be read as a time. */
-export function newestUpload(files: readonly IndexFile[]): string | null {
+/** When the first of them came, as upstream says it; null where it says nothing that is a time. */
+export function firstUpload(files: readonly IndexFile[]): string | null {
   const times = files.flatMap(({ uploadTime }) =>
     uploadTime !== null && uploadTime.length <= 64 && !Number.isNaN(Date.parse(uploadTime))
       ? [uploadTime]
       : [],
   );
-  return times.toSorted((left, right) => Date.parse(left) - Date.parse(right)).at(-1) ?? null;
+  return times.toSorted((left, right) => Date.parse(left) - Date.parse(right))[0] ?? null;
 }
 
 const CODE_CHARS = 12;

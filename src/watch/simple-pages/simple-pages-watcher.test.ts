@@ -331,7 +331,7 @@ function change(history: ChangeHistory, what: number, project: string, version: 
   return history.other(project);
 }
 
-/** By project and version: is it yanked. What was there at the beginning nobody heard of. */
+/** By project and version: is it yanked. What was there at the beginning nobody heard of; what is quarantined nobody sees. */
 function truth(history: ChangeHistory): unknown {
   return ["p0", "p1", "p2"].map((name) => {
     const { files, status } = history.page(name);
@@ -339,7 +339,9 @@ function truth(history: ChangeHistory): unknown {
     return {
       name,
       quarantined: status === "quarantined",
-      yanked: Object.fromEntries(yanks.filter(([version]) => version !== "0.1")),
+      yanked: Object.fromEntries(
+        yanks.filter(([version]) => version !== "0.1" && status === "active"),
+      ),
     };
   });
 }
@@ -353,7 +355,9 @@ function believed(reader: Reader): unknown {
     return {
       name,
       quarantined: project?.quarantined ?? false,
-      yanked: Object.fromEntries(yanks.filter(([version]) => version !== "0.1")),
+      yanked: Object.fromEntries(
+        yanks.filter(([version]) => version !== "0.1" && project?.quarantined !== true),
+      ),
     };
   });
 }
