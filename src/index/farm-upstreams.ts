@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { Secret } from "./secret.ts";
+import type { Secret } from "../base/secret.ts";
 import type { Upstream, Upstreams } from "./upstreams.ts";
 
 /** What a farm's index says of itself. */

@@ -101,6 +101,67 @@ export async function fetchGitSource(
   }
 }
 
+export interface ListGitOptions extends Omit<FetchGitOptions, "maxBytes"> {
+  /** More tags and branches than this are a fault. */
+  readonly maxReferences: number;
+}
+
+export interface GitReferences {
+  /** Whole hashes by full name (`refs/tags/v1.0`); of an annotated tag that of its commit. */
+  readonly references: ReadonlyMap<string, string>;
+  /** `refs/heads/main`; null where the repository names none. */
+  readonly defaultBranch: string | null;
+}
+
+/** No name of a reference that is longer is read. */
+const MAX_REFERENCE_CHARS = 250;
+
+/**
+ * Tags and branches of a repository, and which branch is its default; nothing is fetched. Guarded as `fetchGitSource` is.
+ * @param url https, without credentials.
+ * @throws as `fetchGitSource`; `upstream` too for one that has more references than `maxReferences`.
+ */
+export async function listGitReferences(
+  url: string,
+  options: ListGitOptions,
+): Promise<GitReferences> {
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const signal = AbortSignal.any([options.signal, deadline]);
+  const maxChars = options.maxReferences * 2 * (MAX_REFERENCE_CHARS + 66);
+  const bounded: FetchGitOptions = { ...options, maxBytes: 64 << 20 };
+  const settled = await settledUrl(url, bounded);
+  const pinned = await pin(new URL(settled), options.allow ?? []);
+  if (options.ca !== undefined)
+    await writeFile(join(options.directory, AUTHORITIES), authoritiesWith(options.ca).join("\n"));
+  const run = (argv: readonly string[]): Promise<string> =>
+    git(["-c", "http.followRedirects=false", "-c", `http.curloptResolve=${pinned}`, ...argv], {
+      ...bounded,
+      signal,
+      deadline,
+      repository: options.directory,
+      url: settled,
+      maxChars,
+    });
+  const symbolic = await run(["ls-remote", "--symref", "--", settled, "HEAD"]);
+  const listed = await run(["ls-remote", "--tags", "--heads", "--", settled]);
+  const references = new Map<string, string>();
+  for (const line of listed.split("\n")) {
+    const [, commit = "", name = "", peeled] =
+      /^([0-9a-f]{40}|[0-9a-f]{64})\t(refs\/(?:tags|heads)\/[^\s^]+)(\^\{\})?$/u.exec(line) ?? [];
+    if (name === "" || name.length > MAX_REFERENCE_CHARS) continue;
+    if (peeled !== undefined || !references.has(name)) references.set(name, commit);
+  }
+  // What is clipped would lack references, and they would seem to be new one day.
+  if (references.size > options.maxReferences || listed.length >= maxChars)
+    throw new CreameryError(
+      "upstream",
+      `has more than ${options.maxReferences} tags and branches`,
+      { input: url },
+    );
+  const defaultBranch = /^ref: (refs\/heads\/[^\s^]{1,240})\tHEAD$/mu.exec(symbolic)?.[1] ?? null;
+  return { references, defaultBranch };
+}
+
 const AUTHORITIES = "authorities.pem";
 
 /** Where the repository is after redirects, by git's own first question. */
@@ -140,6 +201,8 @@ async function pin(url: URL, allow: readonly string[]): Promise<string> {
 }
 
 interface GitRun extends FetchGitOptions {
+  /** Of what it says; the rest is left out. */
+  readonly maxChars?: number;
   readonly deadline: AbortSignal;
   readonly repository: string;
   readonly url: string;
@@ -192,9 +255,13 @@ function git(argv: readonly string[], options: GitRun): Promise<string> {
           );
       });
     }, 200);
+    const maxChars = options.maxChars ?? 65_536;
     let stdout = "";
     let stderr = "";
-    child.stdout.on("data", (chunk: Buffer) => (stdout = clip(stdout + chunk.toString(), 65_536)));
+    child.stdout.on(
+      "data",
+      (chunk: Buffer) => (stdout = clip(stdout + chunk.toString(), maxChars)),
+    );
     child.stderr.on("data", (chunk: Buffer) => (stderr = clip(stderr + chunk.toString(), 65_536)));
     const settle = (outcome: () => void): void => {
       clearInterval(watch);

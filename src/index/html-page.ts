@@ -86,7 +86,7 @@ const NAMED: Readonly<Record<string, string>> = {
   nbsp: " ",
 };
 
-function unescapeHtml(text: string): string {
+export function unescapeHtml(text: string): string {
   return text.replaceAll(
     /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z]+));/giu,
     (whole, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {

@@ -14,7 +14,7 @@ import { shownUrl } from "./secret.ts";
 import { readBody, type UpstreamClient } from "./upstream-client.ts";
 import type { Upstream } from "./upstreams.ts";
 
-const MAX_PAGE_BYTES = 64 << 20;
+export const MAX_PAGE_BYTES = 64 << 20;
 const PAGE_DEADLINE_MS = 60_000;
 const RETRIES = 2;
 /** For upstreams that say nothing of freshness; what they say is bounded by the other. */
@@ -23,7 +23,8 @@ const MAX_FRESH_MS = 60 * 60_000;
 const NOT_FOUND_FRESH_MS = 60_000;
 /** After a failure, upstream is left in peace for so long where an old page can be served. */
 const STALE_FRESH_MS = 30_000;
-const ACCEPT =
+/** JSON where an index has it. */
+export const PAGE_ACCEPT =
   "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 
 const Kept = z.object({
@@ -59,7 +60,7 @@ interface PageForm {
 function formOf({ url, farm }: Upstream): PageForm {
   if (farm === undefined)
     return {
-      accept: ACCEPT,
+      accept: PAGE_ACCEPT,
       path: (name) => `${name}/`,
       parse: (body, contentType, pageUrl, name) =>
         parseProjectPage(body, contentType, pageUrl, name, shownUrl(url)),

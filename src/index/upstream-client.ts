@@ -21,7 +21,9 @@ import type { Transport, Upstream } from "./upstreams.ts";
 
 export interface UpstreamRequest {
   readonly url: string;
-  readonly method?: "GET" | "HEAD";
+  readonly method?: "GET" | "HEAD" | "POST";
+  /** Of a POST; it is sent again only where a redirect says so (307, 308). */
+  readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   /** Without a byte for so long, the connection is given up. */
@@ -113,6 +115,14 @@ export class UpstreamClient {
           };
         }
         body.destroy();
+        if (request.method === "POST" && status !== 307 && status !== 308)
+          throw new CreameryError(
+            "upstream",
+            `answers what is posted with a redirect (${status})`,
+            {
+              input: shownUrl(url.href),
+            },
+          );
         const next = URL.parse(location, url.href);
         if (next === null)
           throw new CreameryError("upstream", "redirects to what is no address", {
@@ -218,7 +228,7 @@ export class UpstreamClient {
       );
       outgoing.on("error", reject);
       outgoing.on("response", resolve);
-      outgoing.end();
+      outgoing.end(request.body);
     });
   }
 

@@ -2,7 +2,8 @@ import { readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
-import { Secret, splitUrl } from "../index/secret.ts";
+import { Secret } from "../base/secret.ts";
+import { splitUrl } from "../index/secret.ts";
 
 /** Where a worker's farm is, as its configuration says it. */
 export interface FarmSettings {

@@ -25,16 +25,22 @@ export interface Forge extends AsyncDisposable {
   /** PEM of the authority behind its certificate, as a file and as text. */
   readonly caFile: string;
   readonly ca: string;
-  /** Whole hash of the one commit. */
+  /** Whole hash of the first commit. */
   readonly commit: string;
+  /** Runs git in a clone of the repository, whose remote `origin` is the served one. @returns what it says. */
+  readonly git: (...argv: string[]) => string;
+  /** Answers with this status in place of what is asked, while it is set. */
+  fault: number | null;
 }
 
 export async function startForge(options: ForgeOptions): Promise<Forge> {
   const root = mkdtempSync(join(tmpdir(), "creamery-forge-"));
+  const forge: { fault: number | null } = { fault: null };
   const commit = makeRepository(root, options);
   const [keyFile, caFile] = makeCertificate(root);
   const ca = readFileSync(caFile, "utf8");
   const server = createServer({ key: readFileSync(keyFile), cert: ca }, (request, response) => {
+    if (forge.fault !== null) return void response.writeHead(forge.fault).end();
     const url = new URL(request.url ?? "/", "https://localhost");
     const moved = Object.entries(options.redirects ?? {}).find(([from]) =>
       url.pathname.startsWith(from),
@@ -48,7 +54,14 @@ export async function startForge(options: ForgeOptions): Promise<Forge> {
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
-  return {
+  const served: Forge = {
+    get fault() {
+      return forge.fault;
+    },
+    set fault(status) {
+      forge.fault = status;
+    },
+    git: (...argv) => gitIn(join(root, "work"), argv),
     origin: `https://127.0.0.1:${address.port}`,
     caFile,
     ca,
@@ -59,16 +72,13 @@ export async function startForge(options: ForgeOptions): Promise<Forge> {
       rmSync(root, { recursive: true, force: true });
     },
   };
+  return served;
 }
 
 /** @returns the commit. */
 function makeRepository(root: string, { repository, files, tag }: ForgeOptions): string {
   const work = join(root, "work");
-  const git = (...argv: string[]): string =>
-    execFileSync("git", ["-c", "user.name=x", "-c", "user.email=x@x.example", ...argv], {
-      cwd: work,
-      encoding: "utf8",
-    });
+  const git = (...argv: string[]): string => gitIn(work, argv);
   mkdirSync(work);
   git("init", "-q", "-b", "main");
   for (const [name, content] of Object.entries(files)) {
@@ -79,7 +89,16 @@ function makeRepository(root: string, { repository, files, tag }: ForgeOptions):
   git("commit", "-q", "-m", "one");
   git("tag", tag);
   git("clone", "-q", "--bare", work, join(root, repository));
+  git("remote", "add", "origin", join(root, repository));
   return git("rev-parse", "HEAD").trim();
+}
+
+function gitIn(directory: string, argv: readonly string[]): string {
+  return execFileSync("git", ["-c", "user.name=x", "-c", "user.email=x@x.example", ...argv], {
+    cwd: directory,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 /** @returns the files of its key and of itself. */
