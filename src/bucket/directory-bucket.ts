@@ -1,7 +1,6 @@
 import { createReadStream } from "node:fs";
 import {
   link,
-  mkdir,
   open,
   readdir,
   readFile,
@@ -39,6 +38,7 @@ import type {
   Stored,
 } from "./bucket.ts";
 import { collectDirectoryLeftovers } from "./directory-leftovers.ts";
+import { makeDirectory } from "./make-directory.ts";
 import { removeLeftovers, takeKeyLock } from "./key-lock.ts";
 
 const SUFFIX = { none: "", gzip: ".gz", zstd: ".zst" } as const;
@@ -66,7 +66,7 @@ export class DirectoryBucket implements Bucket {
   /** @throws CreameryError `bucket` for a directory that can't be made or written to. */
   static async open(root: string): Promise<DirectoryBucket> {
     try {
-      await mkdir(join(root, NEW), { recursive: true });
+      await makeDirectory(join(root, NEW));
       await removeLeftovers(join(root, NEW));
     } catch (cause) {
       throw new CreameryError("bucket", `can't be used as a bucket: ${reasonOf(cause)}`, {
@@ -129,8 +129,6 @@ export class DirectoryBucket implements Bucket {
       return same;
     }
     await this.#assertAlone(key, compression);
-    // Made below the lock: whoever removes the last key of a directory removes the directory.
-    await mkdir(dirname(path), { recursive: true });
     await rm(target, { force: true });
     await linkInto(fresh, target);
     if (await linkOnce(`${fresh}.json`, `${path}${NOTE_SUFFIX}`)) return stored;
@@ -274,12 +272,12 @@ async function touch(path: string): Promise<boolean> {
 async function linkInto(from: string, to: string): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
+      await makeDirectory(dirname(to));
       await link(from, to);
       return;
     } catch (thrown) {
       const gone = thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
       if (!gone || tries === 20) throw thrown;
-      await mkdir(dirname(to), { recursive: true });
     }
   }
 }
