@@ -219,6 +219,33 @@ describe("a bound", () => {
   });
 });
 
+test("of an attempt that is half removed nothing stays for ever", async () => {
+  const farm = new Farm();
+  for (const days of [40, 50, 60]) await farm.attempt(days, { pad: 1000, source: `s${days}` });
+  await farm.collect();
+  let removals = 0;
+  farm.bucket.onOperation = (name) => {
+    if (name === "remove" && ++removals === 2) throw new Error("ended");
+  };
+  const bounded = { ...policy, maxBytes: farm.bytes() - 1 };
+  await expect(farm.collect({ policy: bounded })).rejects.toThrow("ended");
+  farm.bucket.onOperation = () => undefined;
+  expect(farm.keys("attempts/a0940/")).toHaveLength(2);
+  // With what is left the bound may hold: half a lock is of no use all the same.
+  const { removed } = await farm.collect();
+  expect(removed.map(({ because }) => because)).toEqual(["remnant", "remnant", "unreferenced"]);
+  expect(farm.keys("attempts/a0940/")).toEqual([]);
+  expect(farm.keys("sources/")).toEqual(["sources/s40", "sources/s50"]);
+});
+
+test("the source of what is pinned stays, whatever else of that is gone", async () => {
+  const farm = new Farm();
+  const pinned = await farm.attempt(40, { source: "s" });
+  for (const name of NAMES) await farm.bucket.remove(`attempts/${pinned}/${name}`);
+  await farm.collect();
+  expect(farm.keys()).toEqual(["sources/s"]);
+});
+
 describe("beside others who are at work", () => {
   /** Does something right before the first removal of a key that begins so. */
   const rightBefore = (farm: Farm, prefix: string, act: () => void): void => {
