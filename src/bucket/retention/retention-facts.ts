@@ -1,3 +1,5 @@
+import type { RetentionTable } from "../../model/config/bucket-table.ts";
+
 /** What the farm knows of its attempts, as far as it decides what is kept of them: told by the store, or by a test. */
 export interface RetentionFacts {
   /** All of them, newest first: ids are made in the order of time. */
@@ -52,3 +54,21 @@ export const DEFAULT_RETENTION: RetentionPolicy = {
   maxBytes: null,
   graceMs: 2 * 24 * 3_600_000,
 };
+
+const GIB = 1024 ** 3;
+
+/** The usual policy with what a file says in place. */
+export function policyFrom(table: RetentionTable): RetentionPolicy {
+  const { days, newest, baselines, canaries } = DEFAULT_RETENTION;
+  return {
+    days: table.days ?? days,
+    newest: table.newest ?? newest,
+    baselines: table.baselines ?? baselines,
+    canaries: table.canaries ?? canaries,
+    maxBytes: table.max_gib === undefined ? null : Math.floor(table.max_gib * GIB),
+    graceMs:
+      table.grace_hours === undefined
+        ? DEFAULT_RETENTION.graceMs
+        : Math.round(table.grace_hours * 3_600_000),
+  };
+}
