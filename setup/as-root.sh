@@ -7,7 +7,7 @@ kept_variables() {
     case $name in
       CREAMERY_* | PIP_* | UV_* | npm_config_* | NPM_CONFIG_* | *_proxy | *_PROXY | CI | NO_COLOR | FORCE_COLOR | \
         COLUMNS | LINES | TERM | LANG | LC_* | SSL_CERT_FILE | SSL_CERT_DIR | NODE_EXTRA_CA_CERTS | \
-        REQUESTS_CA_BUNDLE | CURL_CA_BUNDLE | CARGO_HOME) printf '%s,' "$name" ;;
+        REQUESTS_CA_BUNDLE | CURL_CA_BUNDLE | CARGO_HOME | AWS_ACCESS_KEY_ID | AWS_SECRET_ACCESS_KEY | AWS_SESSION_TOKEN) printf '%s,' "$name" ;;
     esac
   done
 }

@@ -1,26 +1,61 @@
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { link, mkdir, open, readdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import {
+  link,
+  open,
+  readdir,
+  readFile,
+  rm,
+  rmdir,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pipeline as connect, Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib";
 
 import { z } from "zod";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
+import {
+  assertExpected,
+  checkedContent,
+  compressors,
+  createFault,
+  Meter,
+  readableOf,
+  sameAs,
+} from "./blob-content.ts";
+import { assertKey, assertPrefix, NOTE_SUFFIX } from "./bucket-key.ts";
+import type {
+  BlobEntry,
+  Bucket,
+  Compression,
+  CreateOptions,
+  LeftoverOptions,
+  Leftovers,
+  OpenedBlob,
+  RemoveCondition,
+  Stored,
+} from "./bucket.ts";
+import { collectDirectoryLeftovers } from "./directory-leftovers.ts";
+import { makeDirectory } from "./make-directory.ts";
 import { removeLeftovers, takeKeyLock } from "./key-lock.ts";
-import type { Bucket, CreateOptions, OpenedBlob, Stored } from "./bucket.ts";
 
 const SUFFIX = { none: "", gzip: ".gz", zstd: ".zst" } as const;
+const NEW = ".new";
+const REMOVING = new AbortController().signal;
 const Note = z.object({
   sha256: z.string(),
   sizeBytes: z.number(),
   storedBytes: z.number(),
   compression: z.enum(["none", "gzip", "zstd"]),
 });
+type Note = z.infer<typeof Note>;
 
-/** A directory as a bucket: `KEY` (with `.gz` or `.zst`) and a note `KEY.blob.json`, whose link is what makes the key. */
+/**
+ * A directory as a bucket: `KEY` (with `.gz` or `.zst`) and a note `KEY.blob.json`, whose link is what makes the key and whose
+ * time says how old it is.
+ */
 export class DirectoryBucket implements Bucket {
   readonly #root: string;
 
@@ -28,9 +63,19 @@ export class DirectoryBucket implements Bucket {
     this.#root = root;
   }
 
+  /** @throws CreameryError `bucket` for a directory that can't be made or written to. */
   static async open(root: string): Promise<DirectoryBucket> {
-    await mkdir(join(root, ".new"), { recursive: true });
-    await removeLeftovers(join(root, ".new"));
+    try {
+      await makeDirectory(join(root, NEW));
+      await removeLeftovers(join(root, NEW));
+    } catch (cause) {
+      throw new CreameryError("bucket", `can't be used as a bucket: ${reasonOf(cause)}`, {
+        input: root,
+        nextStep:
+          "let the farm's user (uid 64123) write there, or name another place as bucket.place in creamery.toml",
+        cause,
+      });
+    }
     return new DirectoryBucket(root);
   }
 
@@ -40,52 +85,25 @@ export class DirectoryBucket implements Bucket {
     options: CreateOptions,
   ): Promise<Stored> {
     const path = this.#path(key);
-    const fresh = join(this.#root, ".new", `${process.pid}-${Math.random().toString(36).slice(2)}`);
+    const fresh = join(this.#root, NEW, `${process.pid}-${Math.random().toString(36).slice(2)}`);
     try {
       const seen = new Meter();
       const file = await open(fresh, "wx", 0o644);
-      const steps =
-        options.compression === "none"
-          ? []
-          : [options.compression === "gzip" ? createGzip() : createZstdCompress()];
       await pipeline(
         [
-          Readable.from(Buffer.isBuffer(content) ? [content] : content),
+          readableOf(content),
           seen,
-          ...steps,
+          ...compressors(options.compression),
           file.createWriteStream({ flush: true }),
         ],
         { signal: options.signal },
       );
       const { size: storedBytes } = await stat(fresh);
       const stored = { key, sha256: seen.sha256, sizeBytes: seen.sizeBytes, storedBytes };
-      if (options.expectedSha256 !== undefined && options.expectedSha256 !== stored.sha256) {
-        throw new CreameryError(
-          "bucket",
-          `came with sha256 ${stored.sha256}, not ${options.expectedSha256}`,
-          { input: key },
-        );
-      }
+      assertExpected(key, stored.sha256, options.expectedSha256);
       return await this.#publish(path, fresh, stored, options);
     } catch (thrown) {
-      if (thrown instanceof CreameryError) throw thrown;
-      if (options.signal.aborted)
-        throw new CreameryError("interrupted", "was interrupted", { input: key, cause: thrown });
-      const full =
-        thrown instanceof Error &&
-        "code" in thrown &&
-        (thrown.code === "ENOSPC" || thrown.code === "EDQUOT");
-      throw new CreameryError(
-        full ? "disk-full" : "bucket",
-        full ? "the bucket's disk is full" : `could not be stored: ${reasonOf(thrown)}`,
-        {
-          input: key,
-          ...(full
-            ? { nextStep: "free some space, or set [directories] data in creamery.toml" }
-            : {}),
-          cause: thrown,
-        },
-      );
+      throw createFault(thrown, key, options);
     } finally {
       await rm(fresh, { force: true });
       await rm(`${fresh}.json`, { force: true });
@@ -99,19 +117,23 @@ export class DirectoryBucket implements Bucket {
     stored: Stored,
     { compression, signal }: CreateOptions,
   ): Promise<Stored> {
-    await mkdir(dirname(path), { recursive: true });
     const target = `${path}${SUFFIX[compression]}`;
     const { key, ...note } = stored;
     await writeFile(`${fresh}.json`, JSON.stringify({ ...note, compression }));
     // One at a time: content without a note is then what an ended process left, and no other's at work.
-    await using _lock = await takeKeyLock(join(this.#root, ".new"), key, signal);
+    await using _lock = await this.#lock(key, signal);
     const existing = await this.#note(key);
-    if (existing !== null) return sameAs(existing, stored);
+    if (existing !== null) {
+      const same = sameAs(existing, key, stored.sha256);
+      await touch(`${path}${NOTE_SUFFIX}`);
+      return same;
+    }
+    await this.#assertAlone(key, compression);
     await rm(target, { force: true });
-    await link(fresh, target);
-    if (await linkOnce(`${fresh}.json`, `${path}.blob.json`)) return stored;
+    await linkInto(fresh, target);
+    if (await linkOnce(`${fresh}.json`, `${path}${NOTE_SUFFIX}`)) return stored;
     const winner = await this.#note(key);
-    if (winner !== null) return sameAs(winner, stored);
+    if (winner !== null) return sameAs(winner, key, stored.sha256);
     throw new CreameryError("bucket", "was removed while it was made", { input: key });
   }
 
@@ -122,44 +144,51 @@ export class DirectoryBucket implements Bucket {
     return {
       key,
       ...note,
-      content: (signal) => {
-        const source = createReadStream(`${path}${SUFFIX[note.compression]}`, { signal });
-        const check = new Meter({ sha256: note.sha256, key });
-        // Failures of either end reach the reader through the last stream.
-        const ignore = (): void => undefined;
-        if (note.compression === "none") return connect(source, check, ignore);
-        return connect(
-          source,
-          note.compression === "gzip" ? createGunzip() : createZstdDecompress(),
-          check,
-          ignore,
-        );
-      },
+      content: (signal) =>
+        checkedContent(createReadStream(`${path}${SUFFIX[note.compression]}`, { signal }), {
+          key,
+          ...note,
+        }),
     };
   }
 
   async list(prefix: string): Promise<readonly string[]> {
-    if (prefix !== "" && !prefix.endsWith("/"))
-      throw new CreameryError("bucket", "is no prefix: it must end with a slash", {
-        input: prefix,
-      });
-    const directory = prefix === "" ? this.#root : this.#path(prefix.slice(0, -1));
-    const entries = await readdir(directory, { recursive: true }).catch((thrown: unknown) => {
-      if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
-      throw thrown;
-    });
-    return entries
-      .filter((name) => name.endsWith(".blob.json") && !name.startsWith(".new/"))
-      .map((name) => `${prefix}${name.slice(0, -".blob.json".length)}`)
-      .toSorted();
+    const keys: string[] = [];
+    for await (const key of this.#keys(prefix)) keys.push(key);
+    return keys.toSorted();
   }
 
-  async remove(key: string): Promise<void> {
+  async *entries(prefix: string, signal: AbortSignal): AsyncGenerator<BlobEntry> {
+    for await (const key of this.#keys(prefix)) {
+      signal.throwIfAborted();
+      const found = await stat(`${this.#path(key)}${NOTE_SUFFIX}`).catch(() => null);
+      const note = found === null ? null : await this.#note(key).catch(() => undefined);
+      // Removed meanwhile; one whose note is damaged is there all the same.
+      if (found === null || note === null) continue;
+      yield { key, storedBytes: note?.storedBytes ?? 0, madeMs: found.mtimeMs };
+    }
+  }
+
+  async remove(key: string, condition?: RemoveCondition): Promise<boolean> {
     const path = this.#path(key);
-    await rm(`${path}.blob.json`, { force: true });
-    for (const suffix of Object.values(SUFFIX)) await rm(`${path}${suffix}`, { force: true });
+    // Against whoever makes or renews it at this instant.
+    await using _lock = await this.#lock(key, REMOVING);
+    const found = await stat(`${path}${NOTE_SUFFIX}`).catch(() => null);
+    if (found === null) return true;
+    if (condition !== undefined && found.mtimeMs >= condition.madeBeforeMs) return false;
+    const note = await this.#note(key).catch(() => null);
+    await rm(`${path}${NOTE_SUFFIX}`, { force: true });
+    const kept: readonly Compression[] = note === null ? [] : [note.compression];
+    for (const compression of kept) await rm(`${path}${SUFFIX[compression]}`, { force: true });
     // A directory of one attempt, say; those at the top stay, where others are about to put something.
     if (key.split("/").length > 2) await rmdir(dirname(path)).catch(() => undefined);
+    return true;
+  }
+
+  async renew(key: string): Promise<boolean> {
+    const path = this.#path(key);
+    await using _lock = await this.#lock(key, REMOVING);
+    return await touch(`${path}${NOTE_SUFFIX}`);
   }
 
   async locate(key: string): Promise<string | null> {
@@ -167,8 +196,52 @@ export class DirectoryBucket implements Bucket {
     return note === null ? null : `${this.#path(key)}${SUFFIX[note.compression]}`;
   }
 
-  async #note(key: string): Promise<z.infer<typeof Note> | null> {
-    const text = await readFile(`${this.#path(key)}.blob.json`, "utf8").catch(() => null);
+  async collectLeftovers(options: LeftoverOptions): Promise<Leftovers> {
+    return await collectDirectoryLeftovers(this.#root, options, (key) =>
+      this.#lock(key, options.signal),
+    );
+  }
+
+  /** Keys whose files could have one name share a lock: `log.txt` kept with gzip, and `log.txt.gz`. */
+  async #lock(key: string, signal: AbortSignal): Promise<AsyncDisposable> {
+    return await takeKeyLock(join(this.#root, NEW), key.replace(/(?:\.gz|\.zst)+$/u, ""), signal);
+  }
+
+  /** @throws CreameryError `bucket` where another key's content lies in the file that this one would take. */
+  async #assertAlone(key: string, compression: Compression): Promise<void> {
+    const file = `${key}${SUFFIX[compression]}`;
+    for (const [other, suffix] of Object.entries(SUFFIX)) {
+      if (!file.endsWith(suffix)) continue;
+      const owner = file.slice(0, file.length - suffix.length);
+      if (owner === key) continue;
+      const note = await this.#note(owner);
+      if (note !== null && note.compression === other)
+        throw new CreameryError("bucket", `would take the file of ${owner}`, {
+          input: key,
+          nextStep: "name it otherwise, or keep it with another compression",
+        });
+    }
+  }
+
+  /** One directory at a time. */
+  async *#keys(prefix: string): AsyncGenerator<string> {
+    assertPrefix(prefix);
+    const entries = await readdir(join(this.#root, prefix), { withFileTypes: true }).catch(
+      (thrown: unknown) => {
+        if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+        throw thrown;
+      },
+    );
+    for (const entry of entries) {
+      if (entry.name.startsWith(".")) continue;
+      if (entry.isDirectory()) yield* this.#keys(`${prefix}${entry.name}/`);
+      else if (entry.name.endsWith(NOTE_SUFFIX))
+        yield `${prefix}${entry.name.slice(0, -NOTE_SUFFIX.length)}`;
+    }
+  }
+
+  async #note(key: string): Promise<Note | null> {
+    const text = await readFile(`${this.#path(key)}${NOTE_SUFFIX}`, "utf8").catch(() => null);
     if (text === null) return null;
     try {
       return Note.parse(JSON.parse(text));
@@ -178,57 +251,34 @@ export class DirectoryBucket implements Bucket {
   }
 
   #path(key: string): string {
-    const parts = key.split("/");
-    if (
-      key.length > 512 ||
-      parts.some((part) => !/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/u.test(part)) ||
-      key.endsWith(".blob.json")
-    ) {
-      throw new CreameryError("bucket", "is no key", { input: key.slice(0, 100) });
+    assertKey(key);
+    return join(this.#root, ...key.split("/"));
+  }
+}
+
+/** @returns false when there is none. */
+async function touch(path: string): Promise<boolean> {
+  const now = new Date();
+  return await utimes(path, now, now).then(
+    () => true,
+    (thrown: unknown) => {
+      if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return false;
+      throw thrown;
+    },
+  );
+}
+
+/** The directory may be removed, as empty, by whoever removed another key's last file, until something is in it. */
+async function linkInto(from: string, to: string): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await makeDirectory(dirname(to));
+      await link(from, to);
+      return;
+    } catch (thrown) {
+      const gone = thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
+      if (!gone || tries === 20) throw thrown;
     }
-    return join(this.#root, ...parts);
-  }
-}
-
-/** A key that exists already: no fault when it holds the same. */
-function sameAs({ sha256, sizeBytes, storedBytes }: z.infer<typeof Note>, stored: Stored): Stored {
-  if (sha256 === stored.sha256) return { key: stored.key, sha256, sizeBytes, storedBytes };
-  throw new CreameryError("bucket", "holds something else already, and keys are made once", {
-    input: stored.key,
-  });
-}
-
-/** Counts and hashes what passes; with `expected`, what passes wrong ends with an error. */
-class Meter extends Transform {
-  sizeBytes = 0;
-  sha256 = "";
-  readonly #hash = createHash("sha256");
-  readonly #expected: { readonly sha256: string; readonly key: string } | undefined;
-
-  constructor(expected?: { readonly sha256: string; readonly key: string }) {
-    super();
-    this.#expected = expected;
-  }
-
-  override _transform(
-    chunk: Buffer,
-    _encoding: BufferEncoding,
-    done: (error: Error | null, data?: Buffer) => void,
-  ): void {
-    this.sizeBytes += chunk.length;
-    this.#hash.update(chunk);
-    done(null, chunk);
-  }
-
-  override _flush(done: (error?: Error) => void): void {
-    this.sha256 = this.#hash.digest("hex");
-    if (this.#expected === undefined || this.#expected.sha256 === this.sha256) done();
-    else
-      done(
-        new CreameryError("bucket", "is damaged: its content is not what was stored", {
-          input: this.#expected.key,
-        }),
-      );
   }
 }
 

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 
 import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError, diskFullFault, reasonOf } from "../base/errors.ts";
+import type { BucketAction } from "./bucket.ts";
 import type { ImageAction } from "./image.ts";
 import { interruptedBy, interruption } from "./interruption.ts";
 import type { SnapshotAction } from "./snapshot.ts";
@@ -61,6 +62,18 @@ function program(finish: (code: number) => void): Command {
     .action(async (id: string, options: unknown) => {
       const { reproduceCommand } = await import("./reproduce-command.ts");
       finish(await reproduceCommand(id, options, interruption()));
+    });
+
+  root
+    .command("log")
+    .description("show what is kept of an attempt: its log, or another part of it")
+    .argument("<attempt>", "its id, or a beginning of it")
+    .argument("[name]", "report.json, pylock.toml, record.json or again.json", "log.txt")
+    .option("--where", "only where it lies, packed")
+    .option(...CONFIG)
+    .action(async (id: string, name: string, options: unknown) => {
+      const { logCommand } = await import("./log-command.ts");
+      finish(await logCommand(id, name, options, interruption()));
     });
 
   root
@@ -181,7 +194,30 @@ function program(finish: (code: number) => void): Command {
     .description("remove a snapshot; it is made again when it is wanted")
     .argument("<key>", "as `snapshot list` shows it")
     .action(snapshotAction("rm"));
-  for (const command of [...image.commands, ...snapshot.commands]) command.option(...CONFIG);
+
+  const bucket = root
+    .command("bucket")
+    .description("what is kept of attempts (docs/bucket.md): check it, or collect garbage");
+  const bucketAction =
+    (action: BucketAction) =>
+    async (...words: unknown[]): Promise<void> => {
+      const { bucketCommand } = await import("./bucket.ts");
+      finish(await bucketCommand(action, words.at(-2), interruption()));
+    };
+  bucket
+    .command("check")
+    .description("read all of it and hold it against its hashes; names what is damaged or missing")
+    .option("--quick", "look only at what is there, and read nothing of it")
+    .option("--json", "print one JSON object")
+    .action(bucketAction("check"));
+  bucket
+    .command("gc")
+    .description("remove what [retention] keeps no more; nothing that is pinned or referred to")
+    .option("--dry-run", "remove nothing; list what would go, and why")
+    .option("--json", "print one JSON object")
+    .action(bucketAction("gc"));
+  for (const command of [...image.commands, ...snapshot.commands, ...bucket.commands])
+    command.option(...CONFIG);
 
   return root;
 }

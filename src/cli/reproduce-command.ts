@@ -4,7 +4,6 @@ import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
 import type { Bucket } from "../bucket/bucket.ts";
-import { DirectoryBucket } from "../bucket/directory-bucket.ts";
 import { loadImage } from "../image/image-store.ts";
 import { AttemptRecord } from "../index/index-service.ts";
 import { launcher } from "../launcher/client.ts";
@@ -14,7 +13,10 @@ import type { StoredAttempt } from "../store/store.ts";
 import { AgainJson, type KeptFile } from "../worker/again.ts";
 import type { AttemptJob, HostFile } from "../worker/attempt-job.ts";
 import { attemptKey } from "../worker/keep-attempt.ts";
+import { askerCwd } from "./farm/asker-cwd.ts";
+import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { openFarm } from "./farm/open-farm.ts";
+import { readConfig } from "./farm/read-config.ts";
 import { bringLocked, bringSource } from "./reproduce/bring-files.ts";
 import { findAttempt } from "./reproduce/find-attempt.ts";
 import { assertReportPlace } from "./test/assert-report-place.ts";
@@ -41,9 +43,11 @@ export async function reproduceCommand(
 ): Promise<number> {
   const options = Options.parse(given ?? {});
   if (options.junit !== undefined) await assertReportPlace(options.junit, launcher(), process.env);
-  const { data } = directoriesFrom(process.env);
-  const bucket = await DirectoryBucket.open(join(data, "bucket"));
-  const stored = await findAttempt(join(data, "store.sqlite"), id);
+  const directories = directoriesFrom(process.env);
+  const { config } = await readConfig(options.config, askerCwd(), launcher());
+  const stored = await findAttempt(join(directories.data, "store.sqlite"), id);
+  await using opened = await openFarmBucket(config, directories, process.env);
+  const { bucket } = opened;
   const again = await readKept(bucket, stored, "again.json", AgainJson);
   using progress = openProgress(process.stderr, process.env);
   await using farm = await openFarm({
@@ -69,7 +73,11 @@ export async function reproduceCommand(
   const bring = async (file: KeptFile | null): Promise<HostFile | null> =>
     file === null
       ? null
-      : bringSource(file, { project, version }, bucket, await farm.index, signal);
+      : bringSource(
+          file,
+          { project, version },
+          { bucket, index: await farm.index, workDirectory: farm.workDirectory, signal },
+        );
   const job: AttemptJob = {
     attemptId: newAttemptId(),
     configuration: again.configuration,
@@ -111,7 +119,7 @@ async function readKept<Value>(
   const key = attemptKey(attempt.id, name);
   const blob = await bucket.open(key);
   if (blob === null)
-    throw new CreameryError("bucket", "is not there any more", {
+    throw new CreameryError("bucket", "is not there any more: garbage was collected", {
       input: key,
       nextStep: "test it anew with ./creamery test",
     });

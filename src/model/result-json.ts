@@ -69,7 +69,12 @@ export const EvidenceJson = z.object({
     // Attempts of before this field were kept without it.
     .default([])
     .describe("Modules of its version's standard library that this build of the interpreter lacks"),
-  lock: z.string().nullable().describe("Path of the pylock.toml (PEP 751) of what the index gave"),
+  lock: z
+    .string()
+    .nullable()
+    .describe(
+      "Where the pylock.toml (PEP 751) of what the index gave is kept: a path, or an s3:// address",
+    ),
 });
 
 export const AttemptJson = z.object({
@@ -113,8 +118,16 @@ export const AttemptJson = z.object({
   seconds: z.record(z.string(), seconds).describe("By phase, with `farm` and `total`"),
   axes: Axes,
   evidence: EvidenceJson,
-  log: z.string().nullable().describe("Path of the whole log"),
-  report: z.string().nullable().describe("Path of the tests' results, each test by its id"),
+  log: z
+    .string()
+    .nullable()
+    .describe("Where the whole log is kept, packed with gzip: a path, or an s3:// address"),
+  report: z
+    .string()
+    .nullable()
+    .describe(
+      "Where the tests' results are kept, each test by its id, packed with gzip: a path, or an s3:// address",
+    ),
 });
 export type AttemptJson = z.infer<typeof AttemptJson>;
 

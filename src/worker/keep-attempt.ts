@@ -77,6 +77,7 @@ async function keepWhole(
   const { job, facts, verdict, machine } = finished;
   const id = job.attemptId;
   const key = (name: string) => attemptKey(id, name);
+  // Packed as any static file server gives it to a browser (docs/bucket.md); `creamery log` shows it to a person.
   const put = async (name: string, content: Buffer | AsyncIterable<Buffer>, plain = false) => {
     await bucket.create(key(name), content, { signal, compression: plain ? "none" : "gzip" });
     return bucket.locate(key(name));
@@ -88,7 +89,7 @@ async function keepWhole(
   const keyOf = (sha256: string) => (job.source.kind === "release" ? null : sourceKey(sha256));
   // Each is on the disk when its promise is kept: side by side they wait for it once.
   const [log, reportPath, lock] = await allOrNone([
-    put("log.txt", chunksOf(finished.logFile), true),
+    put("log.txt", chunksOf(finished.logFile)),
     report === null ? null : put("report.json", json({ schema: 1, ...report })),
     record === null
       ? null
@@ -96,6 +97,8 @@ async function keepWhole(
     record === null ? null : put("record.json", json(record)),
     put("again.json", json(againJson(job, facts, machine, keyOf))),
   ]);
+  // What refers to it is there by now; until then only its age kept it from being collected.
+  await keepSource(job.source, bucket, signal);
 
   const axes = axesOf(job, facts, machine);
   const attempt = attemptJson({
@@ -121,7 +124,8 @@ async function keepWhole(
 }
 
 /**
- * Puts a person's own archives into the bucket, before anything is run of them: no index has them.
+ * Puts a person's own archives into the bucket, before anything is run of them, and sees that they are there still when all is
+ * done: no index has them.
  * @throws CreameryError `bucket`, `disk-full`, `interrupted`.
  */
 export async function keepSource(
@@ -131,7 +135,8 @@ export async function keepSource(
 ): Promise<void> {
   if (source.kind === "release") return;
   for (const file of [source.sourceFile, source.wheelFile]) {
-    if (file === null || (await bucket.locate(sourceKey(file.sha256))) !== null) continue;
+    // One that is there is renewed: nobody collects it before the attempt that refers to it is known.
+    if (file === null || (await bucket.renew(sourceKey(file.sha256)))) continue;
     await bucket.create(sourceKey(file.sha256), chunksOf(file.path), {
       signal,
       compression: "none",

@@ -67,7 +67,7 @@ describe("credentials of the upstream", () => {
   it("are in no file that stays", () => {
     const { room, config } = farm();
     expect(filesWith([CANARY], room.dataDirectory).map((path) => basename(path))).toEqual(
-      expect.arrayContaining(["log.txt", "report.json.gz", "store.sqlite"]),
+      expect.arrayContaining(["log.txt.gz", "report.json.gz", "store.sqlite"]),
     );
     expect(filesWith(secret, room.base)).toEqual([config]);
     expect(filesWith(["creamery-e2e-snoops"], INDEX_DIRECTORY, beganMs)).not.toEqual([]);

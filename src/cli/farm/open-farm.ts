@@ -3,7 +3,6 @@ import { join } from "node:path";
 
 import { CreameryError } from "../../base/errors.ts";
 import type { Bucket } from "../../bucket/bucket.ts";
-import { DirectoryBucket } from "../../bucket/directory-bucket.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
 import type { IndexService } from "../../index/index-service.ts";
 import { readAuthorities } from "../../index/upstreams.ts";
@@ -22,6 +21,7 @@ import { openStore } from "../../store/open-store.ts";
 import type { Store } from "../../store/store.ts";
 import { guestSpec } from "../../worker/guest-spec.ts";
 import { askerCwd } from "./asker-cwd.ts";
+import { openFarmBucket } from "./open-farm-bucket.ts";
 import { readConfig, type ReadConfig } from "./read-config.ts";
 import { PROBE_STEP, SNAPSHOT_STEPS } from "./snapshot-steps.ts";
 
@@ -67,7 +67,7 @@ export interface Farm extends AsyncDisposable {
 }
 
 /**
- * @throws CreameryError `configuration-file`, `isolation`, `host-lacks`, `image-build`, `store`, `disk-full`.
+ * @throws CreameryError `configuration-file`, `isolation`, `host-lacks`, `image-build`, `store`, `bucket`, `disk-full`.
  */
 export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
   const { env, signal } = options;
@@ -117,7 +117,7 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
   await removeLogs(workDirectory, (pid) => !isAlive(pid));
   opened.defer(() => removeLogs(workDirectory, (pid) => pid === process.pid));
   const store = opened.use(await openStore(join(directories.data, "store.sqlite")));
-  const bucket = await DirectoryBucket.open(join(directories.data, "bucket"));
+  const { bucket } = opened.use(await openFarmBucket(config, directories, env));
   const parts = opened.move();
   return {
     config,

@@ -1,9 +1,22 @@
+import { createWriteStream } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+
 import { clip, printableLine } from "../../base/bounded-text.ts";
-import { CreameryError } from "../../base/errors.ts";
+import { CreameryError, diskFullFault } from "../../base/errors.ts";
 import type { Bucket } from "../../bucket/bucket.ts";
 import type { AttemptRecord, IndexService } from "../../index/index-service.ts";
 import type { KeptFile } from "../../worker/again.ts";
 import type { HostFile } from "../../worker/attempt-job.ts";
+
+export interface BringDeps {
+  readonly bucket: Bucket;
+  readonly index: IndexService;
+  /** What is taken out of the bucket is copied there, and removed with the rest of what an ended process left. */
+  readonly workDirectory: string;
+  readonly signal: AbortSignal;
+}
 
 /**
  * A source's file from the bucket, from what the index keeps, else from the index by its hash.
@@ -13,20 +26,38 @@ import type { HostFile } from "../../worker/attempt-job.ts";
 export async function bringSource(
   { filename, sha256, key }: KeptFile,
   of: { readonly project: string; readonly version: string },
-  bucket: Bucket,
-  index: IndexService,
-  signal: AbortSignal,
+  deps: BringDeps,
 ): Promise<HostFile> {
-  if (key !== null) {
-    const path = await bucket.locate(key);
-    if (path !== null) return { path, filename, sha256 };
+  const path =
+    key === null
+      ? await bringFile({ ...of, filename, sha256 }, deps.index, deps.signal)
+      : await takeFile(key, sha256, deps);
+  return { path, filename, sha256 };
+}
+
+/** A copy of what the bucket holds, held against its hash: the bucket may be on another host. */
+export async function takeFile(
+  key: string,
+  sha256: string,
+  { bucket, workDirectory, signal }: Omit<BringDeps, "index">,
+): Promise<string> {
+  // Renewed first: nobody collects it before the attempt that will refer to it is known.
+  const blob = (await bucket.renew(key)) ? await bucket.open(key) : null;
+  if (blob === null)
     throw new CreameryError("bucket", "is not there any more", {
       input: key,
       nextStep: "test it anew with ./creamery test",
     });
+  if (blob.sha256 !== sha256)
+    throw new CreameryError("bucket", `has sha256 ${blob.sha256}, not ${sha256}`, { input: key });
+  const path = join(workDirectory, `${process.pid}-source-${sha256}`);
+  try {
+    await pipeline(blob.content(signal), createWriteStream(path, { mode: 0o644 }), { signal });
+    return path;
+  } catch (thrown) {
+    await rm(path, { force: true });
+    throw diskFullFault(thrown, path) ?? thrown;
   }
-  const path = await bringFile({ ...of, filename, sha256 }, index, signal);
-  return { path, filename, sha256 };
 }
 
 /**

@@ -15,13 +15,8 @@ const WAS_RUNNING = / began and never ended$/u;
 /**
  * What the matrix has no room for: a line for each attempt, and below it what a person needs next of one
  * that neither passed nor was skipped. Whole lines, nothing of which a package can break out of.
- * @param viaSudo whether who reads this needs sudo to read what lies in the data directory.
  */
-export function renderDetails(
-  attempts: readonly AttemptJson[],
-  colour: boolean,
-  viaSudo = false,
-): string {
+export function renderDetails(attempts: readonly AttemptJson[], colour: boolean): string {
   return attempts
     .flatMap((attempt) => {
       const below = [
@@ -31,7 +26,7 @@ export function renderDetails(
         ...noteLines(attempt),
         ...reachLines(attempt),
       ];
-      const where = whereLines(attempt, viaSudo);
+      const where = whereLines(attempt);
       // Made safe last and in one place, whatever a line was put together from.
       const safe = [...below, ...where].map((line) => `  ${printableLine(line)}`);
       return [headLine(attempt, colour), ...safe];
@@ -166,14 +161,14 @@ function noteLines({ evidence }: AttemptJson): string[] {
   return evidence.repairs.slice(0, MAX_NOTES).map((note) => `note: ${bounded(note)}`);
 }
 
-/** Where all of it is, as a command where reading it takes one. */
-function whereLines(attempt: AttemptJson, viaSudo: boolean): string[] {
-  const log = attempt.log === null ? null : `log: ${viaSudo ? "sudo less " : ""}${attempt.log}`;
+/** Where all of it is, as commands: what is kept is packed, and may lie on another host. */
+function whereLines(attempt: AttemptJson): string[] {
+  const log = attempt.log === null ? null : `log: ./creamery log ${attempt.id}`;
   const again = `again: ./creamery reproduce ${attempt.id}`;
   if (isQuiet(attempt)) return [log === null ? again : `${log}; ${again}`];
   const report =
-    attempt.report === null ? null : `report: ${viaSudo ? "sudo zless " : ""}${attempt.report}`;
-  return [...(log === null ? [] : [`full ${log}`]), ...(report === null ? [] : [report]), again];
+    attempt.report === null ? [] : [`report: ./creamery log ${attempt.id} report.json`];
+  return [...(log === null ? [] : [`full ${log}`]), ...report, again];
 }
 
 /** The first few in one line. */

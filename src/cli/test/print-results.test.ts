@@ -23,8 +23,6 @@ test("what is no terminal has no rows: once is enough", () => {
   expect(matrices(textOf(ATTEMPTS, { rows: 1 }, PLAIN))).toBe(1);
 });
 
-test("who came by sudo is told to read by sudo", () => {
-  expect(textOf(ATTEMPTS, {}, { SUDO_UID: "1000" })).toContain("sudo less");
-  for (const env of [{}, { SUDO_UID: "0" }])
-    expect(textOf(ATTEMPTS, {}, env)).not.toContain("sudo");
+test("where all of it is shown is a command, which finds it wherever it is kept", () => {
+  expect(textOf(ATTEMPTS, {}, PLAIN)).toContain("  full log: ./creamery log 01h\n");
 });

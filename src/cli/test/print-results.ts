@@ -74,9 +74,7 @@ export function textOf(
   const colour = showsColour(output, env);
   const { isTTY = false, columns = 0, rows = 0 } = output;
   const matrix = renderMatrix(cellsOf(attempts, missing), isTTY ? { colour, columns } : { colour });
-  // The data directory is the farm's own: whoever came by sudo reads what is in it by sudo.
-  const viaSudo = (env["SUDO_UID"] ?? "0") !== "0";
-  const details = `${renderDetails(attempts, colour, viaSudo)}${renderMissing(missing, attempts, colour)}`;
+  const details = `${renderDetails(attempts, colour)}${renderMissing(missing, attempts, colour)}`;
   const isPushedAway = isTTY && rows > 0 && rowsOf(details, columns) >= rows;
   return `\n${matrix}\n${details}${isPushedAway ? `\n${matrix}` : ""}`;
 }

@@ -79,7 +79,8 @@ export class BucketFiles implements KeptFiles {
   async keep(files: readonly KeptFile[], from: string, signal: AbortSignal): Promise<void> {
     for (const { sha256 } of files) {
       const blob = await this.#open(sha256);
-      if (blob !== null && (await isSound(blob, signal))) continue;
+      // Renewed, so that nobody collects it before the lock that names it is written.
+      if (blob !== null && (await isSound(blob, signal)) && (await this.#renew(sha256))) continue;
       if (blob !== null) await this.#bucket.remove(`${PREFIX}${sha256}`);
       await this.#bucket.create(`${PREFIX}${sha256}`, createReadStream(join(from, sha256)), {
         compression: "none",
@@ -101,6 +102,10 @@ export class BucketFiles implements KeptFiles {
       removed.bytes += blob?.storedBytes ?? 0;
     }
     return removed;
+  }
+
+  async #renew(sha256: string): Promise<boolean> {
+    return await this.#bucket.renew(`${PREFIX}${sha256}`);
   }
 
   async #open(sha256: string): Promise<OpenedBlob | null> {

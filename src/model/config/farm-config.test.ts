@@ -114,6 +114,50 @@ test.each([
   expect(line).not.toContain("\n");
 });
 
+test("a bucket is a directory, or lies on S3", () => {
+  expect(parse("").bucket).toEqual({ kind: "directory", path: null });
+  expect(parse("[bucket]\nplace = '/srv/bucket'\n").bucket).toEqual({
+    kind: "directory",
+    path: "/srv/bucket",
+  });
+  const s3 = "[bucket]\nplace = 's3://farm/one/two'\nendpoint = 'https://s3.example:9000/'\n";
+  expect(parse(s3).bucket).toEqual({
+    kind: "s3",
+    bucket: "farm",
+    prefix: "one/two/",
+    endpoint: "https://s3.example:9000",
+    region: "us-east-1",
+    addressing: "path",
+    credentialsFile: null,
+    certFile: null,
+  });
+  expect(parse(s3.replace("/one/two", "")).bucket).toMatchObject({ prefix: "" });
+  expect(parse("[retention]\ndays = 7\nmax_gib = 2.5\n").retention).toEqual({
+    days: 7,
+    max_gib: 2.5,
+  });
+});
+
+test.each([
+  ["place = 'farm'", "bucket.place: is neither an absolute path nor s3://BUCKET/PREFIX"],
+  ["place = 's3://farm/../up'", "bucket.place: is neither"],
+  ["place = 's3://farm'", "bucket.endpoint: is missing"],
+  ["place = '/srv/b'\nregion = 'x'", "bucket.place: is no s3://"],
+  ["place = 's3://farm'\nendpoint = 'https://id:secret@s3.example'", "bucket.endpoint: is no"],
+  ["place = 's3://farm'\nendpoint = 'ftp://s3.example'", "bucket.endpoint: is no address"],
+  ["secret_key = 'abc'", "bucket.secret_key: unknown key"],
+])("a bucket that can't be is told, and no secret: %j", (text, message) => {
+  const line = lineOf(() => parse(`[bucket]\n${text}\n`));
+  expect(line).toContain(message);
+  expect(line).not.toMatch(/id:secret|abc/u);
+});
+
+test("a time of grace that is shorter than the longest attempt is refused", () => {
+  expect(lineOf(() => parse("[retention]\ngrace_hours = 1\n"))).toContain(
+    "line 2: retention.grace_hours: must be at least 25",
+  );
+});
+
 test("an override file holds what [project.NAME] would", () => {
   expect(
     parseOverrideFile("requirements = ['pytest<9']\n[limits]\npids = 64\n", "overrides/six.toml"),

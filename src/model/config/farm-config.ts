@@ -3,6 +3,7 @@ import { z } from "zod";
 import { CreameryError } from "../../base/errors.ts";
 import { normaliseName } from "../../python/names.ts";
 import { isConfigurationName } from "../configuration-name.ts";
+import { bucketOf, BucketTable, RetentionTable, type BucketConfig } from "./bucket-table.ts";
 import { DEFAULT_LIMITS, LimitsTable, withLimits, type Limits } from "./limits.ts";
 import { overrideOf, ProjectName, ProjectTable, type ProjectOverride } from "./project-table.ts";
 import { formatProblem, readTable } from "./read-table.ts";
@@ -51,6 +52,8 @@ export const FarmTable = z.strictObject({
   addresses: z
     .strictObject({ allow: z.array(z.string().min(1).max(255)).max(256).optional() })
     .optional(),
+  bucket: BucketTable.optional(),
+  retention: RetentionTable.optional(),
   /** A directory of `NAME.toml` files, each what `[project.NAME]` would hold; relative to this file. */
   overrides: z.strictObject({ directory: path.optional() }).optional(),
   project: z.record(ProjectName, ProjectTable).optional(),
@@ -71,6 +74,9 @@ export interface FarmConfig {
   readonly isolation: { readonly minimum: IsolationLevel; readonly confirm: boolean };
   /** Hosts and networks that may be reached although they are private. */
   readonly allowedAddresses: readonly string[];
+  readonly bucket: BucketConfig;
+  /** What the file says; the rest is the bucket's own default. */
+  readonly retention: RetentionTable;
   readonly overridesDirectory: string | null;
   /** By normalised name. */
   readonly projects: ReadonlyMap<string, OperatorOverride>;
@@ -103,6 +109,8 @@ export function parseFarmConfig(
       confirm: table.isolation?.confirm ?? true,
     },
     allowedAddresses: table.addresses?.allow ?? [],
+    bucket: bucketOf(table.bucket ?? {}),
+    retention: table.retention ?? {},
     overridesDirectory: table.overrides?.directory ?? null,
     projects: new Map(
       Object.entries(table.project ?? {}).map(([name, project]) => [
