@@ -35,6 +35,12 @@ export interface Bucket {
   collectLeftovers(options: LeftoverOptions): Promise<Leftovers>;
 }
 
+/** As much of a bucket as keeping an attempt takes: what a worker elsewhere has of its farm's. */
+export type AttemptBucket = Pick<
+  Bucket,
+  "create" | "open" | "list" | "remove" | "renew" | "locate"
+>;
+
 export interface CreateOptions {
   readonly signal: AbortSignal;
   /** How it is kept; what is read is as it was given. Logs compress well. */

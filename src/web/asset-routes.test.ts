@@ -9,7 +9,7 @@ import { buffer } from "node:stream/consumers";
 import { afterEach, expect, test } from "vitest";
 
 import { CreameryError } from "../base/errors.ts";
-import type { Bucket } from "../bucket/bucket.ts";
+import type { AttemptBucket } from "../bucket/bucket.ts";
 import { DirectoryBucket } from "../bucket/directory-bucket.ts";
 import { COMPRESSION_HEADER, DIGEST_HEADER, digestOf } from "../worker/farm-assets.ts";
 import { RemoteBucket } from "../worker/remote-bucket.ts";
@@ -42,7 +42,9 @@ interface Place {
 }
 
 /** @param change stands between the routes and the farm's bucket. */
-async function place(change: (kept: Bucket) => Bucket = (kept) => kept): Promise<Place> {
+async function place(
+  change: (kept: AttemptBucket) => AttemptBucket = (kept) => kept,
+): Promise<Place> {
   const root = temporary();
   const spool = temporary();
   const kept = await DirectoryBucket.open(root);
@@ -63,7 +65,7 @@ async function* chunks(...texts: string[]): AsyncGenerator<Buffer> {
   for (const text of texts) yield Buffer.from(text);
 }
 
-async function contentOf(bucket: Bucket, key: string): Promise<string | null> {
+async function contentOf(bucket: AttemptBucket, key: string): Promise<string | null> {
   const blob = await bucket.open(key);
   return blob === null ? null : (await buffer(blob.content(signal))).toString();
 }
@@ -126,6 +128,7 @@ test("an answer that was lost is asked for again, and what it was about is there
     open: (key) => inner.open(key),
     list: (prefix) => inner.list(prefix),
     remove: (key) => inner.remove(key),
+    renew: (key) => inner.renew(key),
     locate: (key) => inner.locate(key),
   }));
   const bucket = await bucketOf("a");

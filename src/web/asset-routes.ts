@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { Hono, type Context, type Env } from "hono";
 
 import { CreameryError } from "../base/errors.ts";
-import type { Bucket } from "../bucket/bucket.ts";
+import type { AttemptBucket } from "../bucket/bucket.ts";
 import {
   Compression,
   COMPRESSION_HEADER,
@@ -18,7 +18,7 @@ import { attemptKey, sourceKey } from "../worker/keep-attempt.ts";
 import { problemResponse } from "./problem-response.ts";
 
 export interface AssetRoutesDeps<Principal, E extends Env = Env> {
-  readonly bucket: Bucket;
+  readonly bucket: AttemptBucket;
   /** Who asks, as the routes' authentication found. */
   readonly principalOf: (context: Context<E>) => Principal;
   /** Whether this attempt is one of the worker's own current leases. */
@@ -91,7 +91,7 @@ export function assetRoutes<Principal, E extends Env>(
   return app;
 }
 
-async function put(context: Context, bucket: Bucket, key: string): Promise<Response> {
+async function put(context: Context, bucket: AttemptBucket, key: string): Promise<Response> {
   const declared = Number(context.req.header("content-length") ?? "");
   const sha256 = parseDigest(context.req.header(DIGEST_HEADER));
   const compression = Compression.safeParse(context.req.header(COMPRESSION_HEADER) ?? "none");
@@ -123,8 +123,9 @@ async function put(context: Context, bucket: Bucket, key: string): Promise<Respo
   return context.json(await factsOf(bucket, key), 201);
 }
 
-async function factsOf(bucket: Bucket, key: string): Promise<AssetFacts | null> {
-  const blob = await bucket.open(key);
+async function factsOf(bucket: AttemptBucket, key: string): Promise<AssetFacts | null> {
+  // Who asks is about to refer to it.
+  const blob = (await bucket.renew(key)) ? await bucket.open(key) : null;
   const location = blob === null ? null : await bucket.locate(key);
   if (blob === null || location === null) return null;
   const { sha256, sizeBytes, storedBytes, compression } = blob;

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 
-import type { Bucket } from "../bucket/bucket.ts";
+import type { AttemptBucket } from "../bucket/bucket.ts";
 import { installedFromFreeze, lockFrom } from "../index/pylock.ts";
 import type { MachineKind } from "../model/attempt.ts";
 import type { Verdict } from "../model/classify.ts";
@@ -31,7 +31,7 @@ export interface FinishedAttempt {
 }
 
 export interface KeepDeps {
-  readonly bucket: Bucket;
+  readonly bucket: AttemptBucket;
   readonly store: Pick<Store, "latestComparable" | "recordAttempt">;
   readonly signal: AbortSignal;
 }
@@ -66,7 +66,7 @@ async function allOrNone<Values extends readonly unknown[]>(
 }
 
 /** What no row of the store will name. */
-async function removeAll(bucket: Bucket, prefix: string): Promise<void> {
+async function removeAll(bucket: AttemptBucket, prefix: string): Promise<void> {
   for (const key of await bucket.list(prefix)) await bucket.remove(key);
 }
 
@@ -130,7 +130,7 @@ async function keepWhole(
  */
 export async function keepSource(
   source: ResolvedSource,
-  bucket: Bucket,
+  bucket: AttemptBucket,
   signal: AbortSignal,
 ): Promise<void> {
   if (source.kind === "release") return;

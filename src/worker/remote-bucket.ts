@@ -6,7 +6,7 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import { CreameryError, diskFullFault } from "../base/errors.ts";
-import type { Bucket, CreateOptions, OpenedBlob, Stored } from "../bucket/bucket.ts";
+import type { AttemptBucket, CreateOptions, OpenedBlob, Stored } from "../bucket/bucket.ts";
 import { removeLeftovers } from "../bucket/key-lock.ts";
 import {
   AssetFacts,
@@ -30,7 +30,7 @@ const IDLE_MS = 5 * 60_000;
 const LOOK_MS = 60_000;
 
 /** The farm's bucket as far as a worker may use it: what its own attempts leave and what they are given, and no more. */
-export class RemoteBucket implements Bucket {
+export class RemoteBucket implements AttemptBucket {
   readonly #farm: FarmClient;
   readonly #directory: string;
 
@@ -98,9 +98,15 @@ export class RemoteBucket implements Bucket {
     return keys;
   }
 
-  async remove(key: string): Promise<void> {
+  async remove(key: string): Promise<boolean> {
     const signal = AbortSignal.timeout(LOOK_MS);
     using _response = await this.#farm.request({ method: "DELETE", path: pathOf(key), signal });
+    return true;
+  }
+
+  /** The farm renews what it is asked for the facts of. */
+  async renew(key: string): Promise<boolean> {
+    return (await this.#facts(key)) !== null;
   }
 
   async locate(key: string): Promise<string | null> {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import type { Bucket } from "../bucket/bucket.ts";
+import type { AttemptBucket } from "../bucket/bucket.ts";
 import type { IndexService } from "../index/index-service.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { TestResult } from "../model/attempt.ts";
@@ -22,7 +22,7 @@ export interface TestJobDeps {
   readonly confirming: Machine | null;
   readonly index: IndexService;
   readonly warm: WarmInstaller;
-  readonly bucket: Bucket;
+  readonly bucket: AttemptBucket;
   readonly store: Pick<Store, "recordAttempt" | "latestComparable">;
   /** The farm's own, for logs that are being written. */
   readonly workDirectory: string;

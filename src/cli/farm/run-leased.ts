@@ -2,7 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { CreameryError } from "../../base/errors.ts";
-import type { Bucket } from "../../bucket/bucket.ts";
+import type { AttemptBucket } from "../../bucket/bucket.ts";
 import { parseCause, causeGroup } from "../../model/result-words.ts";
 import { limitsFor } from "../../model/config/farm-config.ts";
 import type { LeasedJob } from "../../queue/job.ts";
@@ -32,7 +32,7 @@ export interface LeasedJobDeps {
   >;
   readonly warm: WarmInstaller;
   /** The farm's, here or elsewhere. */
-  readonly bucket: Bucket;
+  readonly bucket: AttemptBucket;
   latestComparable(query: BaselineQuery): Promise<StoredAttempt | null>;
   readonly onPhase?: (doing: string) => void;
   /** Is told what goes into the log, as it goes. */
