@@ -137,6 +137,10 @@ test("no part of an upload is larger than 8 MiB, and the hash that is known befo
   const sizes = server.seen.map(({ bodyBytes }) => bodyBytes);
   expect(Math.max(...sizes)).toBe(8 * 1024 * 1024);
   expect(server.seen.filter(({ url }) => url.includes("partNumber="))).toHaveLength(2);
+  const completed = server.seen.find(
+    ({ method, url }) => method === "POST" && url.includes("uploadId="),
+  );
+  expect(completed?.headers).toMatchObject({ "if-none-match": "*" });
   expect(readdirSync(join(root, "spool"))).toEqual([]);
 });
 
