@@ -1,7 +1,8 @@
 import type { NewToken } from "./token.ts";
 
 /** Who may see a project and all that belongs to it. */
-export type Visibility = "public" | "private";
+export const VISIBILITIES = ["public", "private"] as const;
+export type Visibility = (typeof VISIBILITIES)[number];
 
 export const PRINCIPAL_KINDS = ["person", "program", "worker"] as const;
 /** A person, a program of theirs (a CI job, a dashboard), or a worker: each is known by a token, and all are one model. */

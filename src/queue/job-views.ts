@@ -1,8 +1,9 @@
+import { VISIBILITIES } from "../model/principals.ts";
 import { sql, type Kysely } from "kysely";
 import { z } from "zod";
 
 import type { Tables } from "../store/schema.ts";
-import { JOB_REASONS, VISIBILITIES } from "../store/store.ts";
+import { JOB_REASONS } from "../store/store.ts";
 import { JOB_STATES, LANES, type JobView } from "./job.ts";
 
 export interface NumberedView extends JobView {

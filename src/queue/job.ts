@@ -1,4 +1,5 @@
-import type { JobReason, Visibility } from "../store/store.ts";
+import type { Visibility } from "../model/principals.ts";
+import type { JobReason } from "../store/store.ts";
 
 /** From what somebody waits for down to what fills the hosts when there is nothing else. */
 export const LANES = ["manual", "priority", "rest", "background"] as const;

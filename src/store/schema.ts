@@ -72,4 +72,57 @@ export interface Tables {
   queue_flow: { lane: number; project_id: number; finish: number };
   queue_cooldown: { project_id: number; line: string; ready_ms: number };
   farm_setting: { name: string; value: string };
+  watcher: { name: string; revision: number };
+  watcher_part: { watcher: string; key: string; text: string };
+  /** What watchers saw, for a while. */
+  watch_event: { id: Generated<number>; watcher: string; seen_ms: number; event: string };
+  /** Projects that are watched by name; `*` for all. */
+  watched: { name: string; since_ms: number };
+  /** Releases that are yanked or removed, and with an empty version projects that are removed or quarantined. */
+  withdrawn: {
+    project: string;
+    version: string;
+    state: string;
+    reason: string | null;
+    since_ms: number;
+  };
+  /** From a release's upload to its first verdict. */
+  release_time: {
+    target_id: number;
+    uploaded_ms: number | null;
+    seen_ms: number;
+    verdict_ms: number | null;
+  };
+  delivery: {
+    id: Generated<number>;
+    scope: string;
+    delivery: string | null;
+    body_sha256: string;
+    kept_ms: number;
+  };
+  principal: {
+    id: string;
+    sha256: string;
+    kind: string;
+    name: string;
+    scopes: string;
+    projects: string | null;
+    created_ms: number;
+    created_by: string | null;
+    expires_ms: number | null;
+    revoked_ms: number | null;
+    used_ms: number | null;
+  };
+  audit: {
+    id: string;
+    at_ms: number;
+    by_kind: string;
+    by_id: string | null;
+    by_name: string;
+    action: string;
+    subject: string;
+    outcome: string;
+    detail: string;
+    address: string;
+  };
 }

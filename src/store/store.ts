@@ -1,9 +1,6 @@
+import type { Visibility } from "../model/principals.ts";
 import type { AttemptJson } from "../model/result-json.ts";
 import type { TestResult } from "../model/attempt.ts";
-
-/** Who may see a project and all that belongs to it. */
-export const VISIBILITIES = ["public", "private"] as const;
-export type Visibility = (typeof VISIBILITIES)[number];
 
 /** Why an attempt was made. */
 export const JOB_REASONS = [

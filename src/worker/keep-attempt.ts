@@ -1,3 +1,4 @@
+import type { Visibility } from "../model/principals.ts";
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 
@@ -9,7 +10,7 @@ import { compare } from "../model/compare.ts";
 import type { Axes } from "../model/axes.ts";
 import type { AttemptJson } from "../model/result-json.ts";
 import { parseCause } from "../model/result-words.ts";
-import type { JobReason, Store, Visibility } from "../store/store.ts";
+import type { JobReason, Store } from "../store/store.ts";
 import { againJson } from "./again.ts";
 import { attemptJson, axesOf } from "./attempt-json.ts";
 import type { AttemptJob, ResolvedSource } from "./attempt-job.ts";

@@ -1,3 +1,4 @@
+import type { Visibility } from "../model/principals.ts";
 import { join } from "node:path";
 
 import type { AttemptBucket } from "../bucket/bucket.ts";
@@ -6,7 +7,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { TestResult } from "../model/attempt.ts";
 import { classify, isExcluded } from "../model/classify.ts";
 import type { AttemptJson } from "../model/result-json.ts";
-import type { JobReason, Store, Visibility } from "../store/store.ts";
+import type { JobReason, Store } from "../store/store.ts";
 import type { AttemptJob } from "./attempt-job.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import { confirmAttempt } from "./confirm-attempt.ts";

@@ -1,3 +1,4 @@
+import { VISIBILITIES } from "../model/principals.ts";
 import { z } from "zod";
 
 import { AttemptJson } from "../model/result-json.ts";
@@ -6,7 +7,6 @@ import { LANES, type LeasedJob } from "../queue/job.ts";
 import type { Finish } from "../queue/queue.ts";
 import {
   JOB_REASONS,
-  VISIBILITIES,
   type AttemptRecording,
   type BaselineQuery,
   type StoredAttempt,

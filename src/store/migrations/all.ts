@@ -2,6 +2,7 @@ import { results } from "./0001-results.ts";
 import { interpretersBuilder } from "./0002-interpreters-builder.ts";
 import { compactResults } from "./0003-compact-results.ts";
 import { queue } from "./0004-queue.ts";
+import { watchersAndPrincipals } from "./0005-watchers-and-principals.ts";
 import type { Migration } from "./migration.ts";
 
 /** All of them, in order. */
@@ -10,4 +11,5 @@ export const MIGRATIONS: readonly Migration[] = [
   interpretersBuilder,
   compactResults,
   queue,
+  watchersAndPrincipals,
 ];

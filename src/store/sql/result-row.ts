@@ -1,10 +1,11 @@
+import { VISIBILITIES } from "../../model/principals.ts";
 import { z } from "zod";
 
 import { CAUSE_KINDS, type CauseKind } from "../../model/attempt.ts";
 import { AttemptJson } from "../../model/result-json.ts";
 import { parseCause } from "../../model/result-words.ts";
 import type { Tables } from "../schema.ts";
-import { JOB_REASONS, VISIBILITIES, type AttemptRecording, type StoredAttempt } from "../store.ts";
+import { JOB_REASONS, type AttemptRecording, type StoredAttempt } from "../store.ts";
 import { packDetail, unpackDetail } from "./packed-detail.ts";
 
 type Keys = "release_id" | "project_id" | "configuration_id" | "image_id";
