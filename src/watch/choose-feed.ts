@@ -63,7 +63,7 @@ export async function chooseFeed(
     } catch (thrown) {
       if (!(thrown instanceof CreameryError) || signal.aborted) throw thrown;
       if (thrown.code === "no-network") throw thrown;
-      why.push(`${feed.kind}: ${thrown.line}`);
+      why.push(`${feed.kind}: ${shownUrl(feed.url)} ${thrown.message}`);
       const forTheMoment = thrown instanceof RetryLater || thrown.code === "deadline";
       if (forTheMoment && kept === feed.kind) return { feed, why, provisional: true };
       provisional ||= forTheMoment;
