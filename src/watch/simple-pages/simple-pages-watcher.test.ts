@@ -115,6 +115,7 @@ test("the first look tells the newest release where it is asked to", async () =>
 
 test("a project that can't be asked holds up no other, and is asked less often", async () => {
   await using it = await setUp(["a", "b", "c"], { etag: true }, { requestsPerSecond: 0.3 });
+  const failures: number[] = [];
   const notes: WatchNote[] = [];
   for (const name of ["a", "b", "c"]) it.history.release(name, "1.0");
   it.upstream.faults.push({ on: "/simple/a/", kind: "status", status: 500 });
@@ -128,7 +129,10 @@ test("a project that can't be asked holds up no other, and is asked less often",
     ],
     endsAt: 40 * MINUTE,
     onNote: (note) => notes.push(note),
+    onHealth: ({ consecutiveFailures }) => failures.push(consecutiveFailures),
   });
+  // One of three is no index that is down: nobody else is asked less often for it.
+  expect(Math.max(...failures)).toBe(0);
   // 1.1 came while it was down, before its first look: it is a part of the beginning.
   expect(it.events).toMatchObject([
     { project: "b", version: "1.1" },
