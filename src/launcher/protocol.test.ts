@@ -23,6 +23,26 @@ it("takes ids, never paths", () => {
   }
 });
 
+it("takes of an image from elsewhere its id and its hash, and no path", () => {
+  const imported = {
+    kind: "import-image",
+    imageId: "2026.11.1+0123abcd",
+    sha256: "0".repeat(64),
+    unpackedBytes: 2 ** 31,
+  };
+  expect(accepted(imported)).toBe(true);
+  expect(accepted({ kind: "pack-image", imageId: imported.imageId })).toBe(true);
+  for (const wrong of [
+    { sha256: `../${"0".repeat(61)}` },
+    { sha256: "0".repeat(63) },
+    { imageId: "../x" },
+    { unpackedBytes: -1 },
+    { unpackedBytes: 2 ** 60 },
+    { path: "/etc" },
+  ])
+    expect(accepted({ ...imported, ...wrong }), JSON.stringify(wrong)).toBe(false);
+});
+
 it("takes a person's own paths only when they are absolute and bounded", () => {
   const read = (path: string) =>
     accepted({ kind: "read-user-file", path, result: "a", maxBytes: 2 ** 20 });

@@ -70,10 +70,10 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const onProgress = (): void => undefined;
 
-function pack(): Promise<ImageArchive> {
+function pack(onPacked: (bytes: number) => void = onProgress): Promise<ImageArchive> {
   const { imagesDir, archivesDir } = farm;
   const asked = { imagesDir, archivesDir, imageId: image.id, farmGid: FARM_UID, signal };
-  return packImage({ ...asked, onPacked: onProgress });
+  return packImage({ ...asked, onPacked });
 }
 
 /** As the farm's process lays it there. */
@@ -129,8 +129,14 @@ test("a tree that came from elsewhere, with programs that run as root, is for ro
 });
 
 test("an archive is made once, goes with its image, and half of one is nobody's", async () => {
-  const made = await Promise.all([pack(), pack(), pack()]);
+  const packers = new Set<number>();
+  const made = await Promise.all([
+    pack(() => packers.add(1)),
+    pack(() => packers.add(2)),
+    pack(() => packers.add(3)),
+  ]);
   expect(new Set(made.map(({ sha256 }) => sha256)).size).toBe(1);
+  expect(packers.size).toBe(1);
   const written = statSync(archivePath(farm.archivesDir, made[0].sha256)).mtimeMs;
   await pack();
   expect(statSync(archivePath(farm.archivesDir, made[0].sha256)).mtimeMs).toBe(written);
@@ -285,6 +291,13 @@ test("an archive that is not the one it is called, is larger than it may be, or 
   await expect(take(archive)).rejects.toMatchObject({ code: "bad-archive" });
   rmSync(join(worker.incoming, archive.sha256));
   await expect(take(archive)).rejects.toMatchObject({ code: "launcher" });
+  expect(left()).toEqual([]);
+});
+
+test("a sound image is no other's", async () => {
+  const archive = await pack();
+  bring(archivePath(farm.archivesDir, archive.sha256), archive.sha256);
+  await expect(take(archive, "2026.11.2+00000000")).rejects.toMatchObject({ code: "image-bad" });
   expect(left()).toEqual([]);
 });
 

@@ -144,7 +144,7 @@ async function pack(
     sizeBytes += chunk.length;
   });
   const zstd = createZstdCompress({
-    params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL, [constants.ZSTD_c_nbWorkers]: 2 },
+    params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
   });
   const file = createWriteStream(part, { flags: "wx", mode: 0o600, flush: true });
   await pipeline(tar.stdout, unpacked, zstd, packed, file, { signal });
