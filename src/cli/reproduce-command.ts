@@ -13,9 +13,9 @@ import { newAttemptId } from "../store/attempt-id.ts";
 import type { StoredAttempt } from "../store/store.ts";
 import { AgainJson, type KeptFile } from "../worker/again.ts";
 import type { AttemptJob, HostFile } from "../worker/attempt-job.ts";
-import { attemptKey } from "../worker/keep-attempt.ts";
+import { attemptKey } from "../worker/bucket-keys.ts";
 import { openFarm } from "./farm/open-farm.ts";
-import { bringLocked, bringSource } from "./reproduce/bring-files.ts";
+import { bringLocked, bringOverlay, bringSource } from "./reproduce/bring-files.ts";
 import { findAttempt } from "./reproduce/find-attempt.ts";
 import { assertReportPlace } from "./test/assert-report-place.ts";
 import { printResults } from "./test/print-results.ts";
@@ -65,6 +65,10 @@ export async function reproduceCommand(
       ? null
       : await readKept(bucket, stored, "record.json", AttemptRecord);
   const { project, version } = again.source;
+  const overlay =
+    again.overlay === undefined
+      ? undefined
+      : await bringOverlay(again.overlay, bucket, await farm.index, signal);
   if (record !== null) await bringLocked(record, await farm.index, signal);
   const bring = async (file: KeptFile | null): Promise<HostFile | null> =>
     file === null
@@ -86,6 +90,7 @@ export async function reproduceCommand(
       ? {}
       : { settled: { plan: again.plan, only: again.only, wheel: null, smoke: true } }),
     ...(record === null ? {} : { replay: record }),
+    ...(overlay === undefined ? {} : { overlay }),
   };
   const ran = await runJobs({
     farm,

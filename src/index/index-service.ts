@@ -3,6 +3,7 @@ import { replayCatalogue, upstreamCatalogue } from "./catalogue.ts";
 import { CrateMirror } from "./crates.ts";
 import { DEFAULT_LIMITS, openEndpoint, type Endpoint, type EndpointLimits } from "./endpoint.ts";
 import { Mirror, type MirrorOptions } from "./mirror.ts";
+import { overlaidCatalogue, type OnlyRelease } from "./overlaid-catalogue.ts";
 import { isName, normaliseName } from "../python/names.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
@@ -10,6 +11,7 @@ import type { StoredFile } from "./file-store.ts";
 
 export { AttemptRecord, faultLines } from "./attempt-record.ts";
 export type { Endpoint, EndpointLimits } from "./endpoint.ts";
+export type { OnlyRelease } from "./overlaid-catalogue.ts";
 export type { IndexFile, ProjectPage } from "./project-page.ts";
 
 export type IndexServiceOptions = MirrorOptions;
@@ -23,6 +25,8 @@ export interface OpenEndpointOptions {
   readonly before?: Date;
   /** Serves exactly the files of this record, and asks no upstream. */
   readonly replay?: AttemptRecord;
+  /** Of these projects it has one release alone; a replay has what it had. */
+  readonly only?: readonly OnlyRelease[];
 }
 
 /** The farm's mirror of this host's indexes, and an endpoint of its own for each attempt. */
@@ -40,6 +44,11 @@ export interface IndexService extends AsyncDisposable {
   fetchFile(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<StoredFile>;
   /** A file that is kept on this host, verified when it came; null when it is not. */
   keptFile(sha256: string): Promise<StoredFile | null>;
+  /**
+   * Keeps a copy of a file of this host's, whose sha256 was taken of just these bytes.
+   * @throws CreameryError `disk-full`, `internal` (another sha256).
+   */
+  keepFile(path: string, sha256: string): Promise<void>;
   /** Addresses of the indexes, in order, without credentials. */
   readonly addresses: readonly string[];
 }
@@ -55,7 +64,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
   const endpoints = new Set<Endpoint>();
   return {
     addresses: mirror.addresses,
-    openEndpoint: async ({ socketPath, attemptId, limits, before, replay }) => {
+    openEndpoint: async ({ socketPath, attemptId, limits, before, replay, only = [] }) => {
       const endpoint = await openEndpoint({
         socketPath,
         attemptId,
@@ -63,7 +72,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
         before: before ?? null,
         catalogue:
           replay === undefined
-            ? upstreamCatalogue(mirror, crates)
+            ? overlaidCatalogue(upstreamCatalogue(mirror, crates), only)
             : replayCatalogue(replay, mirror),
       });
       endpoints.add(endpoint);
@@ -76,6 +85,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
         });
       return mirror.page(normaliseName(name), signal);
     },
+    keepFile: (path, sha256) => mirror.files.keepCopy(path, sha256),
     keptFile: (sha256) => mirror.files.kept({ key: sha256, sha256 }),
     fetchFile: (page, file, signal) => mirror.whole(page, file, signal),
     [Symbol.asyncDispose]: async () => {

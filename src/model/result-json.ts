@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { OUTCOMES, PHASES } from "./attempt.ts";
 import { Axes } from "./axes.ts";
+import { OverlayEvidence } from "./overlay.ts";
 import { parseCause, parseConfidence } from "./result-words.ts";
 
 /**
@@ -70,6 +71,9 @@ export const EvidenceJson = z.object({
     .default([])
     .describe("Modules of its version's standard library that this build of the interpreter lacks"),
   lock: z.string().nullable().describe("Path of the pylock.toml (PEP 751) of what the index gave"),
+  overlay: OverlayEvidence.optional().describe(
+    "What an experiment gave it otherwise, and what became of that; absent where it was given nothing",
+  ),
 });
 
 export const AttemptJson = z.object({

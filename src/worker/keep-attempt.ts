@@ -7,12 +7,14 @@ import type { MachineKind } from "../model/attempt.ts";
 import type { Verdict } from "../model/classify.ts";
 import { compare } from "../model/compare.ts";
 import type { Axes } from "../model/axes.ts";
+import { overlayHash } from "../model/overlay.ts";
 import type { AttemptJson } from "../model/result-json.ts";
 import { parseCause } from "../model/result-words.ts";
 import type { JobReason, Store, Visibility } from "../store/store.ts";
 import { againJson } from "./again.ts";
 import { attemptJson, axesOf } from "./attempt-json.ts";
-import type { AttemptJob, ResolvedSource } from "./attempt-job.ts";
+import { attemptKey, sourceKey } from "./bucket-keys.ts";
+import type { AttemptJob, HostFile, ResolvedSource } from "./attempt-job.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
 
 export interface FinishedAttempt {
@@ -35,10 +37,6 @@ export interface KeepDeps {
   readonly store: Pick<Store, "latestComparable" | "recordAttempt">;
   readonly signal: AbortSignal;
 }
-
-/** Where in the bucket a source that is a person's own is kept. */
-export const sourceKey = (sha256: string): string => `sources/${sha256}`;
-export const attemptKey = (id: string, name: string): string => `attempts/${id}/${name}`;
 
 /** The axes that a new release may change and still be compared with the one before. */
 const NEW_RELEASE: readonly (keyof Axes)[] = ["source", "plan"];
@@ -130,14 +128,25 @@ export async function keepSource(
   signal: AbortSignal,
 ): Promise<void> {
   if (source.kind === "release") return;
-  for (const file of [source.sourceFile, source.wheelFile]) {
-    if (file === null || (await bucket.locate(sourceKey(file.sha256))) !== null) continue;
-    await bucket.create(sourceKey(file.sha256), chunksOf(file.path), {
-      signal,
-      compression: "none",
-      expectedSha256: file.sha256,
-    });
-  }
+  for (const file of [source.sourceFile, source.wheelFile])
+    if (file !== null) await keepFile(file, bucket, signal);
+}
+
+/**
+ * The same of one file.
+ * @throws CreameryError `bucket`, `disk-full`, `interrupted`.
+ */
+export async function keepFile(
+  { path, sha256 }: HostFile,
+  bucket: Bucket,
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await bucket.locate(sourceKey(sha256))) !== null) return;
+  await bucket.create(sourceKey(sha256), chunksOf(path), {
+    signal,
+    compression: "none",
+    expectedSha256: sha256,
+  });
 }
 
 /** A file that is opened when it is read, and not before: whoever fails earlier leaves no stream that nobody holds. */
@@ -157,16 +166,22 @@ async function comparisonOf(
     olderThan: attempt.id,
   });
   const before = baseline?.attempt ?? null;
+  // The store has no column for this axis: the evidence has it whole.
+  const axes = before === null ? null : { ...before.axes, ...overlayAxis(before) };
   const released = before !== null && before.axes.source !== attempt.axes.source;
   return compare(
-    before === null
+    before === null || axes === null
       ? null
       : {
           outcome: before.outcome,
           cause: before.cause === null ? null : parseCause(before.cause),
-          axes: before.axes,
+          axes,
         },
     { outcome: verdict.outcome, cause: verdict.cause, axes: attempt.axes },
     released ? NEW_RELEASE : [],
   );
+}
+
+function overlayAxis({ evidence: { overlay } }: AttemptJson): Pick<Axes, "overlay"> {
+  return overlay === undefined ? {} : { overlay: overlayHash(overlay) };
 }
