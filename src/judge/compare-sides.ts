@@ -188,7 +188,7 @@ function differenceOf(
     return { verdict: "newly-broken", why: [...testLine(broken, "fail"), ...said(other)], tests };
   const [at, now] = [one.attempt.phase, other.attempt.phase];
   const differs = `with A: ${tell(one)}; with B: ${tell(other)}`;
-  if (reach(now) < reach(at) && at === "test")
+  if (reach(other) < reach(one) && at === "test")
     return {
       verdict: "newly-broken",
       why: [`gets no longer so far: ${differs}`, ...said(other)],
@@ -203,8 +203,8 @@ function differenceOf(
   return { verdict: "unchanged", why: [`fails with both: ${tell(other)}`], tests };
 }
 
-/** How far an attempt came: tests that were run say more than a build that failed. */
-function reach(phase: Phase): number {
+/** How far an attempt came: tests that were run say more than a build that failed, and one that passed more than none. */
+function reach({ attempt: { phase, tests } }: SideRun): number {
   const order: readonly Phase[] = [
     "fetch",
     "resolve",
@@ -214,7 +214,7 @@ function reach(phase: Phase): number {
     "discover",
     "test",
   ];
-  return order.indexOf(phase);
+  return order.indexOf(phase) + ((tests?.passed ?? 0) > 0 ? 1 : 0);
 }
 
 /** Ids of which the same is true in each pair of runs. */
