@@ -20,7 +20,9 @@ import { sampleUpstreams } from "./upstreams.sample.ts";
 
 const Page = z.looseObject({
   versions: z.array(z.string()).optional(),
-  files: z.array(z.looseObject({ filename: z.string(), url: z.string(), yanked: z.unknown().optional() })),
+  files: z.array(
+    z.looseObject({ filename: z.string(), url: z.string(), yanked: z.unknown().optional() }),
+  ),
 });
 const cleanups: (() => PromiseLike<unknown>)[] = [];
 afterEach(async () => {

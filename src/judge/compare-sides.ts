@@ -191,7 +191,7 @@ function differenceOf(
   if (reach(other) < reach(one) && at === "test")
     return {
       verdict: "newly-broken",
-      why: [`gets no longer so far: ${differs}`, ...said(other)],
+      why: [`comes less far: ${differs}`, ...said(other)],
       tests,
     };
   if (at !== now || one.attempt.cause !== other.attempt.cause || fixed.length > 0)
