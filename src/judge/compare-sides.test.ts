@@ -178,7 +178,7 @@ test("who asks for another release is not broken by it, whatever failed", () => 
   const b = run({ outcome: "fail" }, "", { unsatisfied: "it needs lib<2, and there is only 2.0" });
   expect(compareSides(CHANGE, [good()], [b])).toMatchObject({
     verdict: "incomparable",
-    why: ["can't be had with B: it needs lib<2, and there is only 2.0"],
+    why: ["it needs lib<2, and there is only 2.0: can't be had with B"],
     farmFault: false,
   });
 });

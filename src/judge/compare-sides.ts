@@ -63,12 +63,12 @@ export function compareSides(
 ): Compared {
   const [lastA, lastB] = [a.at(-1), b.at(-1)];
   if (lastA === undefined || lastB === undefined)
-    return nothingSaid("was not run to its end", change, a, b);
-  for (const [name, runs] of sidesOf(a, b)) {
-    const unsatisfied = runs.map(unsatisfiedOf).find((line) => line !== null);
-    if (unsatisfied !== undefined)
-      return nothingSaid(`can't be had with ${name}: ${unsatisfied}`, change, a, b);
-  }
+    return nothingSaid(["was not run to its end"], change, a, b);
+  const impossible = sidesOf(a, b).flatMap(([name, runs]) => {
+    const line = runs.map(unsatisfiedOf).find((told) => told !== null);
+    return line === undefined ? [] : [`${line}: can't be had with ${name}`];
+  });
+  if (impossible.length > 0) return nothingSaid(impossible, change, a, b);
   const [usableA, usableB] = [a, b].map((runs) => runs.filter((run) => standingOf(run) !== "farm"));
   for (const [name, runs, all] of [
     ["A", usableA ?? [], a],
@@ -77,7 +77,9 @@ export function compareSides(
     if (runs.length === 0)
       return {
         ...nothingSaid(
-          `the farm gave no verdict with ${name}: ${all.at(-1)?.attempt.cause ?? "no cause is known"}`,
+          [
+            `the farm gave no verdict with ${name}: ${all.at(-1)?.attempt.cause ?? "no cause is known"}`,
+          ],
           change,
           a,
           b,
@@ -191,7 +193,7 @@ function differenceOf(
   if (reach(other) < reach(one) && at === "test")
     return {
       verdict: "newly-broken",
-      why: [`comes less far: ${differs}`, ...said(other)],
+      why: [`${tell(other)}; comes less far than with A: ${tell(one)}`, ...said(other)],
       tests,
     };
   if (at !== now || one.attempt.cause !== other.attempt.cause || fixed.length > 0)
@@ -280,12 +282,12 @@ function commonOf(
 }
 
 function nothingSaid(
-  why: string,
+  why: readonly string[],
   change: Change,
   a: readonly SideRun[],
   b: readonly SideRun[],
 ): Compared {
-  return { ...commonOf(change, a, b), verdict: "incomparable", why: lines(why) };
+  return { ...commonOf(change, a, b), verdict: "incomparable", why: lines(...why) };
 }
 
 function isExercised(change: Change, runs: readonly SideRun[]): boolean | null {
@@ -360,11 +362,11 @@ function versions(given: readonly string[]): ReadonlyMap<string, string[]> {
   return found;
 }
 
-/** `test-failure in test (confirmed(2/2))` */
+/** `test-failure, fail in test`: the cause first, since a table has room for little more. */
 function tell({ attempt }: SideRun): string {
   if (attempt.outcome === "pass") return "passes";
   const cause = attempt.cause ?? "no cause is known";
-  return attempt.outcome === "skip" ? cause : `${attempt.outcome} in ${attempt.phase}: ${cause}`;
+  return attempt.outcome === "skip" ? cause : `${cause}, ${attempt.outcome} in ${attempt.phase}`;
 }
 
 function testLine(ids: readonly string[], what: "fail" | "pass"): string[] {

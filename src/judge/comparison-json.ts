@@ -39,6 +39,12 @@ export const ComparedJson = z.object({
     .describe(
       "`sdist`: built here, because what changes is a tool that it is built with, or it was asked for",
     ),
+  startedAt: z
+    .string()
+    .nullable()
+    .describe(
+      "When its runs were begun (RFC 3339), perhaps by a command before; null where nothing was run",
+    ),
   verdict: z.enum(VERDICTS),
   exercised: z
     .boolean()

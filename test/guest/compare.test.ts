@@ -154,7 +154,7 @@ describe("two releases of a library", () => {
 
   it("who asks for another release is not broken by this one", () => {
     const caps = of(comparison(), "caps");
-    expect(caps.why).toEqual([`can't be had with B: it needs ${LIB}<2, and there is only 2.0`]);
+    expect(caps.why).toEqual([`it needs ${LIB}<2, and there is only 2.0: can't be had with B`]);
     expect(caps.b.runs).toHaveLength(1);
   });
 
@@ -272,7 +272,7 @@ it("what was interrupted goes on where it stopped", async () => {
   const sides = [`${LIB}==1.0`, `${LIB}==2.0`];
   const words = ["compare", ...sides, "--projects", list, "--config", config];
   const more = ["--on", "cpython-3.13", "--jobs", "1", "--json"];
-  const began = new Set((await stored()).map(({ attempt }) => attempt.id));
+  const before = new Set((await stored()).map(({ attempt }) => attempt.id));
   // What other tests have begun is begun anew.
   const running = room.start([...words, ...more, "--fresh"]);
   await running.said(/\(B\): pass/u);
@@ -281,13 +281,19 @@ it("what was interrupted goes on where it stopped", async () => {
   expect([code, leaks], stderr).toEqual([130, []]);
   expect(stderr).toContain("the same command goes on where this stopped");
   const newOnes = async () =>
-    (await stored()).map(({ attempt }) => attempt.id).filter((id) => !began.has(id));
+    (await stored()).map(({ attempt }) => attempt.id).filter((id) => !before.has(id));
   const first = await newOnes();
   const again = await room.run([...words, ...more]);
   const runs = comparisonOf(again).compared.flatMap(({ a, b }) => [...a.runs, ...b.runs]);
   const ids = runs.map(({ id }) => id);
   expect(ids).toEqual(expect.arrayContaining(first));
   expect((await newOnes()).toSorted()).toEqual(ids.toSorted());
+  // A and B in turn, project by project.
+  const startedAt = new Map((await stored()).map((one) => [one.attempt.id, one.startedAt]));
+  const inTurn = ids.toSorted((one, other) =>
+    (startedAt.get(one) ?? "") < (startedAt.get(other) ?? "") ? -1 : 1,
+  );
+  expect(inTurn).toEqual(ids);
 });
 
 describe("what can't be compared is told before anything is run", () => {

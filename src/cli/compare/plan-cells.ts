@@ -86,7 +86,7 @@ export async function planCells(
       };
       const [one, other] = [sideOf(settings.a, a), sideOf(settings.b, b)];
       cells.push({
-        key: keyOf(source, one, other, from),
+        key: keyOf([source, one, other, from, farm.machine.kind, limitsAndPlan]),
         source,
         a: one,
         b: other,
@@ -201,8 +201,17 @@ function dated(index: IndexService, before: Date): IndexService {
   };
 }
 
-/** The same project, changed in the same way, on the same configurations and images. */
-function keyOf(source: ResolvedSource, a: CellSide, b: CellSide, from: "auto" | "sdist"): string {
+type KeyParts = readonly [
+  source: ResolvedSource,
+  a: CellSide,
+  b: CellSide,
+  from: "auto" | "sdist",
+  machine: string,
+  own: Pick<AttemptJob, "limits" | "override">,
+];
+
+/** The same project, changed in the same way, on the same configurations, images and machine kind, within the same limits. */
+function keyOf([source, a, b, from, machine, own]: KeyParts): string {
   const sideOf = ({ configuration, image, job }: CellSide) => [
     configuration,
     image,
@@ -217,6 +226,8 @@ function keyOf(source: ResolvedSource, a: CellSide, b: CellSide, from: "auto" | 
     sideOf(a),
     sideOf(b),
     from,
+    machine,
+    own,
   ]);
 }
 

@@ -53,6 +53,7 @@ function comparedJson(one: ComparedCell, change: Change): ComparedJson {
     version,
     source,
     from,
+    startedAt: one.startedAt,
     verdict: compared.verdict,
     exercised: compared.exercised,
     confidence: compared.confidence,

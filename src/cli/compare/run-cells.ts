@@ -20,6 +20,8 @@ import type { Cell } from "./plan-cells.ts";
 export interface ComparedCell {
   readonly cell: Cell;
   readonly from: "auto" | "sdist";
+  /** RFC 3339; null where nothing was run. */
+  readonly startedAt: string | null;
   readonly compared: Compared;
   readonly a: readonly SideRun[];
   readonly b: readonly SideRun[];
@@ -80,14 +82,16 @@ export async function runCells(options: RunCellsOptions): Promise<RanCells> {
   const compared: ComparedCell[] = [];
   for (const cell of cells) {
     if (cell.pointless !== null) {
-      compared.push({ cell, from: options.from, a: [], b: [], compared: said(cell.pointless) });
+      const { from } = options;
+      compared.push({ cell, from, startedAt: null, a: [], b: [], compared: said(cell.pointless) });
       continue;
     }
     const found = running.find((one) => one.cell === cell);
     if (found === undefined) continue;
     const { a, b } = await runsOf(found, farm, reading);
     if (!isWhole(found, change, a, b)) continue;
-    compared.push({ cell, from: found.state.from, a, b, compared: compareSides(change, a, b) });
+    const { from, startedAt } = found.state;
+    compared.push({ cell, from, startedAt, a, b, compared: compareSides(change, a, b) });
   }
   return { compared, left: cells.length - compared.length, fault };
 }
@@ -118,42 +122,66 @@ function isWhole(
 
 /** What was begun before, or is begun now. */
 async function beginCells(options: RunCellsOptions): Promise<Running[]> {
-  const { cells, states, fresh, progress } = options;
-  const running: Running[] = [];
-  const needs = new Map<string, Promise<"auto" | "sdist">>();
-  let before = 0;
-  for (const cell of cells) {
-    if (cell.pointless !== null) continue;
-    const known = fresh ? null : await states.read(cell.key);
-    if (known !== null) before++;
-    const { sha256 } = cell.source;
-    const from =
-      known?.from ?? (await (needs.get(sha256) ?? keep(needs, sha256, fromOf(cell, options))));
-    running.push({
-      cell,
-      state: known ?? { schema: 1, startedAt: new Date().toISOString(), from, rounds: [] },
-    });
-  }
-  if (before > 0)
+  const { cells, progress } = options;
+  const wanted = cells.filter(({ pointless }) => pointless === null);
+  const known = await Promise.all(wanted.map((cell) => stateBefore(cell, options)));
+  const begun = known.filter((state) => state !== null);
+  const since = begun.map(({ startedAt }) => startedAt).toSorted()[0];
+  if (since !== undefined)
     progress.say(
-      `creamery: goes on with what was begun before: ${before} of ${running.length}; --fresh begins anew`,
+      `creamery: goes on with what was begun before: ${begun.length} of ${wanted.length}, since ${since}; --fresh begins anew`,
     );
-  return running;
+  const froms = await waysToInstall(
+    wanted.filter((_, at) => known[at] === null),
+    options,
+  );
+  const startedAt = new Date().toISOString();
+  return wanted.map((cell, at) => ({
+    cell,
+    state: known[at] ?? {
+      schema: 1,
+      startedAt,
+      from: froms.get(cell.source.sha256) ?? "auto",
+      rounds: [],
+    },
+  }));
 }
 
-function keep<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): Value {
-  map.set(key, value);
-  return value;
+/** Null where nothing was begun, or it ended by the farm's fault: that says nothing which is worth to be kept to. */
+async function stateBefore(
+  cell: Cell,
+  { states, fresh, change, farm, signal }: RunCellsOptions,
+): Promise<CellState | null> {
+  const state = fresh ? null : await states.read(cell.key);
+  if (state === null) return null;
+  const { a, b } = await runsOf({ cell, state }, farm, signal);
+  const whole = isWhole({ cell, state }, change, a, b);
+  return whole && compareSides(change, a, b).farmFault ? null : state;
+}
+
+/** By a source's sha256, some looked at side by side. */
+async function waysToInstall(
+  cells: readonly Cell[],
+  options: RunCellsOptions,
+): Promise<ReadonlyMap<string, "auto" | "sdist">> {
+  const left = [...new Map(cells.map((cell) => [cell.source.sha256, cell])).values()];
+  const found = new Map<string, "auto" | "sdist">();
+  const work = async (): Promise<void> => {
+    for (let cell = left.shift(); cell !== undefined; cell = left.shift())
+      found.set(cell.source.sha256, await wayToInstall(cell, options));
+  };
+  await Promise.all(Array.from({ length: Math.min(options.atOnce, left.length) }, work));
+  return found;
 }
 
 /** Built from source where what changes is a tool that it is built with: a published wheel would not meet it. */
-async function fromOf(
+async function wayToInstall(
   { source, a }: Cell,
   { change, from, farm, signal }: RunCellsOptions,
 ): Promise<"auto" | "sdist"> {
   const { sourceFile } = source;
-  if (from === "sdist" || change.kind !== "release" || sourceFile === null || a.job === null)
-    return sourceFile === null ? "auto" : from;
+  if (sourceFile === null) return "auto";
+  if (from === "sdist" || change.kind !== "release" || a.job === null) return from;
   const named = await readBuildRequirements(
     sourceFile,
     {
@@ -164,7 +192,11 @@ async function fromOf(
       newId: newAttemptId,
     },
     signal,
-  );
+  ).catch((): null => {
+    // An archive that takes its guest with it does so in its attempts too, which say what it was.
+    signal.throwIfAborted();
+    return null;
+  });
   return named?.includes(change.project) === true ? "sdist" : "auto";
 }
 
