@@ -122,8 +122,7 @@ function pinOf(word: string): Pin {
     requirement.marker === null &&
     requirement.extras.length === 0 &&
     second === undefined &&
-    clause?.operator === "==" &&
-    !clause.prefix
+    clause?.operator === "=="
       ? parseVersion(clause.text)
       : null;
   if (requirement === null || exact === null) {

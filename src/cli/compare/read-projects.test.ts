@@ -30,7 +30,7 @@ test("lines that can't be read are named with their numbers", () => {
   const { line, exitCode } = faultOf("six\n-r more.txt\nfoo=1\nbar baz\n@@\n");
   expect(exitCode).toBe(2);
   expect(line).toMatch(
-    /^p\.txt: line 2: -r more\.txt: .*; line 3: foo=1: .*; line 4: bar baz: .*; and 1 more; /u,
+    /^p\.txt: line 2: -r more\.txt: is an option of pip's; line 3: foo=1: .*; line 4: bar baz: .*; and 1 more; /u,
   );
 });
 
