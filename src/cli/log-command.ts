@@ -9,7 +9,7 @@ import { CreameryError } from "../base/errors.ts";
 import type { Bucket } from "../bucket/bucket.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
-import { attemptKey } from "../worker/keep-attempt.ts";
+import { attemptKey } from "../worker/bucket-keys.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
 import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { readConfig } from "./farm/read-config.ts";

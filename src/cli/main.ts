@@ -77,6 +77,28 @@ function program(finish: (code: number) => void): Command {
     });
 
   root
+    .command("compare")
+    .description("test projects with A and with B, one thing changed between them: what breaks")
+    .argument(
+      "<a>",
+      "setuptools==83, ./dist/x.whl, date:2026-10-01, image:stable, on:cpython-3.13, env:NAME=value or none",
+    )
+    .argument("<b>", "the same kind of thing, changed")
+    .requiredOption("--projects <file>", "one project on each line, as `test` takes them")
+    .option("--on <list>", "configurations, comma-separated; `all` or `priority`, the default")
+    .option("--from <kind>", "`sdist` builds even where what changes builds nothing", "auto")
+    .option("--machine <kind>", "auto, qemu, gvisor or container", "auto")
+    .option("--image <id>", "an image by its id, or `stable` or `next`; `stable` by default")
+    .option("--jobs <n>", "attempts that run side by side; one for each core by default")
+    .option("--fresh", "begin anew what was begun before")
+    .option(...CONFIG)
+    .option("--json", "print one JSON object (docs/compare.md)")
+    .action(async (a: string, b: string, options: unknown) => {
+      const { compareCommand } = await import("./compare.ts");
+      finish(await compareCommand(a, b, options, interruption()));
+    });
+
+  root
     .command("doctor")
     .description("what this host has, lacks, and what to type next")
     .option(...CONFIG)

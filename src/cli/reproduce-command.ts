@@ -12,12 +12,12 @@ import { newAttemptId } from "../store/attempt-id.ts";
 import type { StoredAttempt } from "../store/store.ts";
 import { AgainJson, type KeptFile } from "../worker/again.ts";
 import type { AttemptJob, HostFile } from "../worker/attempt-job.ts";
-import { attemptKey } from "../worker/keep-attempt.ts";
+import { attemptKey } from "../worker/bucket-keys.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
 import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { openFarm } from "./farm/open-farm.ts";
 import { readConfig } from "./farm/read-config.ts";
-import { bringLocked, bringSource } from "./reproduce/bring-files.ts";
+import { bringLocked, bringOverlay, bringSource } from "./reproduce/bring-files.ts";
 import { findAttempt } from "./reproduce/find-attempt.ts";
 import { assertReportPlace } from "./test/assert-report-place.ts";
 import { printResults } from "./test/print-results.ts";
@@ -69,15 +69,13 @@ export async function reproduceCommand(
       ? null
       : await readKept(bucket, stored, "record.json", AttemptRecord);
   const { project, version } = again.source;
-  if (record !== null) await bringLocked(record, await farm.index, signal);
+  const index = await farm.index;
+  const bringing = { bucket, index, workDirectory: farm.workDirectory, signal };
+  const overlay =
+    again.overlay === undefined ? undefined : await bringOverlay(again.overlay, bringing);
+  if (record !== null) await bringLocked(record, index, signal);
   const bring = async (file: KeptFile | null): Promise<HostFile | null> =>
-    file === null
-      ? null
-      : bringSource(
-          file,
-          { project, version },
-          { bucket, index: await farm.index, workDirectory: farm.workDirectory, signal },
-        );
+    file === null ? null : bringSource(file, { project, version }, bringing);
   const job: AttemptJob = {
     attemptId: newAttemptId(),
     configuration: again.configuration,
@@ -94,6 +92,7 @@ export async function reproduceCommand(
       ? {}
       : { settled: { plan: again.plan, only: again.only, wheel: null, smoke: true } }),
     ...(record === null ? {} : { replay: record }),
+    ...(overlay === undefined ? {} : { overlay }),
   };
   const ran = await runJobs({
     farm,

@@ -1,7 +1,10 @@
-import { link, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
 
-import { CreameryError } from "../base/errors.ts";
+import { CreameryError, diskFullFault } from "../base/errors.ts";
 import { within } from "../base/within.ts";
 import {
   Download,
@@ -136,6 +139,31 @@ export class FileStore {
     if (!/^u-[0-9a-f]{64}$/u.test(key)) return null;
     const text = await readFile(join(this.#directory, "unhashed", key), "utf8").catch(() => "");
     return SHA256.test(text) ? text : null;
+  }
+
+  /**
+   * Keeps a copy of a file that lies on this machine, under its content's name.
+   * @throws CreameryError `internal` when it holds something else, `disk-full`.
+   */
+  async keepCopy(path: string, sha256: string): Promise<void> {
+    if ((await this.kept({ key: sha256, sha256 })) !== null) return;
+    const copy = join(
+      this.#partialDirectory,
+      `${sha256}.${Math.random().toString(36).slice(2)}.${process.pid}`,
+    );
+    try {
+      await copyFile(path, copy);
+      const hash = createHash("sha256");
+      await pipeline(createReadStream(copy), hash);
+      if (hash.digest("hex") !== sha256)
+        throw new CreameryError("internal", "has another sha256 than was said", { input: path });
+      const target = this.pathOf(sha256);
+      await mkdir(dirname(target), { recursive: true });
+      await rename(copy, target);
+    } catch (thrown) {
+      await rm(copy, { force: true });
+      throw diskFullFault(thrown, path) ?? thrown;
+    }
   }
 
   /** Takes a file that lies on this machine already, under its content's name. */

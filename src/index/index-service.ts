@@ -4,6 +4,7 @@ import { CrateMirror } from "./crates.ts";
 import { DEFAULT_LIMITS, openEndpoint, type Endpoint, type EndpointLimits } from "./endpoint.ts";
 import { FarmIndex } from "./farm-index.ts";
 import { Mirror, type MirrorOptions } from "./mirror.ts";
+import { overlaidCatalogue, type OnlyRelease } from "./overlaid-catalogue.ts";
 import { isName, normaliseName } from "../python/names.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
@@ -12,6 +13,7 @@ import type { StoredFile } from "./file-store.ts";
 export { AttemptRecord, faultLines } from "./attempt-record.ts";
 export type { FarmIndex } from "./farm-index.ts";
 export type { Endpoint, EndpointLimits } from "./endpoint.ts";
+export type { OnlyRelease } from "./overlaid-catalogue.ts";
 export type { IndexFile, ProjectPage } from "./project-page.ts";
 
 export type IndexServiceOptions = MirrorOptions;
@@ -25,6 +27,8 @@ export interface OpenEndpointOptions {
   readonly before?: Date;
   /** Serves exactly the files of this record, and asks no upstream. */
   readonly replay?: AttemptRecord;
+  /** Of these projects it has one release alone; a replay has what it had. */
+  readonly only?: readonly OnlyRelease[];
 }
 
 /** The farm's mirror of this host's indexes, and an endpoint of its own for each attempt. */
@@ -44,6 +48,11 @@ export interface IndexService extends AsyncDisposable {
   keptFile(sha256: string): Promise<StoredFile | null>;
   /** The same mirror for the farm's other hosts. @param onFault is told of an upstream's fault that no answer can tell any more. */
   farmIndex(onFault: (fault: CreameryError) => void): FarmIndex;
+  /**
+   * Keeps a copy of a file of this host's, whose sha256 was taken of just these bytes.
+   * @throws CreameryError `disk-full`, `internal` (another sha256).
+   */
+  keepFile(path: string, sha256: string): Promise<void>;
   /** Addresses of the indexes, in order, without credentials. */
   readonly addresses: readonly string[];
 }
@@ -60,7 +69,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
   const life = new AbortController();
   return {
     addresses: mirror.addresses,
-    openEndpoint: async ({ socketPath, attemptId, limits, before, replay }) => {
+    openEndpoint: async ({ socketPath, attemptId, limits, before, replay, only = [] }) => {
       const endpoint = await openEndpoint({
         socketPath,
         attemptId,
@@ -68,7 +77,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
         before: before ?? null,
         catalogue:
           replay === undefined
-            ? upstreamCatalogue(mirror, crates)
+            ? overlaidCatalogue(upstreamCatalogue(mirror, crates), only)
             : replayCatalogue(replay, mirror),
       });
       endpoints.add(endpoint);
@@ -81,6 +90,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
         });
       return mirror.page(normaliseName(name), signal);
     },
+    keepFile: (path, sha256) => mirror.files.keepCopy(path, sha256),
     keptFile: (sha256) => mirror.files.kept({ key: sha256, sha256 }),
     farmIndex: (onFault) =>
       new FarmIndex({

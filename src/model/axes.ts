@@ -30,6 +30,11 @@ export const Axes = z.object({
     .regex(/^[0-9a-f]{64}$/)
     .nullable(),
   agent: z.string().max(80),
+  /** sha256 of what an experiment gave it otherwise (overlay.ts), hexadecimal; absent where it was given nothing. */
+  overlay: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 });
 export type Axes = z.infer<typeof Axes>;
 
@@ -43,6 +48,7 @@ export const AXIS_NAMES = [
   "lock",
   "plan",
   "agent",
+  "overlay",
 ] as const;
 
 /** Axes whose values differ. The index's date alone is no difference: what it gave is the lock's to say. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { OUTCOMES, PHASES } from "./attempt.ts";
 import { Axes } from "./axes.ts";
+import { OverlayEvidence } from "./overlay.ts";
 import { parseCause, parseConfidence } from "./result-words.ts";
 
 /**
@@ -75,6 +76,9 @@ export const EvidenceJson = z.object({
     .describe(
       "Where the pylock.toml (PEP 751) of what the index gave is kept: a path, or an s3:// address",
     ),
+  overlay: OverlayEvidence.optional().describe(
+    "What an experiment gave it otherwise, and what became of that; absent where it was given nothing",
+  ),
 });
 
 export const AttemptJson = z.object({

@@ -151,7 +151,7 @@ export function storeContract(open: () => Promise<Store>): void {
     expect(await ids({ configuration: "pypy-3.11" })).toEqual(["a5"]);
   });
 
-  test("gives the newest older attempt as a baseline, never a failure of the farm's or a confirmation", async () => {
+  test("gives the newest older attempt as a baseline, never a failure of the farm's, a confirmation or an experiment", async () => {
     await using store = await open();
     await store.recordAttempt(
       recording({ id: "a1", version: "0.9", outcome: "pass", cause: null }),
@@ -160,6 +160,7 @@ export function storeContract(open: () => Promise<Store>): void {
     await store.recordAttempt(recording({ id: "a3", outcome: "error", cause: "agent-lost" }));
     await store.recordAttempt(recording({ id: "a4", cause: "machine-difference" }));
     await store.recordAttempt(recording({ id: "a5" }, { reason: "confirm" }));
+    await store.recordAttempt(recording({ id: "a5x" }, { reason: "experiment" }));
     await store.recordAttempt(recording({ id: "a6", configuration: "pypy-3.11" }));
     const baseline = async (change: object) =>
       (

@@ -75,7 +75,7 @@ export interface Store extends AsyncDisposable {
   attempts(query: AttemptQuery): Promise<readonly StoredAttempt[]>;
   /** Tests that did not pass, in the order of their ids. */
   nonPasses(attemptId: string): Promise<readonly NonPass[]>;
-  /** The newest older attempt of the same project and configuration that was no failure of the farm's; null when there is none. */
+  /** The newest older attempt of the same project and configuration that was no failure of the farm's, no confirmation and no experiment; null when there is none. */
   latestComparable(query: BaselineQuery): Promise<StoredAttempt | null>;
   /** Ids that the tests of one project had failures under, most often first: what is flaky or broken. */
   oftenFailing(

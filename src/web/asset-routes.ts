@@ -14,7 +14,7 @@ import {
   parseFarmKey,
   type AssetFacts,
 } from "../worker/farm-assets.ts";
-import { attemptKey, sourceKey } from "../worker/keep-attempt.ts";
+import { attemptKey, sourceKey } from "../worker/bucket-keys.ts";
 import { problemResponse } from "./problem-response.ts";
 
 export interface AssetRoutesDeps<Principal, E extends Env = Env> {

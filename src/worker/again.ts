@@ -1,7 +1,8 @@
 import { z } from "zod";
 
 import type { Plan } from "../discovery/plan.ts";
-import type { AttemptJob, ResolvedSource } from "./attempt-job.ts";
+import type { AttemptJob, HostFile, ResolvedSource } from "./attempt-job.ts";
+import { sourceKey } from "./bucket-keys.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
 
 /**
@@ -66,6 +67,17 @@ export const AgainJson = z.object({
   /** Null where no tests were run. */
   plan: PlanJson.nullable(),
   only: Strings,
+  /** What an experiment gave it otherwise; absent where it was given nothing. */
+  overlay: z
+    .object({
+      releases: z.array(
+        z.object({ project: z.string(), version: z.string(), wheel: KeptFile.nullable() }),
+      ),
+      before: z.string().nullable(),
+      env: z.record(z.string(), z.string()),
+      watch: Strings,
+    })
+    .optional(),
 });
 export type AgainJson = z.infer<typeof AgainJson>;
 
@@ -76,7 +88,7 @@ export function againJson(
   machine: AgainJson["machine"],
   keyOf: (sha256: string) => string | null,
 ): AgainJson {
-  const { source, limits } = job;
+  const { source, limits, overlay } = job;
   const kept = (file: ResolvedSource["sourceFile"]): KeptFile | null =>
     file === null
       ? null
@@ -98,7 +110,26 @@ export function againJson(
     },
     plan: plan === null ? null : planJson(plan),
     only: [...(job.settled?.only ?? [])],
+    ...(overlay === undefined
+      ? {}
+      : {
+          overlay: {
+            releases: overlay.releases.map(({ project, version, wheel }) => ({
+              project,
+              version,
+              // No index has it: the bucket does.
+              wheel: wheel === null ? null : keptWheel(wheel),
+            })),
+            before: overlay.before,
+            env: { ...overlay.env },
+            watch: [...overlay.watch],
+          },
+        }),
   };
+}
+
+function keptWheel({ filename, sha256 }: HostFile): KeptFile {
+  return { filename, sha256, key: sourceKey(sha256) };
 }
 
 function planJson(plan: Plan): z.infer<typeof PlanJson> {

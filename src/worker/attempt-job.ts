@@ -44,6 +44,22 @@ export interface SettledPlan {
   readonly smoke: boolean;
 }
 
+/** What an experiment gives this attempt otherwise (model/overlay.ts), as it lies ready on this host. */
+export interface JobOverlay {
+  readonly releases: readonly {
+    /** Normalised. */
+    readonly project: string;
+    readonly version: string;
+    /** A wheel that a person gave, which the index keeps by its hash; null for the release as upstream has it. */
+    readonly wheel: HostFile | null;
+  }[];
+  /** RFC 3339. */
+  readonly before: string | null;
+  readonly env: Readonly<Record<string, string>>;
+  /** Normalised names of the projects whose use is to be told. */
+  readonly watch: readonly string[];
+}
+
 export interface AttemptJob {
   readonly attemptId: string;
   readonly configuration: string;
@@ -59,4 +75,7 @@ export interface AttemptJob {
   readonly settled?: SettledPlan;
   /** The index serves exactly what it served then. */
   readonly replay?: AttemptRecord;
+  readonly overlay?: JobOverlay;
+  /** What tells it from its twin in an experiment, for people. */
+  readonly side?: string;
 }

@@ -6,12 +6,14 @@ import type { Verdict } from "../model/classify.ts";
 import type { SmokeEvidence } from "../model/evidence.ts";
 import { firstLinesThatMatter, type FailedTest } from "../model/first-lines.ts";
 import type { AttemptJson } from "../model/result-json.ts";
+import { overlayHash } from "../model/overlay.ts";
 import { formatCause, formatConfidence } from "../model/result-words.ts";
 import { auditEvidence } from "./audit-events.ts";
 import type { AttemptJob, ResolvedSource } from "./attempt-job.ts";
 import { lockedSet } from "./locked-set.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
 import { smokeEvidence } from "./evidence-of.ts";
+import { overlayEvidence, overlayOf } from "./overlay-of.ts";
 
 const MAX_FAILING = 20;
 const MAX_SMOKE_FAILURES = 20;
@@ -79,6 +81,7 @@ export function attemptJson(judged: JudgedAttempt): AttemptJson {
       smoke: smoke === null ? [] : smokeFailures(smoke),
       gaps: [...(job.interpreter.lacks ?? [])],
       lock: paths.lock,
+      ...(job.overlay === undefined ? {} : { overlay: overlayEvidence(job.overlay, facts) }),
     },
     log: paths.log,
     report: paths.report,
@@ -126,6 +129,7 @@ export function axesOf(job: AttemptJob, facts: AttemptFacts, machine: Axes["mach
     lock: set === null || set.length === 0 ? null : canonicalHash(set),
     plan: plan === null ? null : canonicalHash({ ...plan, rejected: [], expectedAtLeast: 0 }),
     agent: agentVersion ?? "none",
+    ...(job.overlay === undefined ? {} : { overlay: overlayHash(overlayOf(job.overlay)) }),
   };
 }
 

@@ -20,7 +20,8 @@ import { classify } from "../model/classify.ts";
 import type { Store } from "../store/store.ts";
 import { sampleJob } from "./attempt-job.sample.ts";
 import { evidenceOf, excludedFacts } from "./evidence-of.ts";
-import { keepAttempt, keepSource, sourceKey } from "./keep-attempt.ts";
+import { sourceKey } from "./bucket-keys.ts";
+import { keepAttempt, keepSource } from "./keep-attempt.ts";
 
 let root = "";
 beforeEach(() => {

@@ -13,7 +13,8 @@ import { parseCause } from "../model/result-words.ts";
 import type { JobReason, Store } from "../store/store.ts";
 import { againJson } from "./again.ts";
 import { attemptJson, axesOf } from "./attempt-json.ts";
-import type { AttemptJob, ResolvedSource } from "./attempt-job.ts";
+import { attemptKey, sourceKey } from "./bucket-keys.ts";
+import type { AttemptJob, HostFile, ResolvedSource } from "./attempt-job.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
 
 export interface FinishedAttempt {
@@ -36,10 +37,6 @@ export interface KeepDeps {
   readonly store: Pick<Store, "latestComparable" | "recordAttempt">;
   readonly signal: AbortSignal;
 }
-
-/** Where in the bucket a source that is a person's own is kept. */
-export const sourceKey = (sha256: string): string => `sources/${sha256}`;
-export const attemptKey = (id: string, name: string): string => `attempts/${id}/${name}`;
 
 /** The axes that a new release may change and still be compared with the one before. */
 const NEW_RELEASE: readonly (keyof Axes)[] = ["source", "plan"];
@@ -135,15 +132,26 @@ export async function keepSource(
   signal: AbortSignal,
 ): Promise<void> {
   if (source.kind === "release") return;
-  for (const file of [source.sourceFile, source.wheelFile]) {
-    // One that is there is renewed: nobody collects it before the attempt that refers to it is known.
-    if (file === null || (await bucket.renew(sourceKey(file.sha256)))) continue;
-    await bucket.create(sourceKey(file.sha256), chunksOf(file.path), {
-      signal,
-      compression: "none",
-      expectedSha256: file.sha256,
-    });
-  }
+  for (const file of [source.sourceFile, source.wheelFile])
+    if (file !== null) await keepFile(file, bucket, signal);
+}
+
+/**
+ * The same of one file.
+ * @throws CreameryError `bucket`, `disk-full`, `interrupted`.
+ */
+export async function keepFile(
+  { path, sha256 }: HostFile,
+  bucket: AttemptBucket,
+  signal: AbortSignal,
+): Promise<void> {
+  // One that is there is renewed: nobody collects it before the attempt that refers to it is known.
+  if (await bucket.renew(sourceKey(sha256))) return;
+  await bucket.create(sourceKey(sha256), chunksOf(path), {
+    signal,
+    compression: "none",
+    expectedSha256: sha256,
+  });
 }
 
 /** A file that is opened when it is read, and not before: whoever fails earlier leaves no stream that nobody holds. */

@@ -34,6 +34,7 @@ import { runPlans, type TestsOutcome } from "./run-tests.ts";
 import { pinRelease, setUpJob } from "./set-up-job.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { readInstalledNames } from "./unshadow.ts";
+import { indexOverlay } from "./overlay-of.ts";
 import { putWarmFiles, type WarmInstaller } from "./warm-installer.ts";
 
 export interface AttemptDeps {
@@ -166,11 +167,16 @@ class AttemptRun {
         socketPath: guest.indexSocketPath,
         attemptId: job.attemptId,
         ...(job.replay === undefined ? {} : { replay: job.replay }),
+        ...indexOverlay(job.overlay),
       });
       const session = new GuestSession(
         guest,
         this.#deps.log,
-        jobEnvironment(job.interpreter, `${guest.indexOrigin}${endpoint.indexPath}`),
+        {
+          // What the farm sets is its own to say.
+          ...job.overlay?.env,
+          ...jobEnvironment(job.interpreter, `${guest.indexOrigin}${endpoint.indexPath}`),
+        },
         { outputBytes: job.limits.outputBytes, slowness: this.#deps.machine.slowness },
         this.#signal,
       );

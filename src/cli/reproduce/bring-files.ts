@@ -7,8 +7,8 @@ import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError, diskFullFault } from "../../base/errors.ts";
 import type { Bucket } from "../../bucket/bucket.ts";
 import type { AttemptRecord, IndexService } from "../../index/index-service.ts";
-import type { KeptFile } from "../../worker/again.ts";
-import type { HostFile } from "../../worker/attempt-job.ts";
+import type { AgainJson, KeptFile } from "../../worker/again.ts";
+import type { HostFile, JobOverlay } from "../../worker/attempt-job.ts";
 
 export interface BringDeps {
   readonly bucket: Bucket;
@@ -71,6 +71,23 @@ export async function bringLocked(
 ): Promise<void> {
   for (const { project, filename, sha256 } of files)
     await bringFile({ project, version: "", filename, sha256 }, index, signal);
+}
+
+/**
+ * What an experiment gave an attempt, its wheels out of the bucket into what the index keeps.
+ * @throws CreameryError `bucket` for a wheel that is not there any more, `disk-full`.
+ */
+export async function bringOverlay(
+  { releases, ...overlay }: NonNullable<AgainJson["overlay"]>,
+  deps: BringDeps,
+): Promise<JobOverlay> {
+  const brought: JobOverlay["releases"][number][] = [];
+  for (const { project, version, wheel } of releases) {
+    const file = wheel === null ? null : await bringSource(wheel, { project, version }, deps);
+    if (file !== null) await deps.index.keepFile(file.path, file.sha256);
+    brought.push({ project, version, wheel: file });
+  }
+  return { ...overlay, releases: brought };
 }
 
 interface Wanted {

@@ -32,6 +32,27 @@ test("of a pass: counts, what was installed, the rung, the seconds, and where to
   );
 });
 
+test("what an experiment gave it is told", () => {
+  const file = { filename: "b-2-py3-none-any.whl", sha256: "a".repeat(64) };
+  const overlay = {
+    releases: [
+      { project: "a", version: "1", file: null },
+      { project: "b", version: "2", file },
+    ],
+    before: "2026-01-01T00:00:00Z",
+    env: { MODE: "old" },
+    used: [],
+    unsatisfied: null,
+  };
+  const attempt = sampleAttempt({ outcome: "pass", evidence: { ...QUIET, overlay } });
+  expect(renderDetails([attempt], false)).toContain(
+    "\n  experiment: given a==1, b by b-2-py3-none-any.whl, the index of before 2026-01-01T00:00:00Z, MODE=old alone\n",
+  );
+  const nothing = { ...overlay, releases: [], before: null, env: {} };
+  const quiet = sampleAttempt({ outcome: "pass", evidence: { ...QUIET, overlay: nothing } });
+  expect(renderDetails([quiet], false)).not.toContain("experiment");
+});
+
 test("of a failure all that is needed next", () => {
   const failing = ["a", "b", "c", "d", "e", "f"].map((name) => ({
     id: `tests/test_a.py::test_${name}`,

@@ -22,6 +22,7 @@ export function renderDetails(attempts: readonly AttemptJson[], colour: boolean)
       const below = [
         ...(isQuiet(attempt) ? [] : whyLines(attempt)),
         ...gapLines(attempt),
+        ...givenLines(attempt),
         ...overrideLines(attempt),
         ...noteLines(attempt),
         ...reachLines(attempt),
@@ -133,6 +134,20 @@ function gapLines({ axes, evidence, cause }: AttemptJson): string[] {
   if (axes.builder === "debian" && !blamed) return [];
   const lacking = gaps.length === 0 ? "" : `, lacks ${gaps.join(", ")}`;
   return [`interpreter: ${axes.interpreter}, built by ${axes.builder}${lacking}`];
+}
+
+/** What an experiment gave it otherwise than every other attempt. */
+function givenLines({ evidence: { overlay } }: AttemptJson): string[] {
+  if (overlay === undefined) return [];
+  const { releases, before, env } = overlay;
+  const given = [
+    ...releases.map(({ project, version, file }) =>
+      file === null ? `${project}==${version}` : `${project} by ${file.filename}`,
+    ),
+    ...(before === null ? [] : [`the index of before ${before}`]),
+    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+  ];
+  return given.length === 0 ? [] : [`experiment: given ${listed(given, ", ")} alone`];
 }
 
 /** What it tried to reach: worth a line on a pass too. */

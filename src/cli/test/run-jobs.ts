@@ -106,6 +106,6 @@ function tell(progress: Progress, attempt: AttemptJson): void {
   progress.end(attempt.id, word, tone, detailOf(attempt));
 }
 
-function labelOf({ source, configuration }: AttemptJob): string {
-  return `${source.label} ${configuration}`;
+function labelOf({ source, configuration, side }: AttemptJob): string {
+  return `${source.label} ${configuration}${side === undefined ? "" : ` (${side})`}`;
 }

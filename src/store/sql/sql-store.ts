@@ -81,7 +81,7 @@ export class SqlStore implements Store {
         .where("project.name", "=", query.project)
         .where("configuration.name", "=", query.configuration)
         .where("result.id", "<", query.olderThan)
-        .where("result.reason", "!=", "confirm")
+        .where("result.reason", "not in", ["confirm", "experiment"])
         .where((expression) =>
           expression.or([
             expression("result.cause_kind", "is", null),
