@@ -121,7 +121,10 @@ const importImage = z.strictObject({
   imageId: imageIdSchema,
   sha256: sha256Schema,
   /** The most that is unpacked of it. */
-  unpackedBytes: bytesSchema,
+  unpackedBytes: z
+    .int()
+    .positive()
+    .max(2 ** 50),
 });
 const channelSchema = z.enum(CHANNELS);
 const promoteImage = z.strictObject({

@@ -160,6 +160,21 @@ test("a worker has to do with the attempts that it holds leases of, and with no 
   expect(farm.requests.length).toBeGreaterThan(6);
 });
 
+test("a large one that is refused before it was read is told why, from memory and from disk", async () => {
+  const { bucketOf, farm, kept } = await place();
+  const bucket = await bucketOf("a");
+  const large = Buffer.alloc(40 * 1024 ** 2, "log");
+  async function* pieces(): AsyncGenerator<Buffer> {
+    for (let at = 0; at < large.length; at += 1024 ** 2) yield large.subarray(at, at + 1024 ** 2);
+  }
+  for (const content of [large, pieces()])
+    await expect(
+      bucket.create("attempts/zz/log.txt", content, { signal, compression: "none" }),
+    ).rejects.toMatchObject({ code: "farm-refused" });
+  expect(farm.requests).toHaveLength(2);
+  expect(await kept.list("")).toEqual([]);
+});
+
 test("a source is for workers whose job it is of, and is what its name says", async () => {
   const { bucketOf, kept } = await place();
   const [a, b] = [await bucketOf("a"), await bucketOf("b")];

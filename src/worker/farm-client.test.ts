@@ -130,6 +130,21 @@ test("what failed for the moment is asked again, a body from its start", async (
   expect(bodies).toEqual(["one two", "one two"]);
 });
 
+test("an answer that breaks off is asked for again, and a POST's is not", async () => {
+  const { client, asked } = await farm((request, response, turn) => {
+    response.writeHead(200, { "content-length": 100 }).write("{", () => {
+      if (turn < 3 || request.method === "POST") request.socket.destroy();
+      else response.end(`}${" ".repeat(98)}`);
+    });
+  });
+  expect(await client.json({ path: "x", signal }, z.strictObject({}))).toEqual({});
+  expect(asked).toHaveLength(3);
+  await expect(
+    client.json({ method: "POST", path: "x", signal }, z.strictObject({})),
+  ).rejects.toMatchObject({ code: "no-network" });
+  expect(asked).toHaveLength(4);
+});
+
 test("a POST of which nobody knows what became is not made again, unless it says that it may", async () => {
   const { client, asked } = await farm((request) => request.socket.destroy());
   const post = { method: "POST", path: "claim", signal } as const;

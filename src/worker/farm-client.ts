@@ -96,9 +96,8 @@ export class FarmClient implements Disposable {
     request: FarmRequest,
     schema: Schema,
   ): Promise<z.infer<Schema>> {
-    using response = await this.request(request);
     const input = this.#shown(request);
-    const text = await readText(response.body, MAX_JSON_BYTES, input, request.signal);
+    const text = await this.#text(request, input);
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -108,6 +107,20 @@ export class FarmClient implements Disposable {
     const parsed = schema.safeParse(value);
     if (!parsed.success) throw notOurs(input, parsed.error);
     return parsed.data;
+  }
+
+  async #text(request: FarmRequest, input: string): Promise<string> {
+    const mayRepeat = request.idempotent ?? request.method !== "POST";
+    for (let attempt = 0; ; attempt++) {
+      using response = await this.request(request);
+      try {
+        return await readText(response.body, MAX_JSON_BYTES, input, request.signal);
+      } catch (thrown) {
+        request.signal.throwIfAborted();
+        if (!mayRepeat || attempt >= this.#retries.retries) throw thrown;
+      }
+      await this.#pause(attempt, 0, request.signal);
+    }
   }
 
   [Symbol.dispose](): void {
