@@ -374,85 +374,89 @@ test("names, versions and files that can be none are nobody's", async () => {
   expect(it.events[0]).not.toHaveProperty("files");
 });
 
-test("whatever happens, and whatever fails, each row of the journal is told once", async () => {
-  const anyChange = fc.record({
-    minutes: fc.double({ min: 0, max: 4, noNaN: true }),
-    what: fc.nat({ max: 9 }),
-    project: fc.nat({ max: 3 }),
-    late: fc.boolean(),
-  });
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(anyChange, { minLength: 1, maxLength: 25 }),
-      fc.array(fc.nat({ max: 90 }), { maxLength: 4 }),
-      fc.array(fc.constantFrom("well", "before", "after"), { maxLength: 30 }),
-      fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 20 }),
-      fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }),
-      fc.constantFrom(4, 50_000),
-      async (changes, restarts, commits, gaps, edges, maxRows) => {
-        let turn = 0;
-        await using it = await setUp(
-          { maxRows },
-          { intervalMs: 3 * MINUTE },
-          () => gaps[turn++ % gaps.length] ?? 0,
-        );
-        const { history } = it;
-        const first = history.lastSerial;
-        let version = 0;
-        let at = 3 * MINUTE;
-        const steps = changes.map(({ minutes, what, project, late }) => {
-          at += minutes * MINUTE;
-          const act = (): void => {
-            const change = (): void => {
-              const name = `p${project}`;
-              const files = history.page(name).files ?? [];
-              const [one] = files;
-              if (one === undefined || what < 4) history.release(name, `1.${version++}`);
-              else if (what < 6)
-                history.addFile(
-                  name,
-                  one.version,
-                  wheel(name, one.version, `cp3${version++}-abi3-any`),
-                );
-              else if (what < 8 && one.yanked === null) history.yank(name, one.version);
-              else history.other(name);
+test(
+  "whatever happens, and whatever fails, each row of the journal is told once",
+  { timeout: 600_000 },
+  async () => {
+    const anyChange = fc.record({
+      minutes: fc.double({ min: 0, max: 4, noNaN: true }),
+      what: fc.nat({ max: 9 }),
+      project: fc.nat({ max: 3 }),
+      late: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyChange, { minLength: 1, maxLength: 25 }),
+        fc.array(fc.nat({ max: 90 }), { maxLength: 4 }),
+        fc.array(fc.constantFrom("well", "before", "after"), { maxLength: 30 }),
+        fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 20 }),
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }),
+        fc.constantFrom(4, 50_000),
+        async (changes, restarts, commits, gaps, edges, maxRows) => {
+          let turn = 0;
+          await using it = await setUp(
+            { maxRows },
+            { intervalMs: 3 * MINUTE },
+            () => gaps[turn++ % gaps.length] ?? 0,
+          );
+          const { history } = it;
+          const first = history.lastSerial;
+          let version = 0;
+          let at = 3 * MINUTE;
+          const steps = changes.map(({ minutes, what, project, late }) => {
+            at += minutes * MINUTE;
+            const act = (): void => {
+              const change = (): void => {
+                const name = `p${project}`;
+                const files = history.page(name).files ?? [];
+                const [one] = files;
+                if (one === undefined || what < 4) history.release(name, `1.${version++}`);
+                else if (what < 6)
+                  history.addFile(
+                    name,
+                    one.version,
+                    wheel(name, one.version, `cp3${version++}-abi3-any`),
+                  );
+                else if (what < 8 && one.yanked === null) history.yank(name, one.version);
+                else history.other(name);
+              };
+              if (late) history.hiding(change);
+              else {
+                change();
+                history.reveal();
+              }
             };
-            if (late) history.hiding(change);
-            else {
-              change();
-              history.reveal();
-            }
-          };
-          return { at, act };
-        });
-        const outcomes = [...commits];
-        it.memory.failing(() => outcomes.shift() ?? "well");
-        let edge = 0;
-        const stale = (): boolean => edges[edge++ % edges.length] === true && edge < 100;
-        it.upstream.edge = () => (stale() ? history.lastSerial - 3 : Infinity);
-        it.upstream.replica = () => (stale() ? history.lastSerial - 5 : Infinity);
-        await runTrial({
-          ...it,
-          steps: [...steps, { at: at + 1, act: () => history.reveal() }],
-          restarts: restarts.map((minutes) => minutes * MINUTE),
-          endsAt: at + 180 * MINUTE,
-        });
-        expect(new Reader(it.events).tooMany).toEqual([]);
-        expect(actionsOf(it.events)).toEqual(
-          history.journal
-            .filter(({ serial }) => serial > first)
-            .flatMap(({ project, version: of, action }) =>
-              action.startsWith("add Owner")
-                ? []
-                : [`${project} ${of} ${action.replace(/^add \S+ file/u, "file")}`],
-            )
-            .toSorted(),
-        );
-      },
-    ),
-    { numRuns: FULL ? 300 : 40 },
-  );
-});
+            return { at, act };
+          });
+          const outcomes = [...commits];
+          it.memory.failing(() => outcomes.shift() ?? "well");
+          let edge = 0;
+          const stale = (): boolean => edges[edge++ % edges.length] === true && edge < 100;
+          it.upstream.edge = () => (stale() ? history.lastSerial - 3 : Infinity);
+          it.upstream.replica = () => (stale() ? history.lastSerial - 5 : Infinity);
+          await runTrial({
+            ...it,
+            steps: [...steps, { at: at + 1, act: () => history.reveal() }],
+            restarts: restarts.map((minutes) => minutes * MINUTE),
+            endsAt: at + 180 * MINUTE,
+          });
+          expect(new Reader(it.events).tooMany).toEqual([]);
+          expect(actionsOf(it.events)).toEqual(
+            history.journal
+              .filter(({ serial }) => serial > first)
+              .flatMap(({ project, version: of, action }) =>
+                action.startsWith("add Owner")
+                  ? []
+                  : [`${project} ${of} ${action.replace(/^add \S+ file/u, "file")}`],
+              )
+              .toSorted(),
+          );
+        },
+      ),
+      { numRuns: FULL ? 300 : 40 },
+    );
+  },
+);
 
 /** The actions that events are made of. */
 function actionsOf(events: readonly WatchEvent[]): string[] {

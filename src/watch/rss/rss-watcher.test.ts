@@ -248,75 +248,79 @@ test("items that tell no release are passed over, and what is no RSS is a fault"
     expect(() => readFeed(Buffer.from(bad), "x")).toThrow(/sends/u);
 });
 
-test("whatever happens, and whatever fails, a reader hears it once", async () => {
-  const anyChange = fc.tuple(fc.nat({ max: 20 }), fc.nat({ max: 5 }), fc.nat({ max: 3 }));
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(anyChange, { minLength: 1, maxLength: 15 }),
-      fc.array(fc.nat({ max: 150 }), { maxLength: 4 }),
-      fc.array(fc.constantFrom("well", "before", "after"), { maxLength: 30 }),
-      fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }),
-      fc.constantFrom(3, 40),
-      async (changes, restarts, commits, edges, rssItems) => {
-        await using it = await setUp(["p0", "p1", "p2"], { rssItems, serials: true });
-        const { history } = it;
-        for (const name of ["p0", "p1", "p2", "p3"]) history.release(name, "0.1");
-        let [version, at] = [0, 2 * HOUR];
-        const steps = changes.map(([minutes, what, number]) => {
-          at += minutes * MINUTE;
-          const act = (): void => {
-            const name = `p${number}`;
-            const one = history.page(name).files?.at(-1);
-            if (what < 3 || one === undefined) history.release(name, `1.${version++}`);
-            else if (what < 4)
-              history.addFile(
-                name,
-                one.version,
-                wheel(name, one.version, `cp3${version++}-abi3-any`),
-              );
-            else if (one.yanked === null) history.yank(name, one.version);
-          };
-          return { at, act };
-        });
-        const outcomes = [...commits];
-        let [edge, stale] = [0, false];
-        const lags = (): boolean => stale && edges[edge++ % edges.length] === true;
-        it.upstream.edge = () => (lags() ? history.lastSerial - 3 : Infinity);
-        it.upstream.replica = () => (lags() ? history.lastSerial - 3 : Infinity);
-        await runTrial({
-          ...it,
-          steps: [
-            {
-              at: 1.9 * HOUR,
-              act: () => {
-                stale = true;
-                it.memory.failing(() => outcomes.shift() ?? "well");
+test(
+  "whatever happens, and whatever fails, a reader hears it once",
+  { timeout: 600_000 },
+  async () => {
+    const anyChange = fc.tuple(fc.nat({ max: 20 }), fc.nat({ max: 5 }), fc.nat({ max: 3 }));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyChange, { minLength: 1, maxLength: 15 }),
+        fc.array(fc.nat({ max: 150 }), { maxLength: 4 }),
+        fc.array(fc.constantFrom("well", "before", "after"), { maxLength: 30 }),
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }),
+        fc.constantFrom(3, 40),
+        async (changes, restarts, commits, edges, rssItems) => {
+          await using it = await setUp(["p0", "p1", "p2"], { rssItems, serials: true });
+          const { history } = it;
+          for (const name of ["p0", "p1", "p2", "p3"]) history.release(name, "0.1");
+          let [version, at] = [0, 2 * HOUR];
+          const steps = changes.map(([minutes, what, number]) => {
+            at += minutes * MINUTE;
+            const act = (): void => {
+              const name = `p${number}`;
+              const one = history.page(name).files?.at(-1);
+              if (what < 3 || one === undefined) history.release(name, `1.${version++}`);
+              else if (what < 4)
+                history.addFile(
+                  name,
+                  one.version,
+                  wheel(name, one.version, `cp3${version++}-abi3-any`),
+                );
+              else if (one.yanked === null) history.yank(name, one.version);
+            };
+            return { at, act };
+          });
+          const outcomes = [...commits];
+          let [edge, stale] = [0, false];
+          const lags = (): boolean => stale && edges[edge++ % edges.length] === true;
+          it.upstream.edge = () => (lags() ? history.lastSerial - 3 : Infinity);
+          it.upstream.replica = () => (lags() ? history.lastSerial - 3 : Infinity);
+          await runTrial({
+            ...it,
+            steps: [
+              {
+                at: 1.9 * HOUR,
+                act: () => {
+                  stale = true;
+                  it.memory.failing(() => outcomes.shift() ?? "well");
+                },
               },
-            },
-            ...steps,
-            { at: at + MINUTE, act: () => (stale = false) },
-          ],
-          restarts: restarts.map((minutes) => 2 * HOUR + minutes * MINUTE),
-          endsAt: at + 4 * HOUR,
-        });
-        const reader = new Reader(it.events);
-        expect(reader.tooMany.filter((event) => !event.includes('"0.1"'))).toEqual([]);
-        for (const name of ["p0", "p1", "p2"]) {
-          const truth = new Map(
-            (history.page(name).files ?? []).map(
-              (file) => [file.version, file.yanked !== null] as const,
-            ),
-          );
-          const believed = [...(reader.projects.get(name)?.releases ?? [])];
-          truth.delete("0.1");
-          expect(
-            new Map(
-              believed.filter(([of]) => of !== "0.1").map(([of, { yanked }]) => [of, yanked]),
-            ),
-          ).toEqual(truth);
-        }
-      },
-    ),
-    { numRuns: FULL ? 200 : 25 },
-  );
-});
+              ...steps,
+              { at: at + MINUTE, act: () => (stale = false) },
+            ],
+            restarts: restarts.map((minutes) => 2 * HOUR + minutes * MINUTE),
+            endsAt: at + 4 * HOUR,
+          });
+          const reader = new Reader(it.events);
+          expect(reader.tooMany.filter((event) => !event.includes('"0.1"'))).toEqual([]);
+          for (const name of ["p0", "p1", "p2"]) {
+            const truth = new Map(
+              (history.page(name).files ?? []).map(
+                (file) => [file.version, file.yanked !== null] as const,
+              ),
+            );
+            const believed = [...(reader.projects.get(name)?.releases ?? [])];
+            truth.delete("0.1");
+            expect(
+              new Map(
+                believed.filter(([of]) => of !== "0.1").map(([of, { yanked }]) => [of, yanked]),
+              ),
+            ).toEqual(truth);
+          }
+        },
+      ),
+      { numRuns: FULL ? 200 : 25 },
+    );
+  },
+);

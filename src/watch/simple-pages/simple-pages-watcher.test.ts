@@ -250,52 +250,56 @@ test("what was found and not kept is looked at again at once, not a round later"
 
 type Change = readonly [minutes: number, what: number, project: number, version: number];
 
-test("whatever happens, and whatever fails, a reader hears it once", async () => {
-  const anyChange = fc.tuple(
-    fc.nat({ max: 25 }),
-    fc.nat({ max: 9 }),
-    fc.nat({ max: 2 }),
-    fc.nat({ max: 3 }),
-  );
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(anyChange, { minLength: 1, maxLength: 14 }),
-      fc.constantFrom(...KINDS.map(([, feeds]) => feeds)),
-      fc.array(fc.nat({ max: 150 }), { maxLength: 4 }),
-      fc.array(fc.constantFrom("well", "before", "after"), { maxLength: 30 }),
-      fc.array(fc.boolean(), { minLength: 1, maxLength: 50 }),
-      async (changes, feeds, restarts, commits, edges) => {
-        await using it = await setUp(["p0", "p1", "p2"], feeds, { requestsPerSecond: 0.01 });
-        for (const name of ["p0", "p1", "p2"]) it.history.release(name, "0.1");
-        const before = it.history.lastSerial;
-        const [steps, quietFrom] = stepsOf(it.history, changes);
-        const outcomes = [...commits];
-        it.memory.failing(() => outcomes.shift() ?? "well");
-        // Until it is quiet, each answer may come from an edge that has not heard of the last changes.
-        let stale = false;
-        let turn = 0;
-        it.upstream.edge = () => {
-          if (!stale || edges[turn++ % edges.length] !== true) return Infinity;
-          return Math.max(before, it.history.lastSerial - 3);
-        };
-        await runTrial({
-          ...it,
-          steps: [
-            { at: 3 * MINUTE, act: () => (stale = true) },
-            ...steps,
-            { at: quietFrom, act: () => (stale = false) },
-          ],
-          restarts: restarts.map((minutes) => minutes * MINUTE),
-          endsAt: quietFrom + 90 * MINUTE,
-        });
-        const reader = new Reader(it.events);
-        expect(reader.tooMany.filter((event) => !event.includes('"0.1"'))).toEqual([]);
-        expect(believed(reader)).toEqual(truth(it.history));
-      },
-    ),
-    { numRuns: FULL ? 300 : 40 },
-  );
-});
+test(
+  "whatever happens, and whatever fails, a reader hears it once",
+  { timeout: 600_000 },
+  async () => {
+    const anyChange = fc.tuple(
+      fc.nat({ max: 25 }),
+      fc.nat({ max: 9 }),
+      fc.nat({ max: 2 }),
+      fc.nat({ max: 3 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyChange, { minLength: 1, maxLength: 14 }),
+        fc.constantFrom(...KINDS.map(([, feeds]) => feeds)),
+        fc.array(fc.nat({ max: 150 }), { maxLength: 4 }),
+        fc.array(fc.constantFrom("well", "before", "after"), { maxLength: 30 }),
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 50 }),
+        async (changes, feeds, restarts, commits, edges) => {
+          await using it = await setUp(["p0", "p1", "p2"], feeds, { requestsPerSecond: 0.01 });
+          for (const name of ["p0", "p1", "p2"]) it.history.release(name, "0.1");
+          const before = it.history.lastSerial;
+          const [steps, quietFrom] = stepsOf(it.history, changes);
+          const outcomes = [...commits];
+          it.memory.failing(() => outcomes.shift() ?? "well");
+          // Until it is quiet, each answer may come from an edge that has not heard of the last changes.
+          let stale = false;
+          let turn = 0;
+          it.upstream.edge = () => {
+            if (!stale || edges[turn++ % edges.length] !== true) return Infinity;
+            return Math.max(before, it.history.lastSerial - 3);
+          };
+          await runTrial({
+            ...it,
+            steps: [
+              { at: 3 * MINUTE, act: () => (stale = true) },
+              ...steps,
+              { at: quietFrom, act: () => (stale = false) },
+            ],
+            restarts: restarts.map((minutes) => minutes * MINUTE),
+            endsAt: quietFrom + 90 * MINUTE,
+          });
+          const reader = new Reader(it.events);
+          expect(reader.tooMany.filter((event) => !event.includes('"0.1"'))).toEqual([]);
+          expect(believed(reader)).toEqual(truth(it.history));
+        },
+      ),
+      { numRuns: FULL ? 300 : 40 },
+    );
+  },
+);
 
 /** Changes that make sense, one after the other. */
 function stepsOf(
