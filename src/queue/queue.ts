@@ -1,5 +1,7 @@
 import { EventEmitter, once } from "node:events";
 
+import { sql } from "kysely";
+
 import { CreameryError } from "../base/errors.ts";
 import type { Database, Within } from "../store/database.ts";
 import { JobRows, STATE, type JobChange, type JobRow } from "../store/sql/job-rows.ts";
@@ -97,9 +99,16 @@ export class Queue {
     return answers;
   }
 
-  /** The same as part of a transaction that keeps something else too: where a watcher stands. One request of each project. */
-  enqueueWithin(within: Within, requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
-    return enqueueWithin(within, this.#database.kind, requests, this.policy, this.#now());
+  /** The same as part of a transaction that keeps something else too: where a watcher stands. Who calls gives a hint after it. */
+  async enqueueWithin(
+    within: Within,
+    requests: readonly EnqueueRequest[],
+  ): Promise<readonly Enqueued[]> {
+    const { kind } = this.#database;
+    const answers: Enqueued[] = [];
+    for (const round of roundsOf(requests, ENQUEUED_AT_ONCE))
+      answers.push(...(await enqueueWithin(within, kind, round, this.policy, this.#now())));
+    return answers;
   }
 
   /** Gives a worker what is due next; nothing where nothing is. Those who ask at once are served in one transaction. */
@@ -169,6 +178,47 @@ export class Queue {
     return attempts.filter((attempt) => !alive.has(attempt));
   }
 
+  /** What holds an attempt now: a host's name; null where no lease of it is held. */
+  holderOf(attempt: string): Promise<string | null> {
+    return this.#database.read(async (db) => {
+      const row = await db
+        .selectFrom("queue_job")
+        .innerJoin("worker", "worker.id", "queue_job.worker_id")
+        .select("worker.name")
+        .where("queue_job.state", "=", sql.lit(STATE.leased))
+        .where("queue_job.attempt", "=", attempt)
+        .executeTakeFirst();
+      return row?.name ?? null;
+    });
+  }
+
+  /** Whether a result of an attempt is kept. */
+  isFinished(attempt: string): Promise<boolean> {
+    return this.#database.read(async (db) => {
+      const row = await db
+        .selectFrom("result")
+        .select("id")
+        .where("id", "=", attempt)
+        .executeTakeFirst();
+      return row !== undefined;
+    });
+  }
+
+  /** Whether a host holds any lease now. */
+  isAtWork(host: string): Promise<boolean> {
+    return this.#database.read(async (db) => {
+      const row = await db
+        .selectFrom("worker")
+        .innerJoin("queue_job", "queue_job.worker_id", "worker.id")
+        .select("queue_job.id")
+        .where("worker.name", "=", host)
+        .where("queue_job.state", "=", sql.lit(STATE.leased))
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    });
+  }
+
   /** Ends a lease: results and the job's end in one transaction. Said twice, it is done once. */
   async finish(workerId: number, attempt: string, finish: Finish): Promise<Finished> {
     const ended = await this.#database.write(async (within) => {
@@ -234,6 +284,7 @@ export class Queue {
     switch (finish.kind) {
       case "done":
         await rows.move(job.id, { state: STATE.done, lease_ms: null });
+        await rows.noteVerdict(job.target_id, this.#now());
         return;
       case "impossible":
         await rows.move(job.id, { state: STATE.dead, lease_ms: null, note: finish.reason });

@@ -8,6 +8,8 @@ import type { Beat, BeatAnswer, Coordinator, Welcome, Wish } from "./coordinator
 export interface LocalCoordinatorDeps {
   /** Of the host; a worker elsewhere has that of its token. */
   readonly name: string;
+  /** Of a process of it that has arrived before; this coordinator may have been started since. */
+  readonly boot?: string;
   readonly queue: Queue;
   readonly hosts: Hosts;
   readonly store: Pick<Store, "latestComparable">;
@@ -27,12 +29,12 @@ const SEEN_MS = 15_000;
 export class LocalCoordinator implements Coordinator {
   readonly #deps: LocalCoordinatorDeps;
   readonly #now: () => number;
-  #boot = "";
-  #hostId = 0;
+  #boot: string;
   #seenMs = 0;
 
   constructor(deps: LocalCoordinatorDeps) {
     this.#deps = deps;
+    this.#boot = deps.boot ?? "";
     this.#now = deps.now ?? Date.now;
   }
 
@@ -40,7 +42,6 @@ export class LocalCoordinator implements Coordinator {
     const { name, queue, hosts, onDead } = this.#deps;
     const { host, before } = await hosts.arrive({ name, ...arrival });
     this.#boot = arrival.boot;
-    this.#hostId = host.id;
     if (before !== null && before.boot !== arrival.boot) {
       const { dead } = await queue.releaseWorker(host.id);
       if (dead.length > 0) onDead?.(dead);
@@ -88,7 +89,7 @@ export class LocalCoordinator implements Coordinator {
   async #host(): Promise<Host> {
     const { name, hosts } = this.#deps;
     const host = await hosts.byName(name);
-    if (host !== null && host.boot === this.#boot && host.id === this.#hostId) return host;
+    if (host !== null && host.boot === this.#boot) return host;
     throw new CreameryError("farm-refused", "another worker has come in this one's place", {
       input: name,
       nextStep: "give each worker a token of its own",

@@ -79,7 +79,7 @@ export async function readConfig(
         if (cause instanceof CreameryError && cause.code === "no-such-path") return null;
         throw thrown;
       });
-      return override === null ? undefined : parseOverrideFile(override, name);
+      return override === null ? undefined : parseOverrideFile(override, name, project);
     },
   };
 }

@@ -15,11 +15,11 @@ import { resolveSource } from "../../worker/sources/resolve-source.ts";
 import { parseTarget } from "../../worker/sources/target.ts";
 import { testJob } from "../../worker/test-job.ts";
 import type { WarmInstaller } from "../../worker/warm-installer.ts";
-import type { Farm } from "./open-farm.ts";
+import type { Host } from "./open-host.ts";
 
 export interface LeasedJobDeps {
-  readonly farm: Pick<
-    Farm,
+  readonly host: Pick<
+    Host,
     | "machine"
     | "confirming"
     | "index"
@@ -59,7 +59,7 @@ export async function runLeased(
   signal: AbortSignal,
 ): Promise<Finish> {
   // What is fetched for one job goes with it: this process lives for long.
-  const directory = join(deps.farm.launcher.sessionDirectory, "exchange", leased.attempt);
+  const directory = join(deps.host.launcher.sessionDirectory, "exchange", leased.attempt);
   await mkdir(directory, { recursive: true });
   try {
     return await runIn(directory, leased, deps, signal);
@@ -74,7 +74,7 @@ async function runIn(
   deps: LeasedJobDeps,
   signal: AbortSignal,
 ): Promise<Finish> {
-  const { farm, warm, bucket } = deps;
+  const { host, warm, bucket } = deps;
   let job: AttemptJob;
   try {
     job = await attemptOf(leased, directory, deps, signal);
@@ -87,9 +87,9 @@ async function runIn(
   const { attempt } = await testJob(
     job,
     {
-      machine: farm.machine,
-      confirming: farm.confirming,
-      index: await farm.index,
+      machine: host.machine,
+      confirming: host.confirming,
+      index: await host.index,
       warm,
       bucket,
       store: {
@@ -98,7 +98,7 @@ async function runIn(
           recordings.push(withoutPasses(recording));
         },
       },
-      workDirectory: farm.workDirectory,
+      workDirectory: host.workDirectory,
       newId: newAttemptId,
       reason: leased.reason,
       visibility: leased.visibility,
@@ -117,7 +117,7 @@ async function runIn(
 async function attemptOf(
   leased: LeasedJob,
   directory: string,
-  { farm, bucket }: LeasedJobDeps,
+  { host, bucket }: LeasedJobDeps,
   signal: AbortSignal,
 ): Promise<AttemptJob> {
   const target = parseTarget(leased.word);
@@ -125,16 +125,16 @@ async function attemptOf(
     throw new CreameryError("usage", "is a path: a farm tests releases and repositories", {
       input: leased.word,
     });
-  const { launcher, config, image } = farm;
+  const { launcher, config, image } = host;
   const source = await resolveSource(
     target,
     {
-      index: () => farm.index,
+      index: () => host.index,
       launcher,
       cwd: "/",
       directory,
       allow: config.allowedAddresses,
-      authorities: farm.authorities,
+      authorities: host.authorities,
     },
     signal,
   );
@@ -144,7 +144,7 @@ async function attemptOf(
     throw new CreameryError("unknown-configuration", "is not in this host's image", {
       input: leased.configuration,
     });
-  const override = await farm.overrideOf(leased.project);
+  const override = await host.overrideOf(leased.project);
   const plan = override?.plan ?? null;
   return {
     attemptId: leased.attempt,

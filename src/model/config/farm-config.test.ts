@@ -160,14 +160,20 @@ test("a time of grace that is shorter than the longest attempt is refused", () =
 
 test("an override file holds what [project.NAME] would", () => {
   expect(
-    parseOverrideFile("requirements = ['pytest<9']\n[limits]\npids = 64\n", "overrides/six.toml"),
-  ).toEqual({
+    parseOverrideFile(
+      "requirements = ['pytest<9']\nrepository = 'https://git.example/o/six'\n[limits]\npids = 64\n",
+      "overrides/six.toml",
+      "six",
+    ),
+  ).toMatchObject({
     plan: { requirements: ["pytest<9"] },
     limits: { pids: 64 },
+    repository: { project: "six", url: "https://git.example/o/six" },
+    visibility: null,
   });
   expect(
     lineOf(() =>
-      parseOverrideFile("requirements = ['not a requirement !']\n", "overrides/six.toml"),
+      parseOverrideFile("requirements = ['not a requirement !']\n", "overrides/six.toml", "six"),
     ),
   ).toContain("overrides/six.toml: line 1: requirements: holds what is no requirement");
 });

@@ -7,6 +7,13 @@ import { bucketOf, BucketTable, RetentionTable, type BucketConfig } from "./buck
 import { DEFAULT_LIMITS, LimitsTable, withLimits, type Limits } from "./limits.ts";
 import { overrideOf, ProjectName, ProjectTable, type ProjectOverride } from "./project-table.ts";
 import { formatProblem, readTable } from "./read-table.ts";
+import { QueueTable, ServiceTable } from "./service-table.ts";
+import {
+  configuredRepository,
+  RepositoryTable,
+  WebhooksTable,
+  type ConfiguredRepository,
+} from "./webhooks-table.ts";
 
 const path = z.string().min(1).max(4096);
 const absolute = path.refine((text) => text.startsWith("/"), "is no absolute path");
@@ -18,6 +25,12 @@ const configurationName = z
 const ISOLATION = ["vm", "gvisor", "container"] as const;
 /** The weakest isolation that tests may run in. */
 export type IsolationLevel = (typeof ISOLATION)[number];
+
+/** `[project.NAME]`, and what a file of the overrides' directory holds. */
+const OperatorTable = ProjectTable.extend(RepositoryTable.shape).extend({
+  /** Who may see it; what is released is public, what only this host has is private. */
+  visibility: z.enum(["public", "private"]).optional(),
+});
 
 /** `creamery.toml`. */
 export const FarmTable = z.strictObject({
@@ -56,7 +69,10 @@ export const FarmTable = z.strictObject({
   retention: RetentionTable.optional(),
   /** A directory of `NAME.toml` files, each what `[project.NAME]` would hold; relative to this file. */
   overrides: z.strictObject({ directory: path.optional() }).optional(),
-  project: z.record(ProjectName, ProjectTable).optional(),
+  project: z.record(ProjectName, OperatorTable).optional(),
+  farm: ServiceTable.optional(),
+  queue: QueueTable.optional(),
+  webhooks: WebhooksTable.optional(),
 });
 export type FarmTable = z.infer<typeof FarmTable>;
 
@@ -80,12 +96,19 @@ export interface FarmConfig {
   readonly overridesDirectory: string | null;
   /** By normalised name. */
   readonly projects: ReadonlyMap<string, OperatorOverride>;
+  /** What the file says of the service, its queue and its webhooks (service-table.ts, webhooks-table.ts). */
+  readonly service: ServiceTable;
+  readonly queue: QueueTable;
+  readonly webhooks: WebhooksTable;
 }
 
 /** What an operator says of one project: unlike the project itself, it may raise limits. */
 export interface OperatorOverride {
   readonly plan: ProjectOverride | null;
   readonly limits: LimitsTable;
+  /** Where its code is; null where nothing is said. */
+  readonly repository: ConfiguredRepository | null;
+  readonly visibility: "public" | "private" | null;
 }
 
 /**
@@ -115,9 +138,12 @@ export function parseFarmConfig(
     projects: new Map(
       Object.entries(table.project ?? {}).map(([name, project]) => [
         normaliseName(name),
-        operatorOverride(project),
+        operatorOverride(normaliseName(name), project),
       ]),
     ),
+    service: table.farm ?? {},
+    queue: table.queue ?? {},
+    webhooks: table.webhooks ?? {},
   };
 }
 
@@ -125,8 +151,8 @@ export function parseFarmConfig(
  * Reads `NAME.toml` of the overrides' directory.
  * @throws CreameryError `configuration-file`.
  */
-export function parseOverrideFile(text: string, file: string): OperatorOverride {
-  return operatorOverride(asTable(text, file, ProjectTable));
+export function parseOverrideFile(text: string, file: string, project: string): OperatorOverride {
+  return operatorOverride(project, asTable(text, file, OperatorTable));
 }
 
 /** Limits of one project: the farm's, with the operator's own for it in place. */
@@ -144,8 +170,13 @@ export function parseConfigurationsFile(text: string, file: string): readonly st
   return asTable(text, file, ConfigurationsTable).priority;
 }
 
-function operatorOverride(table: ProjectTable): OperatorOverride {
-  return { plan: overrideOf(table), limits: table.limits ?? {} };
+function operatorOverride(project: string, table: z.infer<typeof OperatorTable>): OperatorOverride {
+  return {
+    plan: overrideOf(table),
+    limits: table.limits ?? {},
+    repository: configuredRepository(project, table),
+    visibility: table.visibility ?? null,
+  };
 }
 
 function asTable<Table>(text: string, file: string, schema: z.ZodType<Table>): Table {

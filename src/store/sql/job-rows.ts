@@ -349,6 +349,16 @@ export class JobRows {
     return found[0];
   }
 
+  /** The first verdict on a release: from its upload to here is what the farm takes. */
+  async noteVerdict(targetId: number, nowMs: number): Promise<void> {
+    await this.within
+      .updateTable("release_time")
+      .set({ verdict_ms: nowMs })
+      .where("target_id", "=", targetId)
+      .where("verdict_ms", "is", null)
+      .execute();
+  }
+
   async byKey(key: string) {
     const select = this.within.selectFrom("queue_job").selectAll().where("key", "=", key);
     return (this.#kind === "postgresql" ? select.forUpdate() : select).executeTakeFirst();

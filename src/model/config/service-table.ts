@@ -1,0 +1,100 @@
+import { isIP } from "node:net";
+
+import { z } from "zod";
+
+const HOUR_MS = 3_600_000;
+const path = z.string().min(1).max(4096);
+const absolute = path.refine((text) => text.startsWith("/"), "is no absolute path");
+
+const LISTEN = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]{1,5})$/u;
+
+/** `127.0.0.1:8440`, `[::]:8440`. */
+export interface ListenPlace {
+  readonly host: string;
+  /** 0 for one that the system gives. */
+  readonly port: number;
+}
+
+/** @returns null for a text that is no address and port. */
+export function parseListen(text: string): ListenPlace | null {
+  const [, six, four, port = ""] = LISTEN.exec(text) ?? [];
+  const host = six ?? four ?? "";
+  if (isIP(host) === 0 || Number(port) > 65_535) return null;
+  return { host, port: Number(port) };
+}
+
+/** `[farm]`: what `creamery up` is to the world. */
+export const ServiceTable = z
+  .strictObject({
+    /** Where it answers; only this host unless it is told otherwise. */
+    listen: z
+      .string()
+      .refine((text) => parseListen(text) !== null, 'is no address and port, as "127.0.0.1:8440"')
+      .optional(),
+    /** PEM. Without them whatever stands before the farm speaks TLS. */
+    tls_cert: absolute.optional(),
+    tls_key: absolute.optional(),
+    /** Of what stands before the farm: what they say of a request's origin is believed. */
+    trusted_proxies: z.array(z.string().min(1).max(64)).max(64).optional(),
+    /** Jobs side by side on this host. */
+    slots: z.number().int().min(1).max(256).optional(),
+    /** Is asked so often as long as all is well: who hears nothing knows. */
+    ping_url: z.string().max(2048).optional(),
+    ping_minutes: z.number().min(0.1).max(1440).optional(),
+  })
+  .refine(({ tls_cert: cert, tls_key: key }) => (cert === undefined) === (key === undefined), {
+    path: ["tls_key"],
+    message: "is needed with tls_cert, and only with it",
+  });
+export type ServiceTable = z.infer<typeof ServiceTable>;
+
+/** `[queue]` of creamery.toml. */
+export const QueueTable = z.strictObject({
+  /** Pushes to one branch are tested at most once in so long. */
+  cooldown_hours: z.number().min(0).max(168).optional(),
+  /** So often a job may come to no end before it is dead. */
+  tries: z.number().int().min(1).max(20).optional(),
+  /** A worker that says nothing for so long has lost its jobs. */
+  lease_seconds: z.number().int().min(10).max(3600).optional(),
+});
+export type QueueTable = z.infer<typeof QueueTable>;
+
+export interface ServiceSettings {
+  readonly listen: ListenPlace;
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly trustedProxies: readonly string[];
+  /** Null for one for each core. */
+  readonly slots: number | null;
+  readonly ping: { readonly url: string; readonly everyMs: number } | null;
+}
+
+const USUAL_LISTEN: ListenPlace = { host: "127.0.0.1", port: 8440 };
+const PING_MINUTES = 5;
+
+export function serviceSettings(table: ServiceTable): ServiceSettings {
+  const { tls_cert: cert, tls_key: key } = table;
+  return {
+    listen: (table.listen === undefined ? null : parseListen(table.listen)) ?? USUAL_LISTEN,
+    tls: cert === undefined || key === undefined ? null : { cert, key },
+    trustedProxies: table.trusted_proxies ?? [],
+    slots: table.slots ?? null,
+    ping:
+      table.ping_url === undefined
+        ? null
+        : { url: table.ping_url, everyMs: (table.ping_minutes ?? PING_MINUTES) * 60_000 },
+  };
+}
+
+/** What the queue is to do otherwise than it does by itself. */
+export function queuePolicyOf(table: QueueTable): {
+  readonly cooldownMs?: number;
+  readonly mostTries?: number;
+  readonly leaseMs?: number;
+} {
+  const { cooldown_hours: hours, tries, lease_seconds: lease } = table;
+  return {
+    ...(hours === undefined ? {} : { cooldownMs: hours * HOUR_MS }),
+    ...(tries === undefined ? {} : { mostTries: tries }),
+    ...(lease === undefined ? {} : { leaseMs: lease * 1000 }),
+  };
+}

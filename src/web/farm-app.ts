@@ -1,0 +1,108 @@
+import type { HttpBindings } from "@hono/node-server";
+import { Hono, type MiddlewareHandler } from "hono";
+
+import { CreameryError } from "../base/errors.ts";
+import { authorise, FARM, type Action } from "../model/authorise.ts";
+import type { Principals } from "../model/principals.ts";
+import type { AttemptBucket } from "../bucket/bucket.ts";
+import type { FarmIndex } from "../index/index-service.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { Coordinator } from "../worker/coordinator.ts";
+import { assetRoutes } from "./asset-routes.ts";
+import { authenticate, refusal, type Authenticated } from "./authenticate.ts";
+import { imageRoutes, type ImageRoutesDeps } from "./images.ts";
+import { indexRoutes } from "./index-routes.ts";
+import { problem } from "./problem-json.ts";
+import { problemResponse } from "./problem-response.ts";
+import { webhookRoutes, type WebhookDeps } from "./webhooks.ts";
+import { hostNameOf, workerRoutes } from "./worker-routes.ts";
+
+export interface FarmAppDeps {
+  readonly principals: Principals;
+  readonly queue: Queue;
+  readonly bucket: AttemptBucket;
+  readonly index: FarmIndex;
+  readonly images: ImageRoutesDeps;
+  readonly webhooks: WebhookDeps;
+  readonly coordinatorOf: (host: string, boot: string) => Coordinator;
+  /** What only people and their programs ask, below `/api/v1`. */
+  readonly api: Hono<FarmEnv>;
+  /** Whether the store answers; throws where it does not. */
+  readonly ready: () => Promise<void>;
+  /** In Prometheus' text format, and its content type. */
+  readonly metrics: () => Promise<{ readonly text: string; readonly type: string }>;
+  readonly peer: WebhookDeps["peer"];
+  readonly nowMs: () => number;
+}
+
+export interface FarmEnv {
+  readonly Bindings: HttpBindings;
+  readonly Variables: Authenticated["Variables"];
+}
+
+export const API = "/api/v1";
+
+/** All that the farm answers over HTTP: its API, webhooks, and what watches over it. Reads and writes nothing by itself. */
+export function farmApp(deps: FarmAppDeps): Hono<FarmEnv> {
+  const { queue, nowMs } = deps;
+  const app = new Hono<FarmEnv>();
+  app.onError((thrown) => problemResponse(thrown));
+  app.notFound(() => problem({ status: 404, detail: "there is nothing here; see /api/v1/docs" }));
+
+  app.get("/healthz", (context) => context.text("ok\n"));
+  app.get("/readyz", async (context) => {
+    try {
+      await deps.ready();
+      return context.text("ok\n");
+    } catch {
+      return context.text("the store does not answer\n", 503);
+    }
+  });
+  app.get("/metrics", async (context) => {
+    const { text, type } = await deps.metrics();
+    return context.body(text, 200, { "content-type": type });
+  });
+  app.route("/hooks", webhookRoutes(deps.webhooks));
+
+  const api = new Hono<FarmEnv>();
+  api.use(authenticate({ principals: deps.principals, peer: deps.peer, nowMs }));
+  api.route("/worker", workerRoutes({ coordinatorOf: deps.coordinatorOf, nowMs }));
+  const only =
+    (action: Action): MiddlewareHandler<FarmEnv> =>
+    async (context, next) => {
+      const allowed = authorise(context.get("principal"), action, FARM, nowMs());
+      if (allowed.kind === "refused") return refusal(allowed);
+      await next();
+      return undefined;
+    };
+  api.use("/index/*", only("use-index"));
+  api.route("/index", indexRoutes({ index: deps.index, root: `${API}/index/` }));
+  api.use("/images/:id", only("fetch-image"));
+  api.use("/images/:id/archive", only("fetch-image"));
+  api.route("/", imageRoutes(deps.images));
+  for (const path of ["/attempts/:attempt/assets", "/attempts/:attempt/assets/*", "/sources/*"])
+    api.on(["PUT", "DELETE"], path, only("send-assets"));
+  api.route("/", deps.api);
+  api.route(
+    "/",
+    assetRoutes<string, FarmEnv>({
+      bucket: deps.bucket,
+      principalOf: (context) => {
+        const principal = context.get("principal");
+        const allowed = authorise(principal, "send-assets", FARM, nowMs());
+        if (allowed.kind === "refused" || principal.kind === "anonymous")
+          throw new CreameryError("farm-refused", "only a worker's token is good for this");
+        return hostNameOf(principal);
+      },
+      // Its own attempt, or one that confirms it, which nobody else holds and nobody has finished.
+      mayWrite: async (host, attemptId) => {
+        const holder = await queue.holderOf(attemptId);
+        if (holder !== null) return holder === host;
+        return (await queue.isAtWork(host)) && !(await queue.isFinished(attemptId));
+      },
+      mayUseSource: (host) => queue.isAtWork(host),
+    }),
+  );
+  app.route(API, api);
+  return app;
+}
