@@ -52,6 +52,32 @@ function program(finish: (code: number) => void): Command {
     });
 
   root
+    .command("up")
+    .description("run the farm: watchers, queue, workers, index and API on this host")
+    .option("--machine <kind>", "auto, qemu, gvisor or container", "auto")
+    .option("--image <id>", "an image by its id, or `stable` or `next`; `stable` by default")
+    .option("--no-worker", "take no jobs on this host")
+    .option(...CONFIG)
+    .action(async (options: unknown) => {
+      const { upCommand } = await import("./up.ts");
+      finish(await upCommand(options, interruption()));
+    });
+
+  root
+    .command("worker")
+    .description("take a share of a farm's jobs on this host; it needs an address and a token")
+    .requiredOption("--farm <url>", "https://farm.example")
+    .requiredOption("--token-file <file>", "holds this worker's token, and nothing else")
+    .option("--ca-file <file>", "authorities to trust besides this host's, PEM")
+    .option("--machine <kind>", "auto, qemu, gvisor or container", "auto")
+    .option("--slots <n>", "jobs side by side; one for each core by default")
+    .option(...CONFIG)
+    .action(async (options: unknown) => {
+      const { workerCommand } = await import("./worker.ts");
+      finish(await workerCommand(options, interruption()));
+    });
+
+  root
     .command("reproduce")
     .description("run an attempt once more: same image, same lock, same plan")
     .argument("<attempt>", "its id, or a beginning of it")

@@ -15,7 +15,7 @@ import { indexRoutes } from "./index-routes.ts";
 import { problem } from "./problem-json.ts";
 import { problemResponse } from "./problem-response.ts";
 import { webhookRoutes, type WebhookDeps } from "./webhooks.ts";
-import { hostNameOf, workerRoutes } from "./worker-routes.ts";
+import { hostNameOf, workerRoutes, type WorkerRoutesDeps } from "./worker-routes.ts";
 
 export interface FarmAppDeps {
   readonly principals: Principals;
@@ -24,6 +24,7 @@ export interface FarmAppDeps {
   readonly index: FarmIndex;
   readonly images: ImageRoutesDeps;
   readonly webhooks: WebhookDeps;
+  readonly farm: WorkerRoutesDeps["farm"];
   readonly coordinatorOf: (host: string, boot: string) => Coordinator;
   /** What only people and their programs ask, below `/api/v1`. */
   readonly api: Hono<FarmEnv>;
@@ -66,7 +67,7 @@ export function farmApp(deps: FarmAppDeps): Hono<FarmEnv> {
 
   const api = new Hono<FarmEnv>();
   api.use(authenticate({ principals: deps.principals, peer: deps.peer, nowMs }));
-  api.route("/worker", workerRoutes({ coordinatorOf: deps.coordinatorOf, nowMs }));
+  api.route("/worker", workerRoutes({ coordinatorOf: deps.coordinatorOf, farm: deps.farm, nowMs }));
   const only =
     (action: Action): MiddlewareHandler<FarmEnv> =>
     async (context, next) => {

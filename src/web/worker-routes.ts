@@ -13,6 +13,7 @@ import {
   baselineOf,
   BeatBody,
   FinishBody,
+  type FarmJson,
   finishOf,
   WishBody,
 } from "../worker/wire.ts";
@@ -24,6 +25,7 @@ export interface WorkerRoutesDeps {
   /** The farm for one host, and the process of it that speaks. */
   readonly coordinatorOf: (host: string, boot: string) => Coordinator;
   readonly nowMs: () => number;
+  readonly farm: z.infer<typeof FarmJson>;
 }
 
 /** What came of a suite with thousands of failures, with room to spare. */
@@ -37,10 +39,14 @@ export function hostNameOf({ name, id }: Principal): string {
 }
 
 /**
- * What a worker elsewhere says to its farm, below `/api/v1/worker/`: `arrive`, `claim`, `heartbeat`, `attempts/ID/finish` and `baseline`.
+ * What a worker elsewhere says to its farm, below `/api/v1/worker/`: `farm`, `arrive`, `claim`, `heartbeat`, `attempts/ID/finish` and `baseline`.
  * Each has the worker's boot, so that one which another replaced hears of it.
  */
-export function workerRoutes({ coordinatorOf, nowMs }: WorkerRoutesDeps): Hono<Authenticated> {
+export function workerRoutes({
+  coordinatorOf,
+  nowMs,
+  farm,
+}: WorkerRoutesDeps): Hono<Authenticated> {
   const app = new Hono<Authenticated>();
   app.onError((thrown) => problemResponse(thrown));
 
@@ -66,6 +72,10 @@ export function workerRoutes({ coordinatorOf, nowMs }: WorkerRoutesDeps): Hono<A
       return context.json(await answer(body, coordinator, context));
     };
 
+  app.get("/farm", (context) => {
+    const allowed = permit(context, "claim", FARM, nowMs());
+    return allowed.kind === "refused" ? refusal(allowed) : context.json(farm);
+  });
   app.post(
     "/arrive",
     handle("claim", ArriveBody, MAX_BODY_BYTES, (body, coordinator, { req }) =>

@@ -28,6 +28,14 @@ const MAX_FAILURES = 5000;
 const MAX_RECORDINGS = 20;
 const MAX_LEASES = 1000;
 
+/** What a worker asks before anything else. */
+export const FarmJson = z.object({
+  /** The image that the farm tests on. */
+  image: z.string().min(1).max(120),
+  /** Of Creamery. */
+  version: z.string().max(100),
+});
+
 export const ArriveBody = z.object({
   boot: id,
   slots: z.number().int().min(1).max(1024),

@@ -1,8 +1,9 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
-import { freemem, release } from "node:os";
+import { release } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 
 import type { Directories } from "../../launcher/directories.ts";
+import { availableMemory } from "../../worker/room.ts";
 import type { Finding } from "./finding.ts";
 
 const GIB = 1024 ** 3;
@@ -116,12 +117,6 @@ export function memoryFinding(freeBytes: number = availableMemory()): Finding {
         detail: `${gib(freeBytes)} free, less than ${gib(MEMORY_BYTES)}`,
         nextStep: "run one attempt at a time (--jobs 1), or set lower limits in creamery.toml",
       };
-}
-
-/** MemAvailable counts what caches would give back, which os.freemem does not. */
-function availableMemory(): number {
-  const line = /^MemAvailable:\s+(\d+) kB$/mu.exec(readFileSync("/proc/meminfo", "utf8"));
-  return line === null ? freemem() : Number(line[1]) * 1024;
 }
 
 /** Free space in each of the farm's directories, or where they will be. */

@@ -36,6 +36,10 @@ export const ServiceTable = z
     tls_key: absolute.optional(),
     /** Of what stands before the farm: what they say of a request's origin is believed. */
     trusted_proxies: z.array(z.string().min(1).max(64)).max(64).optional(),
+    /** For the User-Agent with which upstreams are watched, as indexes ask for it: an address of the operator's. */
+    contact: z.string().max(200).optional(),
+    /** The most that an index is asked for what is new. */
+    requests_per_second: z.number().min(0.01).max(100).optional(),
     /** Jobs side by side on this host. */
     slots: z.number().int().min(1).max(256).optional(),
     /** Is asked so often as long as all is well: who hears nothing knows. */
@@ -63,6 +67,9 @@ export interface ServiceSettings {
   readonly listen: ListenPlace;
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly trustedProxies: readonly string[];
+  readonly contact: string | null;
+  /** Undefined for what watchers do by themselves. */
+  readonly requestsPerSecond: number | undefined;
   /** Null for one for each core. */
   readonly slots: number | null;
   readonly ping: { readonly url: string; readonly everyMs: number } | null;
@@ -77,6 +84,8 @@ export function serviceSettings(table: ServiceTable): ServiceSettings {
     listen: (table.listen === undefined ? null : parseListen(table.listen)) ?? USUAL_LISTEN,
     tls: cert === undefined || key === undefined ? null : { cert, key },
     trustedProxies: table.trusted_proxies ?? [],
+    contact: table.contact ?? null,
+    requestsPerSecond: table.requests_per_second,
     slots: table.slots ?? null,
     ping:
       table.ping_url === undefined

@@ -1,0 +1,111 @@
+import { join, resolve } from "node:path";
+import { writeFile } from "node:fs/promises";
+
+import { z } from "zod";
+
+import { CreameryError } from "../base/errors.ts";
+import { launcher } from "../launcher/client.ts";
+import { directoriesFrom } from "../launcher/directories.ts";
+import { openFarmClient, type FarmClient } from "../worker/farm-client.ts";
+import { openFarmIndex } from "../worker/farm-index.ts";
+import { fetchImage } from "../worker/fetch-image.ts";
+import { RemoteBucket } from "../worker/remote-bucket.ts";
+import { RemoteCoordinator } from "../worker/remote-coordinator.ts";
+import { FarmJson } from "../worker/wire.ts";
+import { askerCwd } from "./farm/asker-cwd.ts";
+import { openHost } from "./farm/open-host.ts";
+import { FarmLog } from "./service/farm-log.ts";
+import { newBoot, runHost, slotsOf } from "./service/run-host.ts";
+
+const Options = z.object({
+  farm: z.string(),
+  tokenFile: z.string(),
+  caFile: z.string().optional(),
+  config: z.string().optional(),
+  machine: z.enum(["auto", "qemu", "gvisor", "container"]).default("auto"),
+  slots: z.coerce.number().int().min(1).max(256).optional(),
+});
+
+const VERSION = "0.1.0";
+const MAX_TOKEN_BYTES = 4096;
+const MAX_PEM_BYTES = 1 << 20;
+
+/**
+ * `creamery worker`: one more host of a farm elsewhere, until a signal ends it. What runs then is given back.
+ * @throws CreameryError `farm-refused`, `configuration-file`, and what opening a host throws.
+ */
+export async function workerCommand(given: unknown, signal: AbortSignal): Promise<number> {
+  const options = parsed(given);
+  const log = new FarmLog(process.stdout, process.stdout.isTTY);
+  const tell = (line: string) => log.tell("housekeeping", { what: "start", detail: line });
+  const directories = directoriesFrom(process.env);
+  // Read with the rights of the person who asks, and kept where the farm's own user alone reads.
+  const tokenFile = await brought(options.tokenFile, "token", MAX_TOKEN_BYTES);
+  const caFile =
+    options.caFile === undefined
+      ? undefined
+      : await brought(options.caFile, "authorities.pem", MAX_PEM_BYTES);
+  using farm = await openFarmClient({
+    url: options.farm,
+    tokenFile,
+    ...(caFile === undefined ? {} : { caFile }),
+  });
+  await using opened = new AsyncDisposableStack();
+  const host = opened.use(
+    await openHost({
+      config: options.config,
+      machine: options.machine,
+      image: async () =>
+        await fetchImage(await imageOf(farm, signal), {
+          farm,
+          launcher: launcher(),
+          directories,
+          signal,
+          onProgress: ({ step, bytesDone, bytesTotal }) => {
+            if (bytesTotal === 0 || bytesDone === bytesTotal) tell(`image: ${step}`);
+          },
+        }),
+      index: (directory) => openFarmIndex({ farm, directory, signal }),
+      startAhead: 0,
+      tell,
+      env: process.env,
+      signal,
+    }),
+  );
+  const bucket = await RemoteBucket.open({ farm, directory: join(directories.data, "spool") });
+  const boot = newBoot();
+  const slots = options.slots ?? null;
+  log.tell("started", {
+    url: farm.address.api,
+    store: "the farm's",
+    machine: host.machine.kind,
+    image: host.image.id,
+    slots: slotsOf(slots),
+  });
+  const coordinator = new RemoteCoordinator(farm, boot);
+  await runHost({ host, coordinator, boot, bucket, slots, log, version: VERSION }, signal);
+  log.tell("stopping", { reason: "told to" });
+  return 0;
+}
+
+function parsed(given: unknown): z.infer<typeof Options> {
+  const options = Options.safeParse(given);
+  if (options.success) return options.data;
+  throw new CreameryError("usage", "is no value of this option", {
+    input: `--${String(options.error.issues[0]?.path[0] ?? "")}`,
+    nextStep: "see ./creamery worker --help",
+  });
+}
+
+async function brought(given: string, name: string, maxBytes: number): Promise<string> {
+  const path = resolve(askerCwd(), given);
+  const { text } = await launcher().request({ kind: "read-user-text", path, maxBytes });
+  const at = join(launcher().sessionDirectory, "exchange", name);
+  await writeFile(at, text, { mode: 0o600 });
+  return at;
+}
+
+/** What the farm tests on. */
+async function imageOf(farm: FarmClient, signal: AbortSignal): Promise<string> {
+  return (await farm.json({ path: "worker/farm", signal }, FarmJson)).image;
+}
