@@ -27,7 +27,7 @@ export interface FarmEvents {
   "watcher-failing": { watcher: string; reason: string; failures: number };
   "watcher-recovered": { watcher: string };
   "watcher-note": { watcher: string; note: string };
-  seen: { watcher: string; event: string };
+  seen: { watcher: string; what: string };
   hook: { forge: string; outcome: string; status: number; reason: string };
   housekeeping: { what: string; detail: string };
 }

@@ -137,7 +137,7 @@ export class Watching {
       onNote: (note) => log.tell("watcher-note", { watcher: watcher.name, note: lineOf(note) }),
       onEvents: (events) => {
         for (const event of events.slice(0, 20))
-          log.tell("seen", { watcher: watcher.name, event: JSON.stringify(event) });
+          log.tell("seen", { watcher: watcher.name, what: JSON.stringify(event) });
         this.#options.onEvents(events);
       },
     });
