@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Hono } from "hono";
 import { z } from "zod";
 
+import { reasonOf } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { archivesDirectory, directoriesFrom } from "../launcher/directories.ts";
 import { keepHouse } from "../queue/housekeeper.ts";
@@ -77,7 +78,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
       await database.read((db) => db.selectFrom("farm_setting").select("name").limit(1).execute());
     },
     metrics: async () => ({ text: "", type: "text/plain" }),
-    peer: service.webhooks.peer,
+    peer: (context) => service.webhooks.peer(context),
     nowMs: Date.now,
   });
   const serving = opened.use(await serveFarm(app, settings.listen, await readTls(settings.tls)));
@@ -123,7 +124,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
         onTrouble: (fault) =>
           fault === null
             ? log.tell("store-recovered", { store: database.label })
-            : log.tell("store-trouble", { reason: String(fault) }),
+            : log.tell("store-trouble", { reason: reasonOf(fault) }),
         hourly: [(nowMs) => service.deliveries.forget(nowMs - keepMsOf(service))],
       },
       either,

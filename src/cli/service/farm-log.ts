@@ -1,4 +1,5 @@
 import { pino, type Logger } from "pino";
+import { z } from "zod";
 
 import { printableLine } from "../../base/bounded-text.ts";
 
@@ -60,16 +61,11 @@ export class FarmLog {
   }
 }
 
+const Line = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
+
 function plain(line: string): string {
-  const parsed: unknown = JSON.parse(line);
-  const {
-    time,
-    event,
-    level: _,
-    ...fields
-  } = Object.fromEntries(
-    Object.entries(Object(parsed)).map(([key, value]) => [key, String(value)]),
-  );
-  const told = Object.entries(fields).map(([key, value]) => `${key}=${value}`);
-  return `${(time ?? "").slice(11, 19)} ${printableLine([event ?? "", ...told].join(" "))}\n`;
+  const { time, event, level: _, ...fields } = Line.parse(JSON.parse(line));
+  const told = Object.entries(fields).map(([key, value]) => `${key}=${String(value)}`);
+  const words = [String(event), ...told].join(" ");
+  return `${String(time).slice(11, 19)} ${printableLine(words)}\n`;
 }
