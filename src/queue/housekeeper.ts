@@ -7,6 +7,8 @@ export interface HousekeeperOptions {
   readonly queue: Queue;
   readonly database: Database;
   readonly now?: () => number;
+  /** Between looks. */
+  readonly everyMs?: number;
   /** Leases were taken back, or jobs are dead. */
   readonly onReaped?: (reaped: Reaped) => void;
   /** The store does not answer: told when it begins, and with null when it answers again. */
@@ -33,17 +35,15 @@ export async function keepHouse(options: HousekeeperOptions, signal: AbortSignal
   let troubled = false;
   while (!signal.aborted) {
     try {
-      if (now() >= graceUntilMs) {
-        const reaped = await queue.reap();
-        if (reaped.requeued.length > 0 || reaped.dead.length > 0) options.onReaped?.(reaped);
-      } else
-        await database.read((db) =>
-          db.selectFrom("farm_setting").select("name").limit(1).execute(),
-        );
       if (troubled) {
+        await probe(database);
         troubled = false;
         graceUntilMs = now() + graceMs;
         options.onTrouble?.(null);
+      } else if (now() < graceUntilMs) await probe(database);
+      else {
+        const reaped = await queue.reap();
+        if (reaped.requeued.length > 0 || reaped.dead.length > 0) options.onReaped?.(reaped);
       }
       if (now() - lastHourMs >= HOUR_MS) {
         lastHourMs = now();
@@ -54,8 +54,13 @@ export async function keepHouse(options: HousekeeperOptions, signal: AbortSignal
       if (!troubled) options.onTrouble?.(thrown);
       troubled = true;
     }
-    await sleep(EVERY_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(options.everyMs ?? EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** Throws where the store does not answer. */
+async function probe(database: Database): Promise<void> {
+  await database.read((db) => db.selectFrom("farm_setting").select("name").limit(1).execute());
 }
 
 async function forgetEvents(database: Database, beforeMs: number): Promise<void> {
