@@ -15,7 +15,7 @@ import {
   type AssetFacts,
 } from "../worker/farm-assets.ts";
 import { attemptKey, sourceKey } from "../worker/keep-attempt.ts";
-import { problemResponse } from "./problem-response.ts";
+import { problemResponse } from "./problem.ts";
 
 export interface AssetRoutesDeps<Principal, E extends Env = Env> {
   readonly bucket: AttemptBucket;

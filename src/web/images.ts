@@ -13,7 +13,7 @@ import { watchClient } from "../index/exchange.ts";
 import { sendFile } from "../index/send-file.ts";
 import { imageIdSchema } from "../launcher/protocol.ts";
 import type { FarmImage } from "../worker/farm-images.ts";
-import { problemResponse } from "./problem-response.ts";
+import { problemResponse } from "./problem.ts";
 
 export interface ImageRoutesDeps {
   readonly imagesDir: string;
