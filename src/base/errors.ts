@@ -22,6 +22,9 @@ const INPUT_CODES = [
   "address-refused",
   "unknown-image",
   "unknown-attempt",
+  "unknown-job",
+  "unknown-host",
+  "unknown-principal",
   "output-file",
 ] as const;
 
@@ -29,6 +32,7 @@ const INPUT_CODES = [
 const FARM_CODES = [
   "needs-root",
   "host-lacks",
+  "no-farm",
   "no-network",
   "upstream",
   "upstream-hash",
@@ -55,6 +59,7 @@ export type ErrorCode = InputErrorCode | FarmErrorCode;
 
 /** What helps with most faults of a code; whoever knows better says so. */
 const USUAL_STEPS: Partial<Record<ErrorCode, string>> = {
+  "no-farm": "start it with ./creamery up",
   "no-network": "check this host's network with `./creamery doctor`",
   upstream: "try again later; the fault lies upstream",
   "upstream-hash": "try again; if it stays so, the index or the way to it can't be trusted",

@@ -10,7 +10,6 @@ export const PROBLEM_TYPE = "application/problem+json";
 const MAX_CHARS = 2000;
 
 export interface ProblemJson {
-  readonly title: string;
   readonly status: number;
   /** Why it failed, one line, without the next step. */
   readonly detail: string;
@@ -32,6 +31,9 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   "unknown-attempt": 404,
   "unknown-project": 404,
   "unknown-version": 404,
+  "unknown-job": 404,
+  "unknown-host": 404,
+  "unknown-principal": 404,
   "too-large": 413,
   "farm-refused": 403,
   "no-network": 502,
@@ -54,7 +56,6 @@ export function problemOf(thrown: unknown, status?: number): ProblemJson {
       : new CreameryError("internal", "the farm has failed; its log says how");
   const usual = fault.exitCode === 2 ? INPUT_STATUS : FARM_STATUS;
   return {
-    title: fault.code,
     status: status ?? STATUSES[fault.code] ?? usual,
     detail: printableLine(fault.message).slice(0, MAX_CHARS),
     code: fault.code,

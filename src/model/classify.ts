@@ -107,6 +107,10 @@ function farmCause(code: ErrorCode): CauseKind {
     case "not-a-project":
     case "bad-archive":
     case "bad-requirement":
+    case "unknown-job":
+    case "unknown-host":
+    case "unknown-principal":
+    case "no-farm":
     case "address-refused":
     case "unknown-attempt":
     case "output-file":

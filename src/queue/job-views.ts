@@ -1,8 +1,10 @@
-import { VISIBILITIES } from "../model/principals.ts";
 import { sql, type Kysely } from "kysely";
 import { z } from "zod";
 
+import type { Within } from "../model/authorise.ts";
+import { VISIBILITIES } from "../model/principals.ts";
 import type { Tables } from "../store/schema.ts";
+import { isVisible } from "../store/sql/visible-projects.ts";
 import { JOB_REASONS } from "../store/store.ts";
 import { JOB_STATES, LANES, type JobView } from "./job.ts";
 
@@ -55,7 +57,10 @@ function joined(db: Kysely<Tables>) {
 }
 
 export interface JobQuery {
+  /** What who asks gets to see; everything where it is left out, for the farm itself. */
+  readonly within?: Within;
   readonly project?: string;
+  readonly configuration?: string;
   readonly state?: (typeof JOB_STATES)[number];
   readonly lane?: (typeof LANES)[number];
   /** At most so many, newest first. */
@@ -67,7 +72,10 @@ export interface JobQuery {
 export async function jobs(db: Kysely<Tables>, query: JobQuery): Promise<readonly NumberedView[]> {
   return viewsOf(db, (select) => {
     let narrowed = select.orderBy("queue_job.id", "desc").limit(query.limit);
+    if (query.within !== undefined) narrowed = narrowed.where(isVisible(query.within));
     if (query.project !== undefined) narrowed = narrowed.where("project.name", "=", query.project);
+    if (query.configuration !== undefined)
+      narrowed = narrowed.where("configuration.name", "=", query.configuration);
     if (query.state !== undefined)
       narrowed = narrowed.where("queue_job.state", "=", sql.lit(JOB_STATES.indexOf(query.state)));
     if (query.lane !== undefined)
@@ -91,11 +99,14 @@ export interface LaneCount {
 }
 
 /** How much is queued, waiting, leased and dead in each lane. Reads each of those: for pages, not for claims. */
-export async function laneCounts(db: Kysely<Tables>): Promise<readonly LaneCount[]> {
+export async function laneCounts(
+  db: Kysely<Tables>,
+  within?: Within,
+): Promise<readonly LaneCount[]> {
   const open = ["queued", "waiting", "leased", "dead"] as const;
   const counts: LaneCount[] = [];
   for (const state of open) {
-    const rows = await db
+    let select = db
       .selectFrom("queue_job")
       .select(({ fn }) => [
         "lane",
@@ -104,10 +115,41 @@ export async function laneCounts(db: Kysely<Tables>): Promise<readonly LaneCount
       ])
       .where("state", "=", sql.lit(JOB_STATES.indexOf(state)))
       .groupBy("lane")
-      .orderBy("lane")
-      .execute();
-    for (const { lane, count, oldestMs } of rows)
+      .orderBy("lane");
+    if (within !== undefined) select = select.where(hasVisibleTarget(within));
+    for (const { lane, count, oldestMs } of await select.execute())
       counts.push({ lane: LANES[lane] ?? "background", state, count, oldestMs });
   }
   return counts;
+}
+
+function hasVisibleTarget(within: Within) {
+  return sql<boolean>`exists (select 1 from target join project on project.id = target.project_id
+    where target.id = queue_job.target_id and ${isVisible(within)})`;
+}
+
+export interface ProjectCount {
+  readonly project: string;
+  readonly count: number;
+}
+
+/** Which projects have most jobs that are not over, at most so many. */
+export async function busiestProjects(
+  db: Kysely<Tables>,
+  within: Within,
+  limit: number,
+): Promise<readonly ProjectCount[]> {
+  const rows = await db
+    .selectFrom("queue_job")
+    .innerJoin("target", "target.id", "queue_job.target_id")
+    .innerJoin("project", "project.id", "target.project_id")
+    .select(({ fn }) => ["project.name as project", fn.countAll<number>().as("count")])
+    .where("queue_job.state", "<=", sql.lit(JOB_STATES.indexOf("leased")))
+    .where(isVisible(within))
+    .groupBy("project.name")
+    .orderBy("count", "desc")
+    .orderBy("project.name")
+    .limit(limit)
+    .execute();
+  return rows.map(({ project, count }) => ({ project, count }));
 }

@@ -54,7 +54,7 @@ async function place(
     mayWrite: async (worker, attemptId) => LEASES[worker]?.includes(attemptId) ?? false,
     mayUseSource: async (worker, sha256) => worker === "a" && sha256 === sha(SOURCE),
   });
-  const farm = await startLocalFarm((api) => api.route("/", routes));
+  const farm = await startLocalFarm((api) => api.route("/worker", routes));
   cleanups.push(() => farm[Symbol.asyncDispose]());
   const bucketOf = async (worker: string) =>
     await RemoteBucket.open({ farm: await farm.worker(worker), directory: spool });
@@ -247,8 +247,8 @@ async function put(
 
 test("what is too large, cut short, of another hash or says too little is refused with nothing left", async () => {
   const { farm, kept, root } = await place();
-  const log = "attempts/a1/assets/log.txt";
-  const lock = "attempts/a1/assets/pylock.toml";
+  const log = "worker/attempts/a1/assets/log.txt";
+  const lock = "worker/attempts/a1/assets/pylock.toml";
   expect((await put(farm, lock, Buffer.alloc(10), { length: 17 * 1024 ** 2 })).status).toBe(413);
   expect((await put(farm, log, SOURCE, { sha256: sha("else") })).status).toBe(500);
   expect((await put(farm, log, SOURCE, { sha256: "" })).status).toBe(400);

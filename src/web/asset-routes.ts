@@ -15,7 +15,7 @@ import {
   type AssetFacts,
 } from "../worker/farm-assets.ts";
 import { attemptKey, sourceKey } from "../worker/bucket-keys.ts";
-import { problemResponse } from "./problem-response.ts";
+import { problemResponse } from "./problem.ts";
 
 export interface AssetRoutesDeps<Principal, E extends Env = Env> {
   readonly bucket: AttemptBucket;
@@ -28,7 +28,7 @@ export interface AssetRoutesDeps<Principal, E extends Env = Env> {
 }
 
 /**
- * What workers put into the farm's bucket, and take from it, without its credentials: `attempts/ATTEMPT/assets/NAME` and
+ * What workers put into the farm's bucket, and take from it, without its credentials, below `worker/`: `attempts/ATTEMPT/assets/NAME` and
  * `sources/SHA256`; with `/facts` what is kept of one, or null.
  */
 export function assetRoutes<Principal, E extends Env>(

@@ -11,7 +11,7 @@ import { ANONYMOUS, type Anonymous, type Principal, type Principals } from "../m
 import { readToken } from "../model/token.ts";
 import { isLoopback, type Peer } from "./client-address.ts";
 import { FailedTries } from "./failed-tries.ts";
-import { problem } from "./problem-json.ts";
+import { problem } from "./problem.ts";
 
 /** What `authenticate` leaves with a request. */
 export interface Authenticated {

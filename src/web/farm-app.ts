@@ -12,8 +12,7 @@ import { assetRoutes } from "./asset-routes.ts";
 import { authenticate, refusal, type Authenticated } from "./authenticate.ts";
 import { imageRoutes, type ImageRoutesDeps } from "./images.ts";
 import { indexRoutes } from "./index-routes.ts";
-import { problem } from "./problem-json.ts";
-import { problemResponse } from "./problem-response.ts";
+import { problem, problemResponse } from "./problem.ts";
 import { webhookRoutes, type WebhookDeps } from "./webhooks.ts";
 import { hostNameOf, workerRoutes, type WorkerRoutesDeps } from "./worker-routes.ts";
 
@@ -78,14 +77,11 @@ export function farmApp(deps: FarmAppDeps): Hono<FarmEnv> {
     };
   api.use("/index/*", only("use-index"));
   api.route("/index", indexRoutes({ index: deps.index, root: `${API}/index/` }));
-  api.use("/images/:id", only("fetch-image"));
-  api.use("/images/:id/archive", only("fetch-image"));
-  api.route("/", imageRoutes(deps.images));
-  for (const path of ["/attempts/:attempt/assets", "/attempts/:attempt/assets/*", "/sources/*"])
-    api.on(["PUT", "DELETE"], path, only("send-assets"));
+  api.use("/worker/images/*", only("fetch-image"));
+  api.route("/worker", imageRoutes(deps.images));
   api.route("/", deps.api);
   api.route(
-    "/",
+    "/worker",
     assetRoutes<string, FarmEnv>({
       bucket: deps.bucket,
       principalOf: (context) => {

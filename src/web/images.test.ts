@@ -75,13 +75,13 @@ async function place(sent: Buffer = ARCHIVE): Promise<Place> {
     signal,
   });
   const farm = await startLocalFarm((api) => {
-    api.use("/images/:id/archive", async (context, next) => {
+    api.use("/worker/images/:id/archive", async (context, next) => {
       ranges.push(context.req.header("range"));
       const cut = cuts.shift();
       if (cut !== undefined) cutAfter(context.env, cut);
       await next();
     });
-    api.route("/", routes);
+    api.route("/worker", routes);
   });
   cleanups.push(() => farm[Symbol.asyncDispose]());
   return { farm, imagesDir, archivesDir, packed, cuts, ranges };
@@ -268,7 +268,7 @@ test("an image that the farm has not, or no more, is unknown; an id that is none
   });
   for (const id of ["..%2f..%2fetc", ".build-lock", "a..b", "%00"]) {
     const headers = { authorization: `Bearer ${workerToken("a")}` };
-    for (const path of [`images/${id}`, `images/${id}/archive`])
+    for (const path of [`worker/images/${id}`, `worker/images/${id}/archive`])
       expect((await fetch(`${farm.url}/api/v1/${path}`, { headers })).status).toBe(404);
   }
   expect(packed).toEqual([]);
@@ -282,23 +282,27 @@ test("an image that the farm has not, or no more, is unknown; an id that is none
 test("the list of images says which are packed, and whether it has changed", async () => {
   const { farm } = await place();
   const client = await farm.worker("a");
-  const listed = await client.json({ path: "images", signal }, FarmImageList);
+  const listed = await client.json({ path: "worker/images", signal }, FarmImageList);
   expect(listed).toEqual({
     images: [{ id: ID, target: "linux-x86_64", treeSha256: "a".repeat(64), archive: null }],
   });
-  using first = await client.request({ path: "images", signal });
+  using first = await client.request({ path: "worker/images", signal });
   const etag = first.headers.etag ?? "";
-  using same = await client.request({ path: "images", headers: { "if-none-match": etag }, signal });
+  using same = await client.request({
+    path: "worker/images",
+    headers: { "if-none-match": etag },
+    signal,
+  });
   expect(same.status).toBe(304);
   await fetchImage(ID, (await worker(farm)).deps);
-  const after = await client.json({ path: "images", signal }, FarmImageList);
+  const after = await client.json({ path: "worker/images", signal }, FarmImageList);
   expect(after.images[0]?.archive).toMatchObject({ sha256: SHA, sizeBytes: ARCHIVE.length });
 });
 
 test("an archive is served by ranges, for reading alone", async () => {
   const { farm } = await place();
   const at = (init: RequestInit) =>
-    fetch(`${farm.url}/api/v1/images/${encodeURIComponent(ID)}/archive`, init);
+    fetch(`${farm.url}/api/v1/worker/images/${encodeURIComponent(ID)}/archive`, init);
   const headers = { authorization: `Bearer ${workerToken("a")}` };
   const part = await at({ headers: { ...headers, range: "bytes=100-199" } });
   expect([part.status, part.headers.get("etag")]).toEqual([206, `"${SHA}"`]);

@@ -13,7 +13,7 @@ import { watchClient } from "../index/exchange.ts";
 import { sendFile } from "../index/send-file.ts";
 import { imageIdSchema } from "../launcher/protocol.ts";
 import type { FarmImage } from "../worker/farm-images.ts";
-import { problemResponse } from "./problem-response.ts";
+import { problemResponse } from "./problem.ts";
 
 export interface ImageRoutesDeps {
   readonly imagesDir: string;
@@ -25,7 +25,7 @@ export interface ImageRoutesDeps {
 }
 
 /**
- * The farm's images for its workers: `images` lists them, `images/ID` says what the archive of one is, made if need be, and
+ * The farm's images for its workers, below `worker/`: `images` lists them, `images/ID` says what the archive of one is, made if need be, and
  * `images/ID/archive` is that file, by ranges, with its sha256 as its ETag.
  */
 export function imageRoutes(deps: ImageRoutesDeps): Hono<{ Bindings: HttpBindings }> {

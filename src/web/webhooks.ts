@@ -17,7 +17,7 @@ import { parseDelivery } from "../watch/webhooks/parse-delivery.ts";
 import { wantedReferences } from "../watch/webhooks/wanted-references.ts";
 import type { Peer } from "./client-address.ts";
 import { FailedTries } from "./failed-tries.ts";
-import { problem } from "./problem-json.ts";
+import { problem } from "./problem.ts";
 import { readBody } from "./read-body.ts";
 
 /** What is to be tested because of a push. The address that is cloned is the operator's, never the payload's. */

@@ -79,7 +79,7 @@ test("without a token, or with one that is for something else, there is no work 
   expect((await post(farm, "arrive", arrival)).status).toBe(401);
   expect((await post(farm, "arrive", arrival, reader)).status).toBe(403);
   expect((await post(farm, "arrive", arrival, `${reader}x`)).status).toBe(401);
-  for (const path of ["index/", "images/2026.11.2+0ed3d8fa/archive"]) {
+  for (const path of ["index/", "worker/images/2026.11.2+0ed3d8fa/archive"]) {
     const asked = (token: string) =>
       fetch(`${farm.url}/api/v1/${path}`, { headers: { authorization: `Bearer ${token}` } });
     expect((await fetch(`${farm.url}/api/v1/${path}`)).status).toBe(401);

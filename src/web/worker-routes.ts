@@ -18,7 +18,7 @@ import {
   WishBody,
 } from "../worker/wire.ts";
 import { permit, refusal, type Authenticated } from "./authenticate.ts";
-import { problemResponse } from "./problem-response.ts";
+import { problemResponse } from "./problem.ts";
 import { readBody } from "./read-body.ts";
 
 export interface WorkerRoutesDeps {

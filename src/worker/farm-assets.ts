@@ -74,6 +74,6 @@ export function parseFarmKey(key: string): FarmKey | null {
 /** Where the farm's API has it. */
 export function farmPath(key: FarmKey): string {
   return key.kind === "source"
-    ? `sources/${key.sha256}`
-    : `attempts/${key.attemptId}/assets/${encodeURIComponent(key.name)}`;
+    ? `worker/sources/${key.sha256}`
+    : `worker/attempts/${key.attemptId}/assets/${encodeURIComponent(key.name)}`;
 }

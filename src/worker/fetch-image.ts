@@ -64,7 +64,7 @@ export async function fetchImage(imageId: string, deps: FetchImageDeps): Promise
   if (meanwhile !== null) return meanwhile;
   tell("pack");
   const { id, archive } = await farm.json(
-    { path: `images/${encodeURIComponent(imageId)}`, signal, idleMs: PACK_MS },
+    { path: `worker/images/${encodeURIComponent(imageId)}`, signal, idleMs: PACK_MS },
     PackedImage,
   );
   if (id !== imageId || archive.id !== imageId)
@@ -163,7 +163,7 @@ class Arriving {
   async more({ farm, signal }: FetchImageDeps): Promise<CreameryError> {
     const { id, sha256, sizeBytes } = this.#archive;
     using response = await farm.request({
-      path: `images/${encodeURIComponent(id)}/archive`,
+      path: `worker/images/${encodeURIComponent(id)}/archive`,
       signal,
       headers: this.bytes === 0 ? {} : { range: `bytes=${this.bytes}-` },
     });

@@ -94,7 +94,10 @@ export class RemoteBucket implements AttemptBucket {
     const id = /^attempts\/([0-9a-z][0-9a-z-]{0,63})\/$/u.exec(prefix)?.[1];
     if (id === undefined) throw notOurs(prefix);
     const signal = AbortSignal.timeout(LOOK_MS);
-    const { keys } = await this.#farm.json({ path: `attempts/${id}/assets`, signal }, AssetList);
+    const { keys } = await this.#farm.json(
+      { path: `worker/attempts/${id}/assets`, signal },
+      AssetList,
+    );
     return keys;
   }
 

@@ -1,0 +1,150 @@
+import type { Principal } from "../../model/principals.ts";
+import type { Heard, LiveEvent, Reading } from "../live-events.ts";
+import { problemAnswer, Refused } from "./answers.ts";
+import { z } from "@hono/zod-openapi";
+import type { ApiContext, ApiDeps } from "./api-deps.ts";
+
+/** Server-sent events (HTML, 9.2): for browsers' `EventSource`, and for `curl -N`. */
+
+const RECHECK_MS = 15_000;
+const RETRY_MS = 3000;
+const BUSY_SECONDS = 30;
+
+/** What is sent first, without an id of its own: how it stands. */
+export type FirstWord = Omit<LiveEvent, "id">;
+
+export interface Stream {
+  readonly first: readonly FirstWord[];
+  /** What is followed after that; null where nothing more comes. */
+  readonly follow: ((reading: Reading) => AsyncGenerator<Heard, void>) | null;
+  /** Whether an event is for who asks; asked again with what they may see by then. */
+  readonly sees: (owner: Parameters<Reading["sees"]>[0]) => boolean;
+  /** Whether nothing more can come, asked when nothing has come for a while. */
+  readonly isOver?: () => Promise<boolean>;
+}
+
+/** @throws Refused 503 where too many read already. */
+export function eventStream(context: ApiContext, deps: ApiDeps, stream: Stream): Response {
+  if (!deps.live.hasRoom())
+    throw new Refused({
+      status: 503,
+      detail:
+        "too many follow the farm's events at present: try again, or ask now and then instead",
+      headers: { "retry-after": String(BUSY_SECONDS) },
+    });
+  const left = new AbortController();
+  const signal = AbortSignal.any([left.signal, context.req.raw.signal]);
+  const chunks = textOf(context, deps, stream, signal);
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done === true) controller.close();
+        else controller.enqueue(encoder.encode(value));
+      },
+      async cancel() {
+        left.abort();
+        await chunks.return();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body, {
+    headers: {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      // nginx would wait for more.
+      "x-accel-buffering": "no",
+    },
+  });
+}
+
+async function* textOf(
+  context: ApiContext,
+  deps: ApiDeps,
+  { first, follow, sees, isOver }: Stream,
+  signal: AbortSignal,
+): AsyncGenerator<string, void> {
+  yield `retry: ${RETRY_MS}\n\n`;
+  for (const { name, data } of first) yield eventText(name, data);
+  if (follow === null) {
+    yield eventText("end", {});
+    return;
+  }
+  const after = context.req.header("last-event-id");
+  const token = new ShownToken(context, deps);
+  for await (const heard of follow({ after, sees, signal })) {
+    if (!(await token.isGood())) return;
+    switch (heard.kind) {
+      case "event":
+        yield eventText(heard.event.name, heard.event.data, heard.event.id);
+        break;
+      case "quiet":
+        yield ": still here\n\n";
+        if (isOver !== undefined && (await isOver())) {
+          yield eventText("end", {});
+          return;
+        }
+        break;
+      case "missed":
+        yield eventText("dropped", {
+          missed: heard.count,
+          why: "this reader was too slow: begin again, from what is kept",
+        });
+        return;
+      case "ended":
+        yield eventText("end", {});
+        return;
+    }
+  }
+}
+
+function eventText(name: string, data: Readonly<Record<string, unknown>>, id?: string): string {
+  // JSON on one line: no text of a guest's ends an event.
+  return `${id === undefined ? "" : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** A stream outlives the moment in which its token was looked up: it is looked up again now and then. */
+class ShownToken {
+  readonly #context: ApiContext;
+  readonly #deps: Pick<ApiDeps, "principals" | "nowMs">;
+  #checkedMs: number;
+
+  constructor(context: ApiContext, deps: Pick<ApiDeps, "principals" | "nowMs">) {
+    this.#context = context;
+    this.#deps = deps;
+    this.#checkedMs = deps.nowMs();
+  }
+
+  async isGood(): Promise<boolean> {
+    const principal = this.#context.get("principal");
+    const nowMs = this.#deps.nowMs();
+    if (principal.kind === "anonymous" || nowMs - this.#checkedMs < RECHECK_MS) return true;
+    this.#checkedMs = nowMs;
+    const fresh = await this.#deps.principals.find(principal.id).catch(() => null);
+    if (fresh === null || !isInForce(fresh, nowMs)) return false;
+    this.#context.set("principal", fresh);
+    return true;
+  }
+}
+
+function isInForce({ revokedAtMs, expiresAtMs }: Principal, nowMs: number): boolean {
+  return (revokedAtMs ?? Infinity) > nowMs && (expiresAtMs ?? Infinity) > nowMs;
+}
+
+/** How a stream is described. */
+export const STREAM_ANSWERS = {
+  200: {
+    description: "Events, until what is followed ends",
+    content: { "text/event-stream": { schema: z.string() } },
+  },
+  503: problemAnswer("Too many follow the farm's events at present"),
+};
+
+export const STREAM_HEADERS = z.object({
+  "last-event-id": z.string().max(200).optional().openapi({
+    description: "Of the last event that was read: goes on after it, as far as that is kept",
+  }),
+});
