@@ -63,7 +63,8 @@ const USUAL_STEPS: Partial<Record<ErrorCode, string>> = {
   "no-network": "check this host's network with `./creamery doctor`",
   upstream: "try again later; the fault lies upstream",
   "upstream-hash": "try again; if it stays so, the index or the way to it can't be trusted",
-  "farm-refused": "look at the worker's token and at what the farm's log says of it",
+  "farm-refused":
+    "look at the token that was shown (docs/principals.md), and at what the farm's log says of it",
   deadline: "try again when this host or its network is less busy",
 };
 

@@ -78,7 +78,7 @@ const FARM = "farm";
 const MAX_PIECE_CHARS = 64 * 1024;
 
 /** Everything of the farm that people watch while it happens: within one process, bounded, and forgotten with it. */
-export class LiveEvents {
+export class LiveEvents implements Disposable {
   readonly #bounds: LiveBounds;
   readonly #now: () => number;
   /** Of this process: another one's numbers mean nothing here. */
@@ -121,9 +121,9 @@ export class LiveEvents {
     return this.#channels.has(jobChannel(key));
   }
 
-  /** Whether anything of an attempt is kept here, also shortly after its end. */
-  hasAttempt(attempt: string): boolean {
-    return this.#channels.has(attemptChannel(attempt));
+  /** Whose an attempt is of which something is kept here, also shortly after its end; null for any other. */
+  ownerOf(attempt: string): Owner | null {
+    return this.#channels.get(attemptChannel(attempt))?.owner ?? null;
   }
 
   /** An attempt that runs, as it was begun; null for one that does not. */
@@ -183,6 +183,11 @@ export class LiveEvents {
   /** What changes in the queue and in the results. */
   ofFarm(reading: Reading): AsyncGenerator<Heard, void> {
     return this.#read(FARM, reading);
+  }
+
+  /** The farm ends: so does all that is followed. */
+  [Symbol.dispose](): void {
+    for (const channel of this.#channels.values()) channel.end(this.#now());
   }
 
   #tell(about: LiveAttempt, name: string, data: Readonly<Record<string, unknown>>): void {
@@ -309,6 +314,8 @@ class Channel {
   #waiting = Promise.withResolvers<void>();
   endedMs: number | null = null;
   readers = 0;
+  /** Of what was written last. */
+  owner: Owner | null = null;
 
   constructor(boot: string, bounds: LiveBounds, first: number) {
     this.#boot = boot;
@@ -331,6 +338,7 @@ class Channel {
   write(name: string, data: Readonly<Record<string, unknown>>, owner: Owner): void {
     const chars = JSON.stringify(data).length;
     const id = `${this.#boot}-${this.next}`;
+    this.owner = owner;
     this.#kept.push({ event: { id, name, data }, owner, chars });
     this.#chars += chars;
     const { channelChars, channelEvents } = this.#bounds;

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 
+import type { ErrorCode } from "../base/errors.ts";
 import { problemOf, PROBLEM_TYPE } from "../base/problem.ts";
 
 export interface Problem {
@@ -11,7 +12,14 @@ export interface Problem {
 
 /** An error as RFC 9457 has it: the kind is the status itself. */
 export function problem({ status, detail, headers = {} }: Problem): Response {
-  return answer({ status, detail }, headers);
+  return answer({ status, detail, code: codeOf(status) }, headers);
+}
+
+/** For programs of ours that throw what they are told. */
+function codeOf(status: number): ErrorCode {
+  if (status === 401 || status === 403 || status === 429) return "farm-refused";
+  if (status === 413) return "too-large";
+  return status < 500 ? "usage" : "internal";
 }
 
 /** A fault as such an error, with its code, input and next step. @param status where the route knows better than the code does. */
@@ -20,7 +28,7 @@ export function problemResponse(thrown: unknown, status?: number): Response {
 }
 
 function answer(
-  told: { readonly status: number; readonly detail: string },
+  told: { readonly status: number; readonly detail: string; readonly code: ErrorCode },
   headers: Readonly<Record<string, string>>,
 ): Response {
   const title = STATUS_CODES[told.status] ?? "Error";

@@ -34,7 +34,8 @@ export function eventStream(context: ApiContext, deps: ApiDeps, stream: Stream):
     });
   const left = new AbortController();
   const signal = AbortSignal.any([left.signal, context.req.raw.signal]);
-  const chunks = textOf(context, deps, stream, signal);
+  const token = new ShownToken(context, deps);
+  const chunks = textOf(context, token, stream, signal);
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>(
     {
@@ -63,7 +64,7 @@ export function eventStream(context: ApiContext, deps: ApiDeps, stream: Stream):
 
 async function* textOf(
   context: ApiContext,
-  deps: ApiDeps,
+  token: ShownToken,
   { first, follow, sees, isOver }: Stream,
   signal: AbortSignal,
 ): AsyncGenerator<string, void> {
@@ -74,7 +75,6 @@ async function* textOf(
     return;
   }
   const after = context.req.header("last-event-id");
-  const token = new ShownToken(context, deps);
   for await (const heard of follow({ after, sees, signal })) {
     if (!(await token.isGood())) return;
     switch (heard.kind) {

@@ -78,15 +78,15 @@ export function eventRoutes(app: OpenAPIHono<ApiEnv>, deps: ApiDeps): void {
     const { id } = context.req.valid("param");
     const sees = (owner: Parameters<typeof isWithinSight>[0]) =>
       isWithinSight(owner, queueSightOf(context, deps));
-    const running = live.running(id);
-    const follows = running !== null && sees(running);
-    const stored = follows ? null : await readableAttempt(context, deps, id);
+    const owner = live.ownerOf(id);
+    const isFollowed = owner !== null && sees(owner);
+    const stored = isFollowed ? null : await readableAttempt(context, deps, id);
     return eventStream(context, deps, {
       first:
-        stored === null || live.hasAttempt(id)
+        stored === null
           ? []
           : [{ name: "ended", data: { attempt: id, outcome: stored.attempt.outcome } }],
-      follow: follows || live.hasAttempt(id) ? (reading) => live.ofAttempt(id, reading) : null,
+      follow: isFollowed ? (reading) => live.ofAttempt(id, reading) : null,
       sees,
       isOver: async () => live.running(id) === null,
     });

@@ -1,4 +1,4 @@
-import { Readable, Transform } from "node:stream";
+import { Readable } from "node:stream";
 
 import type { OpenedBlob } from "../../bucket/bucket.ts";
 import { parseRange } from "../../index/send-file.ts";
@@ -46,28 +46,20 @@ export function sendBlob(
   const status = range === null ? 200 : 206;
   if (context.req.method === "HEAD") return new Response(null, { status, headers: head });
   const content = blob.content(context.req.raw.signal);
-  const part = range === null ? content : sliceOf(content, start, end);
+  const part =
+    range === null ? content : Readable.from(sliceOf(content, start, end), { objectMode: false });
   return new Response(Readable.toWeb(part), { status, headers: head });
 }
 
-function sliceOf(content: Readable, start: number, end: number): Readable {
+/** Ends when it has what it wants: what is behind it is neither read nor checked. */
+async function* sliceOf(content: Readable, start: number, end: number): AsyncGenerator<Buffer> {
   let at = 0;
-  const slice = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      const from = Math.max(0, start - at);
-      const to = Math.min(chunk.length, end - at);
-      at += chunk.length;
-      if (to > from) this.push(chunk.subarray(from, to));
-      if (at >= end) {
-        this.push(null);
-        content.destroy();
-      }
-      done();
-    },
-  });
-  content.on("error", (error) => {
-    if (at < end) slice.destroy(error);
-  });
-  slice.on("close", () => content.destroy());
-  return content.pipe(slice);
+  for await (const chunk of content) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    const from = Math.max(0, start - at);
+    const to = Math.min(chunk.length, end - at);
+    at += chunk.length;
+    if (to > from) yield chunk.subarray(from, to);
+    if (at >= end) return;
+  }
 }
