@@ -159,7 +159,8 @@ export async function insertResult(within: Within, recording: AttemptRecording):
   }
 }
 
-function joinedResults(db: Kysely<Tables>) {
+/** Results with all that they refer to. */
+export function joinedResults(db: Kysely<Tables>) {
   return db
     .selectFrom("result")
     .innerJoin("release", "release.id", "result.release_id")
