@@ -17,13 +17,14 @@ import {
   type MachineDependencies,
 } from "../../machine/open-machine.ts";
 import type { FarmConfig } from "../../model/config/farm-config.ts";
-import { openStore } from "../../store/open-store.ts";
 import type { Store } from "../../store/store.ts";
 import { guestSpec } from "../../worker/guest-spec.ts";
 import { askerCwd } from "./asker-cwd.ts";
 import { openFarmBucket } from "./open-farm-bucket.ts";
+import { openFarmStore } from "./open-farm-store.ts";
 import { readConfig, type ReadConfig } from "./read-config.ts";
 import { PROBE_STEP, SNAPSHOT_STEPS } from "./snapshot-steps.ts";
+import { storeLocation } from "./store-location.ts";
 
 export type MachineChoice = "auto" | AvailableKind;
 
@@ -116,7 +117,7 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
   await mkdir(workDirectory, { recursive: true });
   await removeLogs(workDirectory, (pid) => !isAlive(pid));
   opened.defer(() => removeLogs(workDirectory, (pid) => pid === process.pid));
-  const store = opened.use(await openStore(join(directories.data, "store.sqlite")));
+  const store = opened.use(await openFarmStore(await storeLocation(config, directories)));
   const { bucket } = opened.use(await openFarmBucket(config, directories, env));
   const parts = opened.move();
   return {

@@ -7,6 +7,7 @@ import { bucketOf, BucketTable, RetentionTable, type BucketConfig } from "./buck
 import { DEFAULT_LIMITS, LimitsTable, withLimits, type Limits } from "./limits.ts";
 import { overrideOf, ProjectName, ProjectTable, type ProjectOverride } from "./project-table.ts";
 import { formatProblem, readTable } from "./read-table.ts";
+import { StoreTable } from "./store-table.ts";
 
 const path = z.string().min(1).max(4096);
 const absolute = path.refine((text) => text.startsWith("/"), "is no absolute path");
@@ -54,6 +55,7 @@ export const FarmTable = z.strictObject({
     .optional(),
   bucket: BucketTable.optional(),
   retention: RetentionTable.optional(),
+  store: StoreTable.optional(),
   /** A directory of `NAME.toml` files, each what `[project.NAME]` would hold; relative to this file. */
   overrides: z.strictObject({ directory: path.optional() }).optional(),
   project: z.record(ProjectName, ProjectTable).optional(),
@@ -77,6 +79,7 @@ export interface FarmConfig {
   readonly bucket: BucketConfig;
   /** What the file says; the rest is the bucket's own default. */
   readonly retention: RetentionTable;
+  readonly store: StoreTable;
   readonly overridesDirectory: string | null;
   /** By normalised name. */
   readonly projects: ReadonlyMap<string, OperatorOverride>;
@@ -111,6 +114,7 @@ export function parseFarmConfig(
     allowedAddresses: table.addresses?.allow ?? [],
     bucket: bucketOf(table.bucket ?? {}),
     retention: table.retention ?? {},
+    store: table.store ?? {},
     overridesDirectory: table.overrides?.directory ?? null,
     projects: new Map(
       Object.entries(table.project ?? {}).map(([name, project]) => [
