@@ -8,12 +8,13 @@ import type { Removal, RemovalReason } from "../bucket/retention/plan-collection
 import { policyFrom } from "../bucket/retention/retention-facts.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
-import { openStore } from "../store/open-store.ts";
 import { checkBucket, type BucketState } from "./bucket/check-bucket.ts";
 import { imageFilesOf } from "./bucket/image-files.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
 import { openFarmBucket } from "./farm/open-farm-bucket.ts";
+import { openFarmStore } from "./farm/open-farm-store.ts";
 import { readConfig } from "./farm/read-config.ts";
+import { storeLocation } from "./farm/store-location.ts";
 
 export type BucketAction = "check" | "gc";
 
@@ -46,7 +47,7 @@ export async function bucketCommand(
       return state.faults.length === 0 ? 0 : 1;
     }
     case "gc": {
-      await using store = await openStore(join(directories.data, "store.sqlite"));
+      await using store = await openFarmStore(await storeLocation(config, directories));
       // What images were made of lies below the data directory, wherever the rest is.
       const isOwn = place === join(directories.data, "bucket");
       const facts = factsOfStore(store, async () =>

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
@@ -13,6 +12,7 @@ import { attemptKey } from "../worker/bucket-keys.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
 import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { readConfig } from "./farm/read-config.ts";
+import { storeLocation } from "./farm/store-location.ts";
 import { findAttempt } from "./reproduce/find-attempt.ts";
 
 const Options = z.object({ config: z.string().optional(), where: z.boolean().default(false) });
@@ -30,7 +30,7 @@ export async function logCommand(
   const options = Options.parse(given ?? {});
   const directories = directoriesFrom(process.env);
   const { config } = await readConfig(options.config, askerCwd(), launcher());
-  const { attempt } = await findAttempt(join(directories.data, "store.sqlite"), id);
+  const { attempt } = await findAttempt(await storeLocation(config, directories), id);
   await using opened = await openFarmBucket(config, directories, process.env);
   if (options.where) {
     const place = await placeOf(opened.bucket, attempt.id, name);

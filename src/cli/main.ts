@@ -6,6 +6,7 @@ import type { BucketAction } from "./bucket.ts";
 import type { ImageAction } from "./image.ts";
 import { interruptedBy, interruption } from "./interruption.ts";
 import type { SnapshotAction } from "./snapshot.ts";
+import type { StoreAction } from "./store.ts";
 
 /**
  * The command line: the only place where the rooms are wired together. Each command's module is loaded
@@ -264,7 +265,54 @@ function program(finish: (code: number) => void): Command {
     .option("--dry-run", "remove nothing; list what would go, and why")
     .option("--json", "print one JSON object")
     .action(bucketAction("gc"));
-  for (const command of [...image.commands, ...snapshot.commands, ...bucket.commands])
+
+  const store = root
+    .command("store")
+    .description("results and queue (docs/store.md): copy, check, or move to another database");
+  const storeAction =
+    (action: StoreAction) =>
+    async (...words: unknown[]): Promise<void> => {
+      const { storeCommand } = await import("./store.ts");
+      const file = words.slice(0, -2).find((word) => typeof word === "string");
+      finish(await storeCommand(action, file, words.at(-2), interruption()));
+    };
+  const WHICH = [
+    "--store <location>",
+    "a path or postgres:// URL; the farm's own by default",
+  ] as const;
+  store
+    .command("backup")
+    .description(
+      "copy it while the farm runs: SQLite's as a file to open, PostgreSQL's as `export`",
+    )
+    .argument("<file>", "is replaced when it is there")
+    .option(...WHICH)
+    .action(storeAction("backup"));
+  store
+    .command("check")
+    .description("read all of it: database, results and queue; names what is not sound")
+    .option(...WHICH)
+    .option("--bucket", "look too for the logs and reports that it refers to")
+    .option("--json", "print one JSON object")
+    .action(storeAction("check"));
+  store
+    .command("export")
+    .description("write all of it as an archive that either database imports")
+    .argument("<file>", "is replaced when it is there; `-` for standard output")
+    .option(...WHICH)
+    .action(storeAction("export"));
+  store
+    .command("import")
+    .description("fill an empty store with an archive: all of it, or nothing")
+    .argument("<file>", "of `store export`; `-` for standard input")
+    .option("--into <location>", "a path or postgres:// URL; the farm's own by default")
+    .action(storeAction("import"));
+  for (const command of [
+    ...image.commands,
+    ...snapshot.commands,
+    ...bucket.commands,
+    ...store.commands,
+  ])
     command.option(...CONFIG);
 
   return root;

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { z } from "zod";
 
@@ -17,6 +16,7 @@ import { askerCwd } from "./farm/asker-cwd.ts";
 import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { openFarm } from "./farm/open-farm.ts";
 import { readConfig } from "./farm/read-config.ts";
+import { storeLocation } from "./farm/store-location.ts";
 import { bringLocked, bringOverlay, bringSource } from "./reproduce/bring-files.ts";
 import { findAttempt } from "./reproduce/find-attempt.ts";
 import { assertReportPlace } from "./test/assert-report-place.ts";
@@ -45,7 +45,7 @@ export async function reproduceCommand(
   if (options.junit !== undefined) await assertReportPlace(options.junit, launcher(), process.env);
   const directories = directoriesFrom(process.env);
   const { config } = await readConfig(options.config, askerCwd(), launcher());
-  const stored = await findAttempt(join(directories.data, "store.sqlite"), id);
+  const stored = await findAttempt(await storeLocation(config, directories), id);
   await using opened = await openFarmBucket(config, directories, process.env);
   const { bucket } = opened;
   const again = await readKept(bucket, stored, "again.json", AgainJson);

@@ -12,6 +12,7 @@ import { LocalCoordinator } from "../worker/local-coordinator.ts";
 import { imageToTestOn } from "./farm/ensure-image.ts";
 import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { openHost } from "./farm/open-host.ts";
+import { storeLocation } from "./farm/store-location.ts";
 import { FarmLog } from "./service/farm-log.ts";
 import { writeFarmAddress } from "./service/farm-address-file.ts";
 import { openService } from "./service/open-service.ts";
@@ -53,7 +54,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     }),
   );
   const { bucket } = opened.use(await openFarmBucket(host.config, directories, process.env));
-  const location = join(directories.data, "store.sqlite");
+  const location = await storeLocation(host.config, directories);
   const service = opened.use(await openService({ host, location, log, env: process.env, signal }));
   const { queue, hosts, store, database, settings } = service;
   const app = farmApp({

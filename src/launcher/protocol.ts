@@ -162,6 +162,8 @@ const writeUserFile = z.strictObject({
   kind: z.literal("write-user-file"),
   path: userPathSchema,
   content: exchangeNameSchema,
+  /** For its owner alone to read. */
+  isPrivate: z.boolean().optional(),
 });
 
 export const launcherRequestSchema = z.discriminatedUnion("kind", [

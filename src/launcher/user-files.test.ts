@@ -70,10 +70,10 @@ const ask = {
 };
 
 /** What the farm left to be written. */
-async function write(path: string): Promise<void> {
+async function write(path: string, isPrivate?: boolean): Promise<void> {
   mkdirSync(session.exchange, { recursive: true });
   writeFileSync(join(session.exchange, "content"), "report");
-  await writeUserFile({ session, asker, path, signal, content: "content" });
+  await writeUserFile({ session, asker, path, signal, content: "content", isPrivate });
 }
 
 async function refusal(asked: Promise<unknown>): Promise<readonly [code: string, reason: string]> {
@@ -83,6 +83,15 @@ async function refusal(asked: Promise<unknown>): Promise<readonly [code: string,
 }
 
 const WAYS = ["probe", "read", "text", "pack"] as const;
+
+test("what is private is its owner's alone to read, whatever was there before", async () => {
+  const path = plant("kept");
+  chmodSync(path, 0o644);
+  await write(path, true);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  await write(path);
+  expect(statSync(path).mode & 0o777).toBe(0o644);
+});
 
 describe("a path of the person who asked", () => {
   test("is probed, and no file is made of it", async () => {

@@ -148,7 +148,7 @@ const PLACE = `set -e
 if [ -e "$1" ] && ! [ -f "$1" ]; then exit ${EXIT.otherKind}; fi
 [ -d "\${1%/*}/" ] || exit ${EXIT.missing}
 cd -- "\${1%/*}/" 2>/dev/null || exit ${EXIT.hidden}
-umask 022
+umask "\${3:-022}"
 part=./.creamery-$(od -An -N8 -tx1 /dev/urandom | tr -d ' ').part
 trap 'rm -f -- "$part"' EXIT
 set -C
@@ -162,8 +162,10 @@ mv -fT -- "$part" "./\${1##*/}"`;
  * Writes a file of the exchange directory to the path, with the rights of the person who asked; whole or not at all.
  * @throws CreameryError `output-file`.
  */
-export async function writeUserFile(request: FileRequest & { content: string }): Promise<void> {
-  const { session, asker, path, content, signal } = request;
+export async function writeUserFile(
+  request: FileRequest & { content: string; isPrivate?: boolean | undefined },
+): Promise<void> {
+  const { session, asker, path, content, isPrivate = false, signal } = request;
   // The farm owns the directory and could put a link or a pipe there: opened without following, without waiting.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const handle = await open(join(session.exchange, content), flags).catch((cause: unknown) => {
@@ -177,6 +179,7 @@ export async function writeUserFile(request: FileRequest & { content: string }):
       { asker, path, signal },
       state.size,
       handle.createReadStream({ autoClose: false }),
+      isPrivate,
     );
   } finally {
     await handle.close();
@@ -191,14 +194,17 @@ export async function assertWritable({ asker, path, signal }: PersonsPath): Prom
 
 /**
  * Writes a stream of so many bytes to the path, with the rights of the person who asked; whole or not at all.
+ * @param isPrivate for its owner alone to read.
  * @throws CreameryError `output-file`.
  */
 export async function writeAs(
   { asker, path, signal }: PersonsPath,
   sizeBytes: number,
   content: Readable,
+  isPrivate = false,
 ): Promise<void> {
-  const child = runAs(asker, ["sh", "-c", WRITE, "sh", path, String(sizeBytes)], signal);
+  const words = [path, String(sizeBytes), isPrivate ? "077" : "022"];
+  const child = runAs(asker, ["sh", "-c", WRITE, "sh", ...words], signal);
   const over = ended(child, path, signal);
   over.catch(() => undefined);
   await pipeline(content, child.stdin).catch(() => undefined);

@@ -1,4 +1,5 @@
 import type { Database } from "./database.ts";
+import { isPostgresqlUrl } from "./postgresql-url.ts";
 
 /**
  * Opens the farm's store, whichever it is, and brings its schema up to date.
@@ -6,7 +7,7 @@ import type { Database } from "./database.ts";
  * @throws CreameryError `store`, `disk-full`.
  */
 export async function openDatabase(location: string): Promise<Database> {
-  if (/^postgres(?:ql)?:\/\//u.test(location)) {
+  if (isPostgresqlUrl(location)) {
     const { openPostgresql } = await import("./postgresql/open-postgresql.ts");
     return openPostgresql(location);
   }

@@ -1,10 +1,9 @@
-import { join } from "node:path";
-
 import type { Bucket } from "../../bucket/bucket.ts";
-import { openStore } from "../../store/open-store.ts";
 import type { Store } from "../../store/store.ts";
 import { openFarmBucket } from "./open-farm-bucket.ts";
+import { openFarmStore } from "./open-farm-store.ts";
 import { openHost, type Host, type OpenHostOptions } from "./open-host.ts";
+import { storeLocation } from "./store-location.ts";
 
 export type { MachineChoice } from "./open-host.ts";
 
@@ -23,7 +22,7 @@ export async function openFarm(options: OpenFarmOptions): Promise<Farm> {
   await using opened = new AsyncDisposableStack();
   const host = opened.use(await openHost(options));
   const { config, directories } = host;
-  const store = opened.use(await openStore(join(directories.data, "store.sqlite")));
+  const store = opened.use(await openFarmStore(await storeLocation(config, directories)));
   const { bucket } = opened.use(await openFarmBucket(config, directories, options.env));
   const parts = opened.move();
   return { ...host, bucket, store, [Symbol.asyncDispose]: () => parts.disposeAsync() };

@@ -1,16 +1,16 @@
 import { printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
-import { openStore } from "../../store/open-store.ts";
 import type { Store, StoredAttempt } from "../../store/store.ts";
+import { openFarmStore } from "../farm/open-farm-store.ts";
 
 const SHOWN_ATTEMPTS = 3;
 
 /**
- * @param path of the store. @param id of an attempt, or a beginning that only one has.
+ * @param location of the store. @param id of an attempt, or a beginning that only one has.
  * @throws CreameryError `unknown-attempt` that names those that begin so, else the newest ones.
  */
-export async function findAttempt(path: string, id: string): Promise<StoredAttempt> {
-  await using store: Store = await openStore(path);
+export async function findAttempt(location: string, id: string): Promise<StoredAttempt> {
+  await using store: Store = await openFarmStore(location);
   const found = await store.attempt(id);
   if (found !== null) return found;
   const input = printableLine(id).slice(0, 80);

@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS, LimitsTable, withLimits, type Limits } from "./limits.t
 import { overrideOf, ProjectName, ProjectTable, type ProjectOverride } from "./project-table.ts";
 import { formatProblem, readTable } from "./read-table.ts";
 import { QueueTable, ServiceTable } from "./service-table.ts";
+import { StoreTable } from "./store-table.ts";
 import {
   configuredRepository,
   RepositoryTable,
@@ -67,6 +68,7 @@ export const FarmTable = z.strictObject({
     .optional(),
   bucket: BucketTable.optional(),
   retention: RetentionTable.optional(),
+  store: StoreTable.optional(),
   /** A directory of `NAME.toml` files, each what `[project.NAME]` would hold; relative to this file. */
   overrides: z.strictObject({ directory: path.optional() }).optional(),
   project: z.record(ProjectName, OperatorTable).optional(),
@@ -93,6 +95,7 @@ export interface FarmConfig {
   readonly bucket: BucketConfig;
   /** What the file says; the rest is the bucket's own default. */
   readonly retention: RetentionTable;
+  readonly store: StoreTable;
   readonly overridesDirectory: string | null;
   /** By normalised name. */
   readonly projects: ReadonlyMap<string, OperatorOverride>;
@@ -134,6 +137,7 @@ export function parseFarmConfig(
     allowedAddresses: table.addresses?.allow ?? [],
     bucket: bucketOf(table.bucket ?? {}),
     retention: table.retention ?? {},
+    store: table.store ?? {},
     overridesDirectory: table.overrides?.directory ?? null,
     projects: new Map(
       Object.entries(table.project ?? {}).map(([name, project]) => [

@@ -13,11 +13,11 @@ import { PostgresqlDatabase, postgresqlFault } from "./postgresql-database.ts";
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 const OLDEST = 15;
-const CONNECT_MS = 10_000;
+export const CONNECT_MS = 10_000;
 /** No statement of ours takes so long: what does is stuck. */
 const STATEMENT_MS = 120_000;
 /** Any number that is the farm's own: whoever migrates holds this lock. */
-const MIGRATION_LOCK = 7_273_001;
+export const MIGRATION_LOCK = 7_273_001;
 
 export interface PostgresqlOptions {
   /** So many connections at once. */
@@ -57,7 +57,7 @@ export async function openPostgresql(
   return new PostgresqlDatabase(db, label);
 }
 
-async function assertVersion(pool: pg.Pool, label: string): Promise<void> {
+export async function assertVersion(pool: Pick<pg.Client, "query">, label: string): Promise<void> {
   const { rows } = await pool.query<{ version: string }>(
     "select current_setting('server_version_num') as version",
   );
@@ -89,7 +89,7 @@ async function migrate(
 }
 
 /** @throws never: what can't be read is shown as nothing of it, since it may hold a password. */
-function labelOf(url: string): string {
+export function labelOf(url: string): string {
   const parsed = URL.parse(url);
   if (parsed === null) return "PostgreSQL";
   const host = parsed.host === "" ? (parsed.searchParams.get("host") ?? "") : parsed.host;
