@@ -17,7 +17,8 @@ import { readConfig } from "./farm/read-config.ts";
 import { openProgress } from "./test/progress.ts";
 
 const MACHINES = ["qemu", "gvisor", "container"] as const;
-const [MOST_CORES, MOST_CONFIGURATIONS, MOST_RELEASES, MOST_DOLLARS] = [256, 100, 1000, 10_000];
+const [MOST_CORES, MOST_CONFIGURATIONS, MOST_RELEASES, MOST_DOLLARS] = [128, 100, 1000, 10_000];
+const MOST_JOBS = 1_000_000;
 
 const Options = z.object({
   // The note's host, and what the image has.
@@ -39,6 +40,7 @@ type Options = z.infer<typeof Options>;
 export async function capacityCommand(given: unknown, signal: AbortSignal): Promise<number> {
   const options = asOptions(given);
   const { cores, configurations, releasesPerMinute, seed } = options;
+  assertSimulable(options);
   const { config } = await readConfig(options.config, askerCwd(), launcher());
   await using store = await openStore(join(directoriesFrom(process.env).data, "store.sqlite"));
   const own = await readMeasured(store, signal);
@@ -68,6 +70,19 @@ export async function capacityCommand(given: unknown, signal: AbortSignal): Prom
   };
   process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : renderCapacity(answer));
   return 0;
+}
+
+/** All of a day lies in memory. @throws CreameryError `usage`. */
+function assertSimulable({ releasesPerMinute, configurations }: Options): void {
+  if (releasesPerMinute * 1440 * configurations <= MOST_JOBS) return;
+  throw new CreameryError(
+    "usage",
+    `is more than the ${MOST_JOBS / 1e6} million jobs of a day that are simulated`,
+    {
+      input: `${releasesPerMinute} releases a minute in ${configurations} configurations`,
+      nextStep: "ask for a part of it, with as large a part of the cores",
+    },
+  );
 }
 
 /** @throws CreameryError `usage` for a value that an option can't have. */

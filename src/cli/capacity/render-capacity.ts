@@ -1,9 +1,9 @@
+import { PUBLIC_INDEX } from "../../judge/capacity/arrivals.ts";
 import type { Capacity } from "../../judge/capacity/capacity.ts";
 import type { Figures } from "../../judge/capacity/choose-figures.ts";
 import type { Distribution } from "../../judge/capacity/distribution.ts";
 import { FEWEST_MEASURED } from "../../judge/capacity/measured.ts";
 import {
-  HOURS_PER_MONTH,
   NOTE,
   NOTE_RELEASES_PER_DAY,
   PLANNED_LOAD,
@@ -52,7 +52,7 @@ function attemptText({ cost }: CapacityAnswer): string {
     ["an attempt", "mean", "median", "p90", "p99", "max"],
     row("holds its slot", slotSeconds),
     row("its guests compute", cpuSeconds),
-  ])}${slotsPerCore} slot a core, ${coresBusy.toFixed(2)} of a core busy with one; a core comes to ${countText(attemptsPerCoreHour)} attempts an hour (bound by its ${cost.boundBy}).
+  ])}${slotsPerCore} slot for each core, ${coresBusy.toFixed(2)} of a core busy with an attempt: a core comes to ${countText(attemptsPerCoreHour)} an hour (bound by ${cost.boundBy}).
 `;
 }
 
@@ -89,8 +89,9 @@ function sumsText({ demand, note, fleet, keptUpWith, cost, price }: CapacityAnsw
   ];
   const origin =
     price === "note" ? `the note's ${noteMonth} a month for ${NOTE.cores} cores` : "as given";
-  return `${tableText(rows)}The note's day is ${NOTE.releasedShare * 100}% of ${countText(NOTE.projects)} projects. A host costs ${dollarsText(dollarsPerHour)} an hour (${origin}), ${dollarsText(dollarsPerHour * HOURS_PER_MONTH)} a month; hosts are for ${PLANNED_LOAD * 100}% of load.
-${coresPerHost} cores keep up with ${keptUpWith.bySimulation.toPrecision(2)} releases a minute in ${configurations} configurations by simulation (${keptUpWith.byDivision.toPrecision(2)} by division).
+  return `${tableText(rows)}The note's day is ${NOTE.releasedShare * 100}% of ${countText(NOTE.projects)} projects. A host costs ${dollarsText(dollarsPerHour)} an hour (${origin}).
+Hosts are counted for ${PLANNED_LOAD * 100}% of load. One of them keeps up with ${keptUpWith.bySimulation.toPrecision(2)} releases a minute in ${configurations} configurations by
+simulation, ${keptUpWith.byDivision.toPrecision(2)} by division.
 `;
 }
 
@@ -108,14 +109,21 @@ function dayText({ day, demand, seed }: CapacityAnswer): string {
       left === 0 ? "" : secondsText(leftOldestSeconds),
     ];
   });
-  return `A simulated day of ${demand.coresPerHost} slots: ${demand.releasesPerMinute} releases a minute in bursts, 2,000 projects at once after 14 hours, seed ${seed}
+  return `A simulated day of one host: ${demand.releasesPerMinute} releases a minute in bursts, ${countText(PUBLIC_INDEX.massRelease)} projects at once after 14 hours (seed ${seed})
 ${tableText([["lane", "begun", "wait: median", "p90", "p99", "max", "slots", "left", "oldest"], ...rows])}${countText(day.arrived)} jobs: ${countText(states.done)} done, ${countText(states.leased)} run, ${countText(states.superseded)} superseded, ${countText(states.queued)} queued, ${countText(states.waiting)} wait for a cool-down.
-${day.keepsUp ? "It keeps up." : "It does not keep up: what people ask for is begun at once all the same, the rest falls behind."}
+${keepsUpText(day)}
 `;
+}
+
+function keepsUpText({ keepsUp, lanes }: Capacity["day"]): string {
+  if (keepsUp) return "It keeps up.";
+  const owed = lanes.manual.left + lanes.priority.left + lanes.rest.left;
+  return `It does not keep up: ${countText(owed)} jobs of releases, pushes and people are left at the end.`;
 }
 
 function sharedText({ sharedGuest, demand }: CapacityAnswer): string {
   const { startSeconds, savedShare, mostSavedShare } = sharedGuest;
-  return `${demand.configurations} interpreters in one guest would save ${shareText(savedShare)} of the slots' time (a guest starts in ${secondsText(startSeconds)}), ${shareText(mostSavedShare)} at the very most; each has a guest of its own (docs/capacity.md).
+  return `${demand.configurations} interpreters in one guest would save ${shareText(savedShare)} of the slots' time (a guest starts in ${secondsText(startSeconds)}),
+${shareText(mostSavedShare)} at the very most: each has a guest of its own (docs/capacity.md).
 `;
 }

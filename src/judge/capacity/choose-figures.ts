@@ -1,14 +1,14 @@
 import { CreameryError } from "../../base/errors.ts";
 import type { MachineKind } from "../../model/attempt.ts";
 import { CORPUS_FIGURES } from "./corpus-figures.ts";
-import { FEWEST_MEASURED, type MeasuredAttempt } from "./measured.ts";
+import { FEWEST_MEASURED, hasRun, type MeasuredAttempt } from "./measured.ts";
 
 /** What the sums are done with, and whose that is. */
 export interface Figures {
   /** `corpus`: what Creamery's own record of real releases took, since this farm has measured too little. */
   readonly from: "farm" | "corpus";
   readonly machine: MachineKind;
-  /** Of this machine kind, whether they were enough or not. */
+  /** Of this machine kind, that ran anything; whether they were enough or not. */
   readonly ownAttempts: number;
   readonly attempts: readonly MeasuredAttempt[];
 }
@@ -25,12 +25,12 @@ export function chooseFigures(
   own: readonly MeasuredAttempt[],
   wanted: MachineKind | undefined,
 ): Figures {
-  const kinds = Map.groupBy(own, ({ machine }) => machine);
+  const kinds = Map.groupBy(own.filter(hasRun), ({ machine }) => machine);
   const [most] = [...kinds].toSorted(([, one], [, other]) => other.length - one.length);
   const isEnough = most !== undefined && most[1].length >= FEWEST_MEASURED;
   const machine = wanted ?? (isEnough ? most[0] : USUAL);
-  const attempts = kinds.get(machine) ?? [];
-  const ownAttempts = attempts.length;
+  const attempts = own.filter((one) => one.machine === machine);
+  const ownAttempts = kinds.get(machine)?.length ?? 0;
   if (ownAttempts >= FEWEST_MEASURED) return { from: "farm", machine, ownAttempts, attempts };
   const shipped = CORPUS_FIGURES.filter((one) => one.machine === machine);
   if (shipped.length > 0) return { from: "corpus", machine, ownAttempts, attempts: shipped };

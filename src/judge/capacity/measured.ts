@@ -20,6 +20,13 @@ export interface MeasuredAttempt {
 /** Too few attempts of one machine kind say nothing of a farm. */
 export const FEWEST_MEASURED = 20;
 
+/** What ran for less ran nothing: `Requires-Python` excludes the interpreter. */
+const RAN_SECONDS = 0.5;
+
+export function hasRun({ slotSeconds }: MeasuredAttempt): boolean {
+  return slotSeconds >= RAN_SECONDS;
+}
+
 /**
  * What attempts took. One that confirmed another is no attempt of its own: its wall seconds are in the other's, its
  * processor seconds are added there. What never ran (`Requires-Python`) cost what it cost: next to nothing.

@@ -1,9 +1,7 @@
 import { meanOf } from "./distribution.ts";
-import type { MeasuredAttempt } from "./measured.ts";
+import { hasRun, type MeasuredAttempt } from "./measured.ts";
 import { normal, seeded, seedOf } from "./seeded.ts";
 
-/** What ran for less ran nothing: `Requires-Python` excludes the interpreter. */
-const RAN_SECONDS = 0.5;
 /** An attempt's limits together: what takes longer is ended. */
 const LONGEST_SECONDS = 1800;
 
@@ -27,8 +25,8 @@ export interface ServiceModel {
  * mean, with what limits cut off, is the measured one.
  */
 export function fitService(attempts: readonly MeasuredAttempt[]): ServiceModel {
-  const ran = attempts.filter(({ slotSeconds }) => slotSeconds >= RAN_SECONDS);
-  const skipped = attempts.filter(({ slotSeconds }) => slotSeconds < RAN_SECONDS);
+  const ran = attempts.filter(hasRun);
+  const skipped = attempts.filter((one) => !hasRun(one));
   const logOf = ({ slotSeconds }: MeasuredAttempt) => Math.log(slotSeconds);
   const mu = meanOf(ran.map(logOf));
   const total = meanOf(ran.map((one) => (logOf(one) - mu) ** 2));

@@ -39,6 +39,7 @@ export interface SimulationOptions {
 
 export interface Claim {
   readonly key: string;
+  readonly project: string;
   readonly lane: Lane;
   /** When it could have been begun: a push when its branch had cooled down. */
   readonly dueMs: number;
@@ -137,17 +138,13 @@ class Day {
     const arrivals = arrivalsOf(load, this.#requests, BEGAN_MS, this.#random);
     let place = 0;
     // Where nothing is due, asking again before something has changed would find nothing.
-    let nothingDue = false;
+    let nothingDue = await this.#fill();
     for (;;) {
       signal.throwIfAborted();
       const comesMs = arrivals[place]?.atMs ?? Infinity;
       const nextMs = Math.min(comesMs, this.#running.nextMs, this.#wakes.nextMs);
-      // Whoever finds nothing to do asks at the very beginning.
-      const isFirst = this.#nowMs === BEGAN_MS && place === 0 && this.#ids === 0;
-      if (!(isFirst && load.retests)) {
-        if (nextMs >= this.#endMs) break;
-        this.#nowMs = nextMs;
-      }
+      if (nextMs >= this.#endMs) break;
+      this.#nowMs = nextMs;
       await this.#finishDue();
       while (this.#wakes.takeDue(this.#nowMs) !== undefined) nothingDue = false;
       const first = place;
@@ -227,7 +224,7 @@ class Day {
     this.#waits[lane].push((this.#nowMs - dueMs) / 1000);
     this.#busyMs[lane].sum += Math.min(atMs, this.#endMs) - this.#nowMs;
     this.#begunSeconds += seconds;
-    this.#options.onClaim?.({ key, lane, dueMs, atMs: this.#nowMs, seconds });
+    this.#options.onClaim?.({ key, project, lane, dueMs, atMs: this.#nowMs, seconds });
   }
 
   async #outcome(): Promise<Simulation> {
