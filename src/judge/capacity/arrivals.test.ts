@@ -48,6 +48,8 @@ test("there are bursts: a Poisson process of single releases would have no minut
   const counts = [...perMinute.values()].map((own) => own.length);
   const variance = counts.reduce((sum, one) => sum + (one - 9) ** 2, 0) / 1440;
   expect(variance).toBeGreaterThan(3 * 9);
+  const projects = [...perMinute.values()].map((own) => own.map(({ request }) => request.project));
+  expect(Math.max(...projects.map((own) => new Set(own).size))).toBeGreaterThan(30);
   const again = Map.groupBy(drawn(quiet), ({ request }) => request.project);
   const versions = [...again.values()].map((own) => own.map(({ request }) => request.version));
   expect(versions.filter((own) => own.length > 2).length).toBeGreaterThan(100);

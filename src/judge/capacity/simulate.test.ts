@@ -107,6 +107,8 @@ test("pushes to one branch are begun a cool-down apart", async () => {
   expect(pauses.length).toBeGreaterThan(20);
   for (const pause of pauses) expect(pause).toBeGreaterThanOrEqual(cooldownMs);
   expect(states.waiting).toBeGreaterThan(0);
+  // With a slot to spare each is begun at the instant at which its branch has cooled down, whatever else comes.
+  for (const { atMs, dueMs } of claims) expect(atMs).toBe(dueMs);
 });
 
 test("retests fill what nobody else wants, and are begun when nothing else is due", async () => {
