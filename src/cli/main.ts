@@ -135,6 +135,22 @@ function program(finish: (code: number) => void): Command {
       finish(await doctorCommand(options));
     });
 
+  root
+    .command("capacity")
+    .description("what attempts cost, what some cores keep up with, and who would wait")
+    .option("--price-per-hour <dollars>", "of one host; by default the 2014 note's, by its cores")
+    .option("--cores <n>", "of one host; 8 by default, as the note's")
+    .option("--configurations <n>", "that each release is tested on; 9 by default")
+    .option("--releases-per-minute <n>", "9 by default, the public index's")
+    .option("--machine <kind>", "qemu, gvisor or container; that of most attempts by default")
+    .option("--seed <n>", "of the simulated day; the same seed gives the same day", "1")
+    .option(...CONFIG)
+    .option("--json", "print one JSON object (docs/capacity.md)")
+    .action(async (options: unknown) => {
+      const { capacityCommand } = await import("./capacity.ts");
+      finish(await capacityCommand(options, interruption()));
+    });
+
   const image = root
     .command("image")
     .description("build, list, show, compare, promote, lock, export, verify or remove images");
