@@ -18,7 +18,10 @@ export interface Session {
   readonly id: string;
   /** `<run>/<id>`, root's own, passable by the farm. */
   readonly directory: string;
-  /** The repository, bound here read-only: the clone may lie where the farm's user can't go. */
+  /**
+   * `<run>/repo`: the repository, bound there read-only, as the clone may lie where the farm's user can't go. In the mount
+   * namespace of each launcher it is its own, and it is called the same in all of them: compiled code is kept by its path.
+   */
   readonly repository: string;
   /** Agent and index sockets, a directory for each guest; parent is root's, so none can be swapped. */
   readonly sockets: string;
@@ -36,7 +39,7 @@ export function openSession(runDirectory: string, repository: string): Session {
   const id = `s${process.pid}-${startTicks(process.pid) ?? ""}`;
   const session = sessionAt(runDirectory, id);
   mkdirSync(session.directory, { mode: 0o755 });
-  mkdirSync(session.repository);
+  mkdirSync(session.repository, { recursive: true });
   mkdirSync(session.sockets, { mode: 0o711 });
   mkdirSync(session.guests, { mode: 0o711 });
   // What is put here gets the farm's group by itself.
@@ -60,7 +63,7 @@ export function openSession(runDirectory: string, repository: string): Session {
   return session;
 }
 
-/** Unbinds and removes. Never recurses into the bound repository: `repo` is removed as an empty directory or not at all. */
+/** Unbinds and removes. The place of the repository stays: it is every launcher's. */
 export function closeSession(session: Session): void {
   spawnSync("umount", ["--lazy", session.repository]);
   removeSession(session);
@@ -84,11 +87,6 @@ export function removeSession(session: Session): void {
     rmSync(path, { recursive: true, force: true });
   }
   try {
-    rmdirSync(session.repository);
-  } catch {
-    // Still bound, or never made: rmdir of the parent then says so.
-  }
-  try {
     rmdirSync(session.directory);
   } catch {
     // Two launchers may reap the same session.
@@ -100,7 +98,7 @@ function sessionAt(runDirectory: string, id: string): Session {
   return {
     id,
     directory,
-    repository: join(directory, "repo"),
+    repository: join(runDirectory, "repo"),
     sockets: join(directory, "sockets"),
     guests: join(directory, "guests"),
     exchange: join(directory, "exchange"),

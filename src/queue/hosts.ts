@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import type { Database } from "../store/database.ts";
+import { forgetEnds } from "./host-record.ts";
 
 export const HOST_STATES = ["active", "draining", "out-of-service"] as const;
 export type HostState = (typeof HOST_STATES)[number];
@@ -90,17 +91,18 @@ export class Hosts {
     );
   }
 
-  /** @returns false where there is no such host. */
+  /** What a host is judged by begins anew when it is resumed. @returns false where there is no such host. */
   async setState(name: string, state: HostState, reason: string | null): Promise<boolean> {
-    const changed = await this.#database.write((within) =>
-      within
+    return await this.#database.write(async (within) => {
+      const changed = await within
         .updateTable("worker")
         .set({ state, reason })
         .where("name", "=", name)
         .returning("id")
-        .execute(),
-    );
-    return changed.length > 0;
+        .execute();
+      if (state === "active") for (const { id } of changed) await forgetEnds(within, id);
+      return changed.length > 0;
+    });
   }
 
   async byName(name: string): Promise<Host | null> {

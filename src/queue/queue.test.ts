@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe } from "vitest";
 
 import { startCluster, type Cluster } from "../../test/postgresql/cluster.ts";
 import { openDatabase } from "../store/open-database.ts";
+import { hostRecordContract } from "./host-record-contract.ts";
 import { queueContract } from "./queue-contract.ts";
 
 describe("the queue in SQLite", () => {
@@ -14,6 +15,7 @@ describe("the queue in SQLite", () => {
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
   queueContract(() => openDatabase(join(directory, "store.sqlite")));
+  hostRecordContract(() => openDatabase(join(directory, "store.sqlite")));
 });
 
 describe("the queue in PostgreSQL", () => {
@@ -27,4 +29,5 @@ describe("the queue in PostgreSQL", () => {
     url = await cluster.database();
   });
   queueContract(() => openDatabase(url));
+  hostRecordContract(() => openDatabase(url));
 });

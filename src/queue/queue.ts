@@ -9,6 +9,7 @@ import { insertResult } from "../store/sql/sql-store.ts";
 import type { AttemptRecording } from "../store/store.ts";
 import { claimWithin, type Claimer } from "./claim.ts";
 import { enqueueWithin, roundsOf } from "./enqueue.ts";
+import { noteEnd, type HostOut } from "./host-record.ts";
 import type { EnqueueRequest, Enqueued, LeasedJob } from "./job.ts";
 import { viewsOf } from "./job-views.ts";
 import { backoffOf, QUEUE_POLICY, type QueuePolicy } from "./queue-policy.ts";
@@ -20,6 +21,16 @@ export interface QueueOptions {
   /** 0 to 1, as `Math.random`. */
   readonly random?: () => number;
   readonly newId: () => string;
+  readonly events?: QueueEvents;
+}
+
+/** Told after it is on the disk. */
+export interface QueueEvents {
+  onClaimed?(jobs: readonly LeasedJob[]): void;
+  /** Once for each lease, however often its worker says it. */
+  onFinished?(finish: Finish): void;
+  /** A host takes nothing more, until an operator resumes it. */
+  onHostOut?(out: HostOut): void;
 }
 
 export interface ClaimOptions extends Claimer {
@@ -61,6 +72,15 @@ interface AskedClaim {
   reject(error: unknown): void;
 }
 
+interface EndedLease {
+  readonly said: Finished;
+  readonly isFirst: boolean;
+  readonly out: HostOut | null;
+}
+
+const GONE: EndedLease = { said: "gone", isFirst: false, out: null };
+const KEPT: EndedLease = { said: "kept", isFirst: false, out: null };
+const ENDED: EndedLease = { said: "kept", isFirst: true, out: null };
 const ENQUEUED_AT_ONCE = 200;
 const REAPED_AT_ONCE = 200;
 
@@ -74,17 +94,19 @@ export class Queue {
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #newId: () => string;
+  readonly #events: QueueEvents;
   readonly #hints = new EventEmitter();
   #claims = 0;
   #asked: AskedClaim[] = [];
   #serving = false;
 
-  constructor(database: Database, { policy, now, random, newId }: QueueOptions) {
+  constructor(database: Database, { policy, now, random, newId, events }: QueueOptions) {
     this.policy = { ...QUEUE_POLICY, ...policy };
     this.#database = database;
     this.#now = now ?? Date.now;
     this.#random = random ?? Math.random;
     this.#newId = newId;
+    this.#events = events ?? {};
     this.#hints.setMaxListeners(0);
   }
 
@@ -141,6 +163,7 @@ export class Queue {
         claimWithin(within, this.#database.kind, claimers, without, step),
       );
       group.forEach((asked, index) => asked.resolve(given[index] ?? []));
+      this.#events.onClaimed?.(given.flat());
     } catch (thrown) {
       for (const asked of group) asked.reject(thrown);
     }
@@ -221,19 +244,23 @@ export class Queue {
 
   /** Ends a lease: results and the job's end in one transaction. Said twice, it is done once. */
   async finish(workerId: number, attempt: string, finish: Finish): Promise<Finished> {
-    const ended = await this.#database.write(async (within) => {
+    const ended = await this.#database.write(async (within): Promise<EndedLease> => {
       const rows = new JobRows(within, this.#database.kind);
       const job = await rows.lease(workerId, attempt);
-      if (job === undefined) return (await isKept(within, attempt, finish)) ? "kept" : "gone";
+      if (job === undefined) return (await isKept(within, attempt, finish)) ? KEPT : GONE;
       if (finish.kind === "done" || finish.kind === "farm-fault") {
         await assertOwn(within, job, finish.recordings);
         for (const recording of finish.recordings) await insertResult(within, recording);
       }
       await this.#end(rows, job, finish);
-      return "kept";
+      if (finish.kind === "returned") return ENDED;
+      const isFault = finish.kind === "farm-fault";
+      return { ...ENDED, out: await noteEnd(within, workerId, isFault, this.#now()) };
     });
+    if (ended.isFirst) this.#events.onFinished?.(finish);
+    if (ended.out !== null) this.#events.onHostOut?.(ended.out);
     if (finish.kind !== "done") this.hint();
-    return ended;
+    return ended.said;
   }
 
   /** Takes back what workers lost: their leases have ended. */

@@ -166,14 +166,17 @@ export function leaksOf(runDirectory: string, sessionId: string): string[] {
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/u.test(name))) {
     const cgroup = readText(`/proc/${pid}/cgroup`);
     const command = readText(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
-    if (cgroup.includes(sessionId) || command.includes(sessionId))
+    const session = readText(`/proc/${pid}/environ`).includes(`/${sessionId}\0`);
+    if (cgroup.includes(sessionId) || command.includes(sessionId) || session)
       leaks.push(`process ${pid}: ${command}`);
   }
   for (const line of readText("/proc/self/mountinfo").split("\n")) {
     if (line.includes(runDirectory)) leaks.push(`mount ${line.split(" ")[4]}`);
   }
   leaks.push(...sessionCgroups(sessionId).map((path) => `cgroup ${path}`));
-  leaks.push(...readdirSync(runDirectory).map((name) => `file ${join(runDirectory, name)}`));
+  // Where each launcher binds the repository for itself: a directory that is empty for all others.
+  const left = readdirSync(runDirectory).filter((name) => name !== "repo");
+  leaks.push(...left.map((name) => `file ${join(runDirectory, name)}`));
   return leaks;
 }
 
