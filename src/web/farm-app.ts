@@ -8,6 +8,7 @@ import type { AttemptBucket } from "../bucket/bucket.ts";
 import type { FarmIndex } from "../index/index-service.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Coordinator } from "../worker/coordinator.ts";
+import type { ApiEnv } from "./api/api-deps.ts";
 import { assetRoutes } from "./asset-routes.ts";
 import { authenticate, refusal, type Authenticated } from "./authenticate.ts";
 import { imageRoutes, type ImageRoutesDeps } from "./images.ts";
@@ -26,7 +27,7 @@ export interface FarmAppDeps {
   readonly farm: WorkerRoutesDeps["farm"];
   readonly coordinatorOf: (host: string, boot: string) => Coordinator;
   /** What only people and their programs ask, below `/api/v1`. */
-  readonly api: Hono<FarmEnv>;
+  readonly api: Hono<ApiEnv>;
   /** Whether the store answers; throws where it does not. */
   readonly ready: () => Promise<void>;
   /** In Prometheus' text format, and its content type. */

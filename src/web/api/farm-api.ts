@@ -14,6 +14,7 @@ import { jobRoutes } from "./jobs.ts";
 import { principalRoutes } from "./principals.ts";
 import { projectRoutes } from "./projects.ts";
 import { statusRoutes } from "./status.ts";
+import { watchedRoutes } from "./watched.ts";
 
 /**
  * The farm's API for people, their programs and the command line, to be mounted at `/api/v1` after `authenticate`
@@ -32,6 +33,7 @@ export function farmApi(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   jobRoutes(app, deps);
   jobActionRoutes(app, deps);
   hostRoutes(app, deps);
+  watchedRoutes(app, deps);
   imageListRoutes(app, deps);
   eventRoutes(app, deps);
   principalRoutes(app, deps);
