@@ -9,6 +9,7 @@ import type { QueueAction } from "./queue-command.ts";
 import type { SnapshotAction } from "./snapshot.ts";
 import type { StoreAction } from "./store.ts";
 import type { TokenAction } from "./token.ts";
+import type { WatchAction } from "./watch-command.ts";
 
 /**
  * The command line: the only place where the rooms are wired together. Each command's module is loaded
@@ -391,6 +392,33 @@ function addFarmCommands(root: Command, finish: (code: number) => void): void {
     .argument("<job...>", "as `queue dead` shows them")
     .action(queueAction("retry"));
 
+  const watch = root
+    .command("watch")
+    .description("whose releases a running farm tests as they come: add, list, rm");
+  const watchAction =
+    (action: WatchAction) =>
+    async (...words: unknown[]): Promise<void> => {
+      const { watchCommand } = await import("./watch-command.ts");
+      const names = words
+        .slice(0, -2)
+        .flat()
+        .filter((word) => typeof word === "string");
+      finish(await watchCommand(action, names, words.at(-2), interruption()));
+    };
+  watch
+    .command("add")
+    .description("from now on")
+    .argument("[names...]", "projects, as the index calls them")
+    .option("--all", "everything that the index has")
+    .action(watchAction("add"));
+  watch.command("list").description("what is watched").action(watchAction("list"));
+  watch
+    .command("rm")
+    .description("no more")
+    .argument("[names...]")
+    .option("--all", "no more everything; what was named stays")
+    .action(watchAction("rm"));
+
   const drain = root
     .command("drain")
     .description("have a host end what it runs and take nothing more")
@@ -428,7 +456,7 @@ function addFarmCommands(root: Command, finish: (code: number) => void): void {
     .argument("<id>", "as `token list` shows it")
     .action(tokenAction("revoke"));
 
-  for (const command of [status, drain, ...queue.commands, ...token.commands])
+  for (const command of [status, drain, ...queue.commands, ...token.commands, ...watch.commands])
     command
       .option("--farm <url>", "a farm elsewhere, in place of the one that runs on this host")
       .option("--token-file <file>", "what it knows you by")

@@ -19,6 +19,7 @@ import {
   type EnqueueBody,
 } from "./api/schemas/queue.ts";
 import { FarmStatus } from "./api/schemas/status.ts";
+import { WatchedList } from "./api/schemas/watched.ts";
 
 /** The same farm is asked again once, where it has just been started. */
 const RETRIES = { retries: 1, firstPauseMs: 200, longestPauseMs: 1000 };
@@ -102,6 +103,19 @@ export class ApiClient implements Disposable {
 
   resume(host: string): Promise<Host> {
     return this.#post(`hosts/${encodeURIComponent(host)}/resume`, Host, { idempotent: true });
+  }
+
+  watched(): Promise<WatchedList> {
+    return this.#ask({ path: "watched" }, WatchedList);
+  }
+
+  watch(names: readonly string[]): Promise<WatchedList> {
+    return this.#post("watched", WatchedList, { body: { names }, idempotent: true });
+  }
+
+  unwatch(name: string): Promise<WatchedList> {
+    const path = `watched/${encodeURIComponent(name)}`;
+    return this.#ask({ method: "DELETE", path, idempotent: false }, WatchedList);
   }
 
   async principals(): Promise<readonly PrincipalJson[]> {

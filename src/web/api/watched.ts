@@ -8,11 +8,8 @@ import { ALWAYS, NOT_FOUND, OF_BODIES, ok } from "./answers.ts";
 import type { ApiDeps, ApiEnv } from "./api-deps.ts";
 import { audited } from "./audited.ts";
 import { jsonBody } from "./json-body.ts";
-import { WatchBody, WatchedList } from "./schemas/watched.ts";
+import { EVERYTHING, WatchBody, WatchedList } from "./schemas/watched.ts";
 import { mustBeAllowed } from "./sight.ts";
-
-/** All that the index has: in the place of a name. */
-export const EVERYTHING = "*";
 
 const list = createRoute({
   method: "get",
