@@ -1,11 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import type { Visibility } from "../model/principals.ts";
-
-/** What comes of an attempt while it runs. Text is what a guest wrote: hostile, and bounded by whoever sends it. */
-export type LivePiece =
-  | { readonly kind: "log"; readonly text: string }
-  | { readonly kind: "phase"; readonly phase: string; readonly atMs: number };
+import type { LivePiece } from "../worker/coordinator.ts";
 
 /** An attempt that has begun. */
 export interface LiveAttempt {

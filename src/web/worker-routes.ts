@@ -14,6 +14,7 @@ import {
   BeatBody,
   FinishBody,
   type FarmJson,
+  TellBody,
   finishOf,
   WishBody,
 } from "../worker/wire.ts";
@@ -39,7 +40,7 @@ export function hostNameOf({ name, id }: Principal): string {
 }
 
 /**
- * What a worker elsewhere says to its farm, below `/api/v1/worker/`: `farm`, `arrive`, `claim`, `heartbeat`, `attempts/ID/finish` and `baseline`.
+ * What a worker elsewhere says to its farm, below `/api/v1/worker/`: `farm`, `arrive`, `claim`, `heartbeat`, `attempts/ID/tell`, `attempts/ID/finish` and `baseline`.
  * Each has the worker's boot, so that one which another replaced hears of it.
  */
 export function workerRoutes({
@@ -99,6 +100,13 @@ export function workerRoutes({
     handle("finish", FinishBody, MAX_FINISH_BYTES, async ({ finish }, coordinator, { req }) => ({
       kind: await coordinator.finish(req.param("attempt") ?? "", finishOf(finish), req.raw.signal),
     })),
+  );
+  app.post(
+    "/attempts/:attempt/tell",
+    handle("finish", TellBody, MAX_BODY_BYTES, async ({ pieces }, coordinator, { req }) => {
+      await coordinator.tell(req.param("attempt") ?? "", pieces, req.raw.signal);
+      return {};
+    }),
   );
   app.post(
     "/baseline",

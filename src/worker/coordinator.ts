@@ -33,6 +33,11 @@ export interface BeatAnswer {
   readonly reason: string | null;
 }
 
+/** What comes of an attempt while it runs, for who watches. */
+export type LivePiece =
+  | { readonly kind: "log"; readonly text: string }
+  | { readonly kind: "phase"; readonly phase: string; readonly atMs: number };
+
 /**
  * The farm, as one worker sees it: in this process, or elsewhere by HTTPS. All of it may be said again by who did not hear the
  * answer. @throws CreameryError from each: `farm-refused` for a worker that another one replaced or whose token is not good,
@@ -44,6 +49,8 @@ export interface Coordinator {
   claim(wish: Wish, signal: AbortSignal): Promise<readonly LeasedJob[]>;
   heartbeat(beat: Beat, signal: AbortSignal): Promise<BeatAnswer>;
   finish(attempt: string, finish: Finish, signal: AbortSignal): Promise<Finished>;
+  /** Says what comes of an attempt while it runs; nobody depends on it. */
+  tell(attempt: string, pieces: readonly LivePiece[], signal: AbortSignal): Promise<void>;
   /** What a result is compared with. */
   latestComparable(query: BaselineQuery, signal: AbortSignal): Promise<StoredAttempt | null>;
 }

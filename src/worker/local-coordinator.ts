@@ -3,7 +3,14 @@ import type { Arrival, Host, HostFacts, Hosts } from "../queue/hosts.ts";
 import type { LeasedJob } from "../queue/job.ts";
 import type { Finish, Finished, Queue } from "../queue/queue.ts";
 import type { BaselineQuery, Store, StoredAttempt } from "../store/store.ts";
-import type { Beat, BeatAnswer, Coordinator, Welcome, Wish } from "./coordinator.ts";
+import type { Beat, BeatAnswer, Coordinator, LivePiece, Welcome, Wish } from "./coordinator.ts";
+
+/** Is told what becomes of attempts, for who watches the farm. */
+export interface AttemptWatcher {
+  begun(job: LeasedJob): void;
+  told(attempt: string, piece: LivePiece): void;
+  ended(attempt: string, finish: Finish): void;
+}
 
 export interface LocalCoordinatorDeps {
   /** Of the host; a worker elsewhere has that of its token. */
@@ -14,6 +21,7 @@ export interface LocalCoordinatorDeps {
   readonly hosts: Hosts;
   readonly store: Pick<Store, "latestComparable">;
   readonly now?: () => number;
+  readonly watcher?: AttemptWatcher;
   /** Is told of jobs that came to their end without a result. */
   readonly onDead?: (keys: readonly string[]) => void;
 }
@@ -58,6 +66,7 @@ export class LocalCoordinator implements Coordinator {
       const { id, state } = await this.#host();
       const given = state === "active" ? await queue.claim({ workerId: id, most, without }) : [];
       const leftMs = until - this.#now();
+      for (const job of given) this.#deps.watcher?.begun(job);
       if (given.length > 0 || leftMs <= 0) return given;
       await queue.changed(Math.min(LOOK_MS, leftMs), signal);
     }
@@ -72,7 +81,15 @@ export class LocalCoordinator implements Coordinator {
 
   async finish(attempt: string, finish: Finish): Promise<Finished> {
     const { id } = await this.#host();
-    return await this.#deps.queue.finish(id, attempt, finish);
+    const kept = await this.#deps.queue.finish(id, attempt, finish);
+    this.#deps.watcher?.ended(attempt, finish);
+    return kept;
+  }
+
+  async tell(attempt: string, pieces: readonly LivePiece[]): Promise<void> {
+    const { name, queue, watcher } = this.#deps;
+    if (watcher === undefined || (await queue.holderOf(attempt)) !== name) return;
+    for (const piece of pieces) watcher.told(attempt, piece);
   }
 
   latestComparable(query: BaselineQuery): Promise<StoredAttempt | null> {

@@ -4,7 +4,7 @@ import type { Arrival } from "../queue/hosts.ts";
 import type { LeasedJob } from "../queue/job.ts";
 import type { Finish, Finished } from "../queue/queue.ts";
 import type { BaselineQuery, StoredAttempt } from "../store/store.ts";
-import type { Beat, BeatAnswer, Coordinator, Welcome, Wish } from "./coordinator.ts";
+import type { Beat, BeatAnswer, Coordinator, LivePiece, Welcome, Wish } from "./coordinator.ts";
 import type { FarmClient } from "./farm-client.ts";
 import { BeatJson, FinishedJson, LeasedJobJson, StoredAttemptJson, WelcomeJson } from "./wire.ts";
 
@@ -39,6 +39,11 @@ export class RemoteCoordinator implements Coordinator {
   async finish(attempt: string, finish: Finish, signal: AbortSignal): Promise<Finished> {
     const path = `attempts/${encodeURIComponent(attempt)}/finish`;
     return (await this.#post(path, { finish }, FinishedJson, signal)).kind;
+  }
+
+  async tell(attempt: string, pieces: readonly LivePiece[], signal: AbortSignal): Promise<void> {
+    const path = `attempts/${encodeURIComponent(attempt)}/tell`;
+    await this.#post(path, { pieces }, z.object({}), signal, false);
   }
 
   async latestComparable(query: BaselineQuery, signal: AbortSignal): Promise<StoredAttempt | null> {

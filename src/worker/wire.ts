@@ -109,6 +109,20 @@ export const FinishJson = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("returned") }),
 ]);
 
+/** In one go; what a suite says in half a second. */
+const MAX_TOLD_CHARS = 256 * 1024;
+export const TellBody = z.object({
+  boot: id,
+  pieces: z
+    .array(
+      z.discriminatedUnion("kind", [
+        z.object({ kind: z.literal("log"), text: z.string().max(MAX_TOLD_CHARS) }),
+        z.object({ kind: z.literal("phase"), phase: z.string().max(100), atMs: ms }),
+      ]),
+    )
+    .max(200),
+});
+
 export const FinishBody = z.object({ boot: id, finish: FinishJson });
 export const FinishedJson = z.object({ kind: z.enum(["kept", "gone"]) });
 

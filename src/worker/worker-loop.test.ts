@@ -179,6 +179,7 @@ test("a farm that is away for a while loses nothing that was tested meanwhile", 
     claim: guarded((wish, signal) => inner.claim(wish, signal)),
     heartbeat: guarded((beat) => inner.heartbeat(beat)),
     finish: guarded((attempt, finish) => inner.finish(attempt, finish)),
+    tell: guarded((attempt, pieces) => inner.tell(attempt, pieces)),
     latestComparable: guarded((query) => inner.latestComparable(query)),
   };
   const troubles: unknown[] = [];

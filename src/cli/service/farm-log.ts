@@ -29,6 +29,7 @@ export interface FarmEvents {
   "watcher-recovered": { watcher: string };
   "watcher-note": { watcher: string; note: string };
   seen: { watcher: string; what: string };
+  "api-failed": { reason: string };
   hook: { forge: string; outcome: string; status: number; reason: string };
   housekeeping: { what: string; detail: string };
 }
@@ -40,6 +41,7 @@ const LEVELS: Partial<Record<keyof FarmEvents, "warn" | "error">> = {
   "store-trouble": "error",
   "watcher-failing": "warn",
   "watcher-note": "warn",
+  "api-failed": "error",
 };
 
 /** The service's log: JSON lines for whoever collects them, plain lines in a terminal. */

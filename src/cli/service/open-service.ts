@@ -33,10 +33,12 @@ import { SqlWatchMemory } from "../../watch/sql-watch-memory.ts";
 import { readHookSecrets } from "../../watch/webhooks/secrets-file.ts";
 import type { WebhookDeps, WantedPush } from "../../web/webhooks.ts";
 import type { FarmAppDeps } from "../../web/farm-app.ts";
+import { LiveEvents } from "../../web/live-events.ts";
 import { peerOf } from "../../web/peer-of.ts";
 import { LocalCoordinator } from "../../worker/local-coordinator.ts";
 import type { Host } from "../farm/open-host.ts";
 import type { FarmLog } from "./farm-log.ts";
+import { attemptWatcher } from "./live-parts.ts";
 import { Watching } from "./watching.ts";
 
 /** The coordinator's parts, opened: what `up` serves and runs. */
@@ -49,6 +51,9 @@ export interface Service extends AsyncDisposable {
   readonly audit: SqlAudit;
   readonly deliveries: SqlDeliveries;
   readonly watching: Watching;
+  readonly live: LiveEvents;
+  /** Configured ones, of which pushes are tested. */
+  readonly repositories: readonly ConfiguredRepository[];
   readonly webhooks: WebhookDeps;
   readonly coordinatorOf: FarmAppDeps["coordinatorOf"];
   /** What a release or push is tested on, and in which lanes. */
@@ -121,6 +126,8 @@ export async function openService(options: OpenServiceOptions): Promise<Service>
     log,
   });
   const webhooks = await webhookDeps(options, settings, queue, deliveries, repositories);
+  const live = opened.use(new LiveEvents());
+  const watcher = attemptWatcher(live);
   const onDead = (keys: readonly string[]) => {
     for (const key of keys) log.tell("job-dead", { key });
   };
@@ -134,9 +141,11 @@ export async function openService(options: OpenServiceOptions): Promise<Service>
     audit: new SqlAudit(database),
     deliveries,
     watching,
+    live,
+    repositories,
     webhooks,
     coordinatorOf: (name, boot) =>
-      new LocalCoordinator({ name, boot, queue, hosts, store, onDead }),
+      new LocalCoordinator({ name, boot, queue, hosts, store, watcher, onDead }),
     configurations,
     settings,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),

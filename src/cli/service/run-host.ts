@@ -6,6 +6,7 @@ import type { AttemptBucket } from "../../bucket/bucket.ts";
 import { HostFacts } from "../../queue/hosts.ts";
 import { newAttemptId } from "../../store/attempt-id.ts";
 import type { Coordinator } from "../../worker/coordinator.ts";
+import { LiveFeed } from "../../worker/live-feed.ts";
 import { Room } from "../../worker/room.ts";
 import { WarmInstaller } from "../../worker/warm-installer.ts";
 import { WorkerLoop } from "../../worker/worker-loop.ts";
@@ -64,17 +65,21 @@ export async function runHost(options: RunHostOptions, signal: AbortSignal): Pro
       lack = now;
       return now === null;
     },
-    run: (job, ends) =>
-      runLeased(
+    run: (job, ends) => {
+      const feed = new LiveFeed(coordinator, job.attempt);
+      return runLeased(
         job,
         {
           host,
           warm,
           bucket,
           latestComparable: (query) => coordinator.latestComparable(query, ends),
+          onPhase: (doing) => feed.phase(doing),
+          echo: (text) => feed.log(text),
         },
         ends,
-      ),
+      );
+    },
     events: {
       onClaimed: ({ project, version, configuration, attempt }) => {
         began.set(attempt, performance.now());
