@@ -7,6 +7,8 @@ export interface HousekeeperOptions {
   readonly queue: Queue;
   readonly database: Database;
   readonly now?: () => number;
+  /** Leases were looked through, in vain or not. */
+  readonly onRound?: () => void;
   /** Leases were taken back, or jobs are dead. */
   readonly onReaped?: (reaped: Reaped) => void;
   /** The store does not answer: told when it begins, and with null when it answers again. */
@@ -40,6 +42,7 @@ export async function keepHouse(options: HousekeeperOptions, signal: AbortSignal
         await database.read((db) =>
           db.selectFrom("farm_setting").select("name").limit(1).execute(),
         );
+      options.onRound?.();
       if (troubled) {
         troubled = false;
         graceUntilMs = now() + graceMs;
