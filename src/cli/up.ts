@@ -1,24 +1,36 @@
+import { fstatSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 
-import { Hono } from "hono";
 import { z } from "zod";
 
 import { reasonOf } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { archivesDirectory, directoriesFrom } from "../launcher/directories.ts";
+import { serviceSettings, type ServiceSettings } from "../model/config/service-table.ts";
 import { keepHouse } from "../queue/housekeeper.ts";
+import { farmApi } from "../web/api/farm-api.ts";
 import { farmApp } from "../web/farm-app.ts";
+import { isLoopback } from "../web/client-address.ts";
 import { LocalCoordinator } from "../worker/local-coordinator.ts";
 import { imageToTestOn } from "./farm/ensure-image.ts";
 import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { openHost } from "./farm/open-host.ts";
+import { removeFarmFile, writeFarmFile } from "./farm/running-farm.ts";
 import { storeLocation } from "./farm/store-location.ts";
-import { FarmLog } from "./service/farm-log.ts";
-import { writeFarmAddress } from "./service/farm-address-file.ts";
+import { apiParts, nightlyExport } from "./service/api-parts.ts";
+import { runDeadMansSwitch } from "./service/dead-mans-switch.ts";
+import { DiskGuard } from "./service/disk-guard.ts";
+import { FarmFactsReader } from "./service/farm-facts.ts";
+import { FarmLog, logFormOf } from "./service/farm-log.ts";
+import { FarmMetrics } from "./service/metrics.ts";
+import { attemptWatcher } from "./service/live-parts.ts";
 import { openService } from "./service/open-service.ts";
 import { operatorToken } from "./service/operator-token.ts";
 import { newBoot, runHost, slotsOf } from "./service/run-host.ts";
 import { serveFarm, type TlsText } from "./service/serve.ts";
+import { statusSource } from "./service/status-source.ts";
+import { WatchOver } from "./service/watch-over.ts";
 
 const Options = z.object({
   config: z.string().optional(),
@@ -29,6 +41,7 @@ const Options = z.object({
 
 const VERSION = "0.1.0";
 const OWN_HOST = "this-host";
+const OWN_PLACE = { host: "127.0.0.1", port: 0 };
 const MAX_PEM_BYTES = 1 << 20;
 
 /**
@@ -37,7 +50,10 @@ const MAX_PEM_BYTES = 1 << 20;
  */
 export async function upCommand(given: unknown, signal: AbortSignal): Promise<number> {
   const options = Options.parse(given);
-  const log = new FarmLog(process.stdout, process.stdout.isTTY);
+  const log = new FarmLog(
+    process.stdout,
+    logFormOf(process.stdout.isTTY, process.env, fstatSync(1)),
+  );
   const tell = (line: string) => log.tell("housekeeping", { what: "start", detail: line });
   const directories = directoriesFrom(process.env);
   await using opened = new AsyncDisposableStack();
@@ -53,10 +69,57 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
       signal,
     }),
   );
-  const { bucket } = opened.use(await openFarmBucket(host.config, directories, process.env));
+  const { bucket, place } = opened.use(await openFarmBucket(host.config, directories, process.env));
   const location = await storeLocation(host.config, directories);
-  const service = opened.use(await openService({ host, location, log, env: process.env, signal }));
+  const { watermarkBytes, logLevel } = serviceSettings(host.config.service);
+  log.level = logLevel;
+  const { data, cache } = directories;
+  const disks: Readonly<Record<string, string>> = {
+    data,
+    cache,
+    ...(place.startsWith("/") ? { bucket: place } : {}),
+  };
+  const guard = new DiskGuard({
+    directories: [data, ...(place.startsWith("/") ? [place] : [])],
+    watermarkBytes: watermarkBytes / 2,
+    onChange: (reason) =>
+      reason === null ? log.tell("disk-again", { path: data }) : log.tell("disk-low", { reason }),
+  });
+  const lack = () => guard.lack();
+  const service = opened.use(
+    await openService({
+      host,
+      location,
+      log,
+      env: process.env,
+      signal,
+      metrics: () => metrics,
+      lack,
+    }),
+  );
   const { queue, hosts, store, database, settings } = service;
+  const { leaseMs } = queue.policy;
+  const over = new WatchOver({
+    facts: new FarmFactsReader({
+      database,
+      hosts,
+      watchers: () => service.watching.health,
+      directories: disks,
+    }),
+    database,
+    leaseMs,
+    ownHost: options.worker ? OWN_HOST : null,
+    watermarkBytes,
+    onAlarm: ({ kind, subject, text, nextStep }) =>
+      log.tell("alarm", { kind, subject, text, nextStep }),
+    onOver: ({ kind, subject }) => log.tell("alarm-over", { kind, subject }),
+  });
+  const metrics = new FarmMetrics({
+    facts: () => over.look(),
+    alarms: () => over.alarms,
+    version: VERSION,
+  });
+  const status = statusSource({ over, leaseMs, version: VERSION });
   const app = farmApp({
     principals: service.principals,
     queue,
@@ -74,19 +137,25 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     webhooks: service.webhooks,
     farm: { image: host.image.id, version: VERSION },
     coordinatorOf: service.coordinatorOf,
-    api: new Hono(),
+    api: farmApi(
+      apiParts({ host, service, bucket, live: service.live, status, log, version: VERSION }),
+    ),
     ready: async () => {
       await database.read((db) => db.selectFrom("farm_setting").select("name").limit(1).execute());
     },
-    metrics: async () => ({ text: "", type: "text/plain" }),
+    metrics: () => metrics.text(),
+    lack,
+    onAnswered: (route, code, seconds) => metrics.answered(route, code, seconds),
     peer: (context) => service.webhooks.peer(context),
     nowMs: Date.now,
   });
   const serving = opened.use(await serveFarm(app, settings.listen, await readTls(settings.tls)));
   const tokenFile = await operatorToken(directories.data, service.principals, Date.now());
-  opened.use(
-    await writeFarmAddress(directories.data, { url: serving.url, tokenFile, pid: process.pid }),
-  );
+  // This host's own commands speak to it in plain words, wherever else it listens, and however.
+  const isPlain = settings.tls === null && isLoopback(settings.listen.host);
+  const own = isPlain ? serving : opened.use(await serveFarm(app, OWN_PLACE, null));
+  await writeFarmFile(directories.data, { url: own.url, tokenFile });
+  opened.defer(() => removeFarmFile(directories.data));
   log.tell("started", {
     url: serving.url,
     store: database.label,
@@ -100,25 +169,54 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     ? runHost(
         {
           host,
-          coordinator: new LocalCoordinator({ name: OWN_HOST, boot, queue, hosts, store }),
+          coordinator: new LocalCoordinator({
+            name: OWN_HOST,
+            boot,
+            queue,
+            hosts,
+            store,
+            watcher: attemptWatcher(service.live),
+          }),
           boot,
           bucket,
           slots: settings.slots,
           log,
           version: VERSION,
+          watermarkBytes,
         },
         signal,
       )
     : Promise.resolve();
   const ends = new AbortController();
   const either = AbortSignal.any([signal, ends.signal]);
+  const pings = async (ping: ServiceSettings["ping"], until: AbortSignal): Promise<void> => {
+    if (ping === null) return;
+    const at = new URL(ping.url).host;
+    await runDeadMansSwitch(
+      {
+        ...ping,
+        ca: await host.authorities(),
+        trouble: () => over.trouble(),
+        onPing: (isAnswered) => metrics.pinged(isAnswered),
+        onFault: (reason) =>
+          reason === null
+            ? log.tell("ping-answered", { host: at })
+            : log.tell("ping-failing", { reason }),
+        onSilence: (reason) =>
+          reason === null ? log.tell("speaks-again", { host: at }) : log.tell("silent", { reason }),
+      },
+      until,
+    );
+  };
   const rest = Promise.all([
     service.watching.run(either),
     keepHouse(
       {
         queue,
         database,
+        onRound: () => over.houseKept(),
         onReaped: ({ requeued, dead }) => {
+          metrics.reaped(requeued.length, dead.length);
           log.tell("reaped", { requeued: requeued.length, dead: dead.length });
           for (const key of dead) log.tell("job-dead", { key });
         },
@@ -126,19 +224,29 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
           fault === null
             ? log.tell("store-recovered", { store: database.label })
             : log.tell("store-trouble", { reason: reasonOf(fault) }),
-        hourly: [(nowMs) => service.deliveries.forget(nowMs - keepMsOf(service))],
+        hourly: [
+          (nowMs) => service.deliveries.forget(nowMs - keepMsOf(service)),
+          nightlyExport(host, service, log, either),
+        ],
       },
       either,
     ),
+    over.run(either),
+    pings(settings.ping, either),
     untilAborted(either),
   ]);
+  // A process that is killed would keep nothing of what it compiled.
+  flushCompileCache();
   try {
     // Whatever ends first by a fault ends the farm: somebody starts it again.
     await Promise.race([rest, work.then(() => rest)]);
   } finally {
     log.tell("stopping", { reason: signal.aborted ? "told to" : "a fault" });
+    const began = performance.now();
     ends.abort();
     await Promise.allSettled([work, rest]);
+    await serving[Symbol.asyncDispose]();
+    log.tell("stopped", { seconds: Math.round(performance.now() - began) / 1000 });
   }
   return 0;
 }

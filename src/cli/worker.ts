@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { writeFile } from "node:fs/promises";
 
@@ -6,6 +7,7 @@ import { z } from "zod";
 import { CreameryError } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
+import { serviceSettings } from "../model/config/service-table.ts";
 import { openFarmClient, type FarmClient } from "../worker/farm-client.ts";
 import { openFarmIndex } from "../worker/farm-index.ts";
 import { fetchImage } from "../worker/fetch-image.ts";
@@ -14,7 +16,7 @@ import { RemoteCoordinator } from "../worker/remote-coordinator.ts";
 import { FarmJson } from "../worker/wire.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
 import { openHost } from "./farm/open-host.ts";
-import { FarmLog } from "./service/farm-log.ts";
+import { FarmLog, logFormOf } from "./service/farm-log.ts";
 import { newBoot, runHost, slotsOf } from "./service/run-host.ts";
 
 const Options = z.object({
@@ -36,7 +38,10 @@ const MAX_PEM_BYTES = 1 << 20;
  */
 export async function workerCommand(given: unknown, signal: AbortSignal): Promise<number> {
   const options = parsed(given);
-  const log = new FarmLog(process.stdout, process.stdout.isTTY);
+  const log = new FarmLog(
+    process.stdout,
+    logFormOf(process.stdout.isTTY, process.env, fstatSync(1)),
+  );
   const tell = (line: string) => log.tell("housekeeping", { what: "start", detail: line });
   const directories = directoriesFrom(process.env);
   // Read with the rights of the person who asks, and kept where the farm's own user alone reads.
@@ -73,6 +78,8 @@ export async function workerCommand(given: unknown, signal: AbortSignal): Promis
     }),
   );
   const bucket = await RemoteBucket.open({ farm, directory: join(directories.data, "spool") });
+  const { watermarkBytes, logLevel } = serviceSettings(host.config.service);
+  log.level = logLevel;
   const boot = newBoot();
   const slots = options.slots ?? null;
   log.tell("started", {
@@ -83,7 +90,10 @@ export async function workerCommand(given: unknown, signal: AbortSignal): Promis
     slots: slotsOf(slots),
   });
   const coordinator = new RemoteCoordinator(farm, boot);
-  await runHost({ host, coordinator, boot, bucket, slots, log, version: VERSION }, signal);
+  await runHost(
+    { host, coordinator, boot, bucket, slots, log, version: VERSION, watermarkBytes },
+    signal,
+  );
   log.tell("stopping", { reason: "told to" });
   return 0;
 }

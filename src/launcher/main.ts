@@ -15,6 +15,8 @@ import { closeSession, openSession, type Session } from "./session.ts";
 
 /** From the first signal to the end of a command line that does not stop by itself, ms. */
 const STOP_MS = 10_000;
+/** Signals that come so soon after one another, ms, are one: timeout(1) and npm tell a process and its group. */
+const SAME_MS = 1000;
 
 function fail(error: CreameryError): never {
   process.stderr.write(`creamery: ${error.line}\n`);
@@ -110,11 +112,15 @@ async function main(): Promise<void> {
   });
 
   let deadline: NodeJS.Timeout | undefined;
+  let toldAt = Number.POSITIVE_INFINITY;
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
       // A terminal tells both, `kill` only this process: twice is no harm.
       child.kill(name);
       deadline ??= setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+      // Said again later on, it is meant: guests and what else is left of the command are ended below all the same.
+      if (performance.now() - toldAt > SAME_MS) child.kill("SIGKILL");
+      toldAt = Math.min(toldAt, performance.now());
     });
   }
 

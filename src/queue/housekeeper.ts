@@ -9,6 +9,8 @@ export interface HousekeeperOptions {
   readonly now?: () => number;
   /** Between looks. */
   readonly everyMs?: number;
+  /** Leases were looked through, in vain or not. */
+  readonly onRound?: () => void;
   /** Leases were taken back, or jobs are dead. */
   readonly onReaped?: (reaped: Reaped) => void;
   /** The store does not answer: told when it begins, and with null when it answers again. */
@@ -45,6 +47,7 @@ export async function keepHouse(options: HousekeeperOptions, signal: AbortSignal
         const reaped = await queue.reap();
         if (reaped.requeued.length > 0 || reaped.dead.length > 0) options.onReaped?.(reaped);
       }
+      options.onRound?.();
       if (now() - lastHourMs >= HOUR_MS) {
         lastHourMs = now();
         await forgetEvents(database, now() - EVENTS_MS);

@@ -74,6 +74,22 @@ export function storeContract(open: () => Promise<Store>): void {
     ]);
   });
 
+  test("keeps names that no index can hold by their beginning, and tells two of them apart", async () => {
+    await using store = await open();
+    const long = (end: string) => `${"x\u{1f600}".repeat(4000)}${end}`;
+    const results = ["a", "b"].map((end) => ({
+      id: long(end),
+      outcome: "failed" as const,
+      seconds: 0,
+    }));
+    await store.recordAttempt(recording({ id: "a1", version: long("1") }, { results }));
+    await store.recordAttempt(recording({ id: "a2", version: long("2") }));
+    expect(await store.nonPasses("a1")).toHaveLength(2);
+    const versions = (await store.attempts({ limit: 5 })).map(({ attempt }) => attempt.version);
+    expect(new Set(versions).size).toBe(2);
+    expect(versions.every((version) => version.length < 500 && version.startsWith("x"))).toBe(true);
+  });
+
   test("keeps an attempt once, however often it is said", async () => {
     await using store = await open();
     await store.recordAttempt(recording({ id: "a1" }));

@@ -65,8 +65,8 @@ describe.each(["SQLite", "PostgreSQL"])("events made into jobs, in %s", (name) =
       [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
     };
   }
-  const released = (project: string, version: string): WatchEvent => ({
-    kind: "released",
+  const released = (project: string, version: string) => ({
+    kind: "released" as const,
     project,
     version,
     uploadedAt: "1970-01-01T00:00:01Z",
@@ -84,6 +84,15 @@ describe.each(["SQLite", "PostgreSQL"])("events made into jobs, in %s", (name) =
       db.selectFrom("release_time").select(["uploaded_ms", "seen_ms", "verdict_ms"]).execute(),
     );
     expect(times).toEqual([{ uploaded_ms: 1000, seen_ms: 5000, verdict_ms: null }]);
+  });
+
+  test("what was uploaded long before it was first seen says nothing of how quick the farm is", async () => {
+    await using here = await farm(["six"]);
+    await here.see({ ...released("six", "1.0"), uploadedAt: "1969-12-30T00:00:00Z" });
+    const times = await here.database.read((db) =>
+      db.selectFrom("release_time").select("uploaded_ms").execute(),
+    );
+    expect(times).toEqual([{ uploaded_ms: null }]);
   });
 
   test("where everything is watched, every release is queued", async () => {

@@ -42,6 +42,9 @@ export function planEvents(
   };
 }
 
+/** What was uploaded longer ago when it was first seen is no news. */
+const NEWS_MS = 24 * 3_600_000;
+
 class Planning {
   readonly #within: Within;
   readonly #options: PlanEventsOptions;
@@ -95,7 +98,9 @@ class Planning {
       if (request.reason === "push" || !(await this.#isWithdrawn(request))) wanted.push(request);
     await this.#options.queue.enqueueWithin(this.#within, wanted);
     for (const { project, version, uploadedAt } of this.#released) {
-      const uploadedMs = uploadedAt === null ? null : Date.parse(uploadedAt);
+      const toldMs = uploadedAt === null ? Number.NaN : Date.parse(uploadedAt);
+      // What was there long before anybody watched says nothing of how quick the farm is.
+      const uploadedMs = this.#nowMs - toldMs < NEWS_MS ? toldMs : null;
       await sql`insert into release_time (target_id, uploaded_ms, seen_ms, verdict_ms)
         select target.id, ${uploadedMs}, ${this.#nowMs}, null from target
           join project on project.id = target.project_id

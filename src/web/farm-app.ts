@@ -11,9 +11,12 @@ import type { Coordinator } from "../worker/coordinator.ts";
 import type { ApiEnv } from "./api/api-deps.ts";
 import { assetRoutes } from "./asset-routes.ts";
 import { authenticate, refusal, type Authenticated } from "./authenticate.ts";
+import { healthRoutes } from "./health-routes.ts";
 import { imageRoutes, type ImageRoutesDeps } from "./images.ts";
 import { indexRoutes } from "./index-routes.ts";
 import { problem, problemResponse } from "./problem.ts";
+import { refuseWhenFull } from "./refuse-when-full.ts";
+import { routeClassOf } from "./route-class.ts";
 import { webhookRoutes, type WebhookDeps } from "./webhooks.ts";
 import { hostNameOf, workerRoutes, type WorkerRoutesDeps } from "./worker-routes.ts";
 
@@ -32,6 +35,10 @@ export interface FarmAppDeps {
   readonly ready: () => Promise<void>;
   /** In Prometheus' text format, and its content type. */
   readonly metrics: () => Promise<{ readonly text: string; readonly type: string }>;
+  /** Why the farm can take nothing more in at present; null where it can. */
+  readonly lack?: () => string | null;
+  /** Is told of each request: what it was for (route-class.ts), and its answer. */
+  readonly onAnswered?: (route: string, status: number, seconds: number) => void;
   readonly peer: WebhookDeps["peer"];
   readonly nowMs: () => number;
 }
@@ -50,23 +57,29 @@ export function farmApp(deps: FarmAppDeps): Hono<FarmEnv> {
   app.onError((thrown) => problemResponse(thrown));
   app.notFound(() => problem({ status: 404, detail: "there is nothing here; see /api/v1/docs" }));
 
-  app.get("/healthz", (context) => context.text("ok\n"));
-  app.get("/readyz", async (context) => {
-    try {
-      await deps.ready();
-      return context.text("ok\n");
-    } catch {
-      return context.text("the store does not answer\n", 503);
-    }
-  });
-  app.get("/metrics", async (context) => {
-    const { text, type } = await deps.metrics();
-    return context.body(text, 200, { "content-type": type });
-  });
+  const { onAnswered, lack } = deps;
+  if (onAnswered !== undefined)
+    app.use(async (context, next) => {
+      const began = performance.now();
+      await next();
+      const seconds = (performance.now() - began) / 1000;
+      onAnswered(routeClassOf(context.req.path), context.res.status, seconds);
+    });
+  if (lack !== undefined) app.use(refuseWhenFull(lack));
+  const authenticated = authenticate({ principals: deps.principals, peer: deps.peer, nowMs });
+  app.route(
+    "/",
+    healthRoutes({
+      ready: deps.ready,
+      metrics: deps.metrics,
+      authenticate: authenticated,
+      nowMs,
+    }),
+  );
   app.route("/hooks", webhookRoutes(deps.webhooks));
 
   const api = new Hono<FarmEnv>();
-  api.use(authenticate({ principals: deps.principals, peer: deps.peer, nowMs }));
+  api.use(authenticated);
   api.route("/worker", workerRoutes({ coordinatorOf: deps.coordinatorOf, farm: deps.farm, nowMs }));
   const only =
     (action: Action): MiddlewareHandler<FarmEnv> =>

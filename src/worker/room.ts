@@ -1,6 +1,8 @@
 import { readFileSync, statfsSync } from "node:fs";
 import { freemem } from "node:os";
 
+import { Watermark } from "./watermark.ts";
+
 /** How full a disk may get before nothing more is claimed; with more free than twice that, claims go on. */
 export const WATERMARK_BYTES = 2 * 1024 ** 3;
 
@@ -21,11 +23,12 @@ export interface RoomFacts {
 export class Room {
   readonly #needs: RoomNeeds;
   readonly #look: () => RoomFacts;
-  #paused = false;
+  readonly #watermark: Watermark;
 
   constructor(needs: RoomNeeds, look: () => RoomFacts = () => roomFacts(needs.directories)) {
     this.#needs = needs;
     this.#look = look;
+    this.#watermark = new Watermark(needs.watermarkBytes ?? WATERMARK_BYTES);
   }
 
   facts(): RoomFacts {
@@ -35,9 +38,8 @@ export class Room {
   /** Why there is no room now; null where there is. A disk that was full has to be half empty again, so to speak. */
   lack(): string | null {
     const { memoryFreeBytes, diskFreeBytes } = this.#look();
-    const watermark = this.#needs.watermarkBytes ?? WATERMARK_BYTES;
-    this.#paused = diskFreeBytes < (this.#paused ? 2 * watermark : watermark);
-    if (this.#paused) return `${gib(diskFreeBytes)} of disk are free, less than ${gib(watermark)}`;
+    if (this.#watermark.isBelow(diskFreeBytes))
+      return `${gib(diskFreeBytes)} of disk are free: claims wait below ${gib(this.#watermark.bytes)}, until there is twice as much`;
     if (memoryFreeBytes < this.#needs.memoryBytes)
       return `${gib(memoryFreeBytes)} of memory are free, and an attempt may take ${gib(this.#needs.memoryBytes)}`;
     return null;
@@ -58,6 +60,6 @@ export function availableMemory(): number {
   return line === null ? freemem() : Number(line[1]) * 1024;
 }
 
-function gib(bytes: number): string {
+export function gib(bytes: number): string {
   return `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
 }

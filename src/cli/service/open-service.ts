@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { imageConfigurations } from "../../image/image-configurations.ts";
 import type { RequestedConfiguration } from "../../queue/job.ts";
+import { CreameryError } from "../../base/errors.ts";
 import { Hosts } from "../../queue/hosts.ts";
 import { Queue } from "../../queue/queue.ts";
 import {
@@ -39,6 +40,8 @@ import { LocalCoordinator } from "../../worker/local-coordinator.ts";
 import type { Host } from "../farm/open-host.ts";
 import type { FarmLog } from "./farm-log.ts";
 import { attemptWatcher } from "./live-parts.ts";
+import { measuredDatabase } from "./measured-database.ts";
+import type { FarmMetrics } from "./metrics.ts";
 import { Watching } from "./watching.ts";
 
 /** The coordinator's parts, opened: what `up` serves and runs. */
@@ -68,6 +71,9 @@ export interface OpenServiceOptions {
   readonly log: FarmLog;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  readonly metrics: () => FarmMetrics;
+  /** Why the farm can take nothing more in at present; null where it can. */
+  readonly lack: () => string | null;
 }
 
 /** @throws CreameryError `store`, `configuration-file`, `unreadable-path`. */
@@ -76,23 +82,42 @@ export async function openService(options: OpenServiceOptions): Promise<Service>
   const { config } = host;
   const settings = serviceSettings(config.service);
   await using opened = new AsyncDisposableStack();
-  const database = opened.use(await openDatabase(options.location));
+  const { metrics, lack } = options;
+  const database = opened.use(
+    measuredDatabase(await openDatabase(options.location), (seconds, isKept) =>
+      metrics().wrote(seconds, isKept),
+    ),
+  );
   const queue = new Queue(database, {
     policy: queuePolicyOf(config.queue),
     newId: () => newAttemptId(),
+    events: {
+      onClaimed: (jobs) => metrics().claimed(jobs.length),
+      onFinished: (finish) => metrics().finished(finish),
+      onHostOut: ({ host: name, reason }) => {
+        metrics().hostOut();
+        log.tell("host-out", { host: name, reason });
+      },
+    },
   });
   const hosts = new Hosts(database);
   const store = new SqlStore(database);
   const deliveries = new SqlDeliveries(database);
   const configurations = () => configurationsOf(host);
   const repositories = repositoriesOf(host);
+  const plan = planEvents({
+    queue,
+    kind: database.kind,
+    configurations,
+    projectOf: (project) => plannedProject(host, repositories, project),
+  });
   const memory = new SqlWatchMemory(database, {
-    onEvents: planEvents({
-      queue,
-      kind: database.kind,
-      configurations,
-      projectOf: (project) => plannedProject(host, repositories, project),
-    }),
+    onEvents: async (within, events) => {
+      // Nothing of it is kept, then, and the watcher sees it once more.
+      const reason = lack();
+      if (reason !== null) throw new CreameryError("disk-full", reason);
+      await plan(within, events);
+    },
   });
   const watching = new Watching({
     database,
@@ -176,7 +201,7 @@ function plannedProject(
 }
 
 async function webhookDeps(
-  { host, log }: OpenServiceOptions,
+  { host, log, metrics }: OpenServiceOptions,
   { trustedProxies }: ServiceSettings,
   queue: Queue,
   deliveries: SqlDeliveries,
@@ -195,8 +220,10 @@ async function webhookDeps(
     repositoryOf,
     deliveries,
     enqueue: (push) => enqueuePush(push, host, queue),
-    audit: ({ forge, outcome, status, reason }) =>
-      log.tell("hook", { forge, outcome, status, reason }),
+    audit: ({ forge, outcome, status, reason }) => {
+      metrics().hook(forge, outcome);
+      log.tell("hook", { forge, outcome, status, reason });
+    },
     peer: peerOf(blockListOf(trustedProxies)),
     nowMs: Date.now,
     pause: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),

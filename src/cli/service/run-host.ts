@@ -23,6 +23,7 @@ export interface RunHostOptions {
   readonly slots: number | null;
   readonly log: FarmLog;
   readonly version: string;
+  readonly watermarkBytes?: number;
 }
 
 /** Of the process that holds leases: no other has it. */
@@ -40,7 +41,11 @@ export async function runHost(options: RunHostOptions, signal: AbortSignal): Pro
   const warm = new WarmInstaller(host.warmDirectory);
   const { limits } = host.config;
   const { cache, data } = host.directories;
-  const room = new Room({ memoryBytes: limits.memoryBytes, directories: [cache, data] });
+  const room = new Room({
+    memoryBytes: limits.memoryBytes,
+    directories: [cache, data],
+    ...(options.watermarkBytes === undefined ? {} : { watermarkBytes: options.watermarkBytes }),
+  });
   const name = host.machine.kind;
   let lack: string | null = null;
   const began = new Map<string, number>();

@@ -51,14 +51,18 @@ export async function serveFarm(
   }
   const address = server.address();
   const at = isAddress(address) ? address.port : port;
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    // Who keeps a connection open for what may come asks elsewhere, or again.
+    if ("closeIdleConnections" in server) server.closeIdleConnections();
+    const cut = setTimeout(() => closeAll(server), STOP_MS);
+    await closed;
+    clearTimeout(cut);
+  };
   return {
     url: `${tls === null ? "http" : "https"}://${shown.replace(/:\d+$/u, `:${at}`)}`,
-    [Symbol.asyncDispose]: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      const cut = setTimeout(() => closeAll(server), STOP_MS);
-      await closed;
-      clearTimeout(cut);
-    },
+    [Symbol.asyncDispose]: () => (closing ??= close()),
   };
 }
 

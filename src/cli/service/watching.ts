@@ -36,6 +36,11 @@ export interface WatchingOptions {
   readonly log: FarmLog;
 }
 
+/** How a watcher is, and what it watches, without credentials. */
+export interface WatchedHealth extends WatcherHealth {
+  readonly source: string;
+}
+
 const LOOK_MS = 2000;
 const AGAIN_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -44,13 +49,13 @@ export const EVERYTHING = "*";
 /** Runs the watchers of what is watched now, and others when that changes. */
 export class Watching {
   readonly #options: WatchingOptions;
-  readonly #health = new Map<string, WatcherHealth>();
+  readonly #health = new Map<string, WatchedHealth>();
 
   constructor(options: WatchingOptions) {
     this.#options = options;
   }
 
-  get health(): readonly WatcherHealth[] {
+  get health(): readonly WatchedHealth[] {
     return [...this.#health.values()];
   }
 
@@ -97,7 +102,8 @@ export class Watching {
           what: `${what} of ${shownUrl(upstream.url)}`,
           why: chosen.why.join("; "),
         });
-        running.push(this.#run(watcherOf(chosen.feed, index, names, this.#options), either));
+        const watcher = watcherOf(chosen.feed, index, names, this.#options);
+        running.push(this.#run(watcher, shownUrl(upstream.url), either));
       }
     }
     const before = names.join();
@@ -125,15 +131,15 @@ export class Watching {
       what: `${repositories.length} repositories`,
       why: "configured",
     });
-    await this.#run(watcher, signal);
+    await this.#run(watcher, `${repositories.length} repositories`, signal);
   }
 
-  async #run(watcher: Watcher, signal: AbortSignal): Promise<void> {
+  async #run(watcher: Watcher, source: string, signal: AbortSignal): Promise<void> {
     const { memory, log } = this.#options;
     await runWatcher(watcher, {
       memory,
       signal,
-      onHealth: (health) => this.#note(health),
+      onHealth: (health) => this.#note({ ...health, source }),
       onNote: (note) => log.tell("watcher-note", { watcher: watcher.name, note: lineOf(note) }),
       onEvents: (events) => {
         for (const event of events.slice(0, 20))
@@ -144,7 +150,7 @@ export class Watching {
     this.#health.delete(watcher.name);
   }
 
-  #note(health: WatcherHealth): void {
+  #note(health: WatchedHealth): void {
     const { log } = this.#options;
     const before = this.#health.get(health.watcher);
     this.#health.set(health.watcher, health);

@@ -23,6 +23,14 @@ export function parseListen(text: string): ListenPlace | null {
   return { host, port: Number(port) };
 }
 
+export const LOG_LEVELS = ["info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+function isPingUrl(text: string): boolean {
+  const protocol = URL.parse(text)?.protocol;
+  return protocol === "http:" || protocol === "https:";
+}
+
 /** `[farm]`: what `creamery up` is to the world. */
 export const ServiceTable = z
   .strictObject({
@@ -43,8 +51,16 @@ export const ServiceTable = z
     /** Jobs side by side on this host. */
     slots: z.number().int().min(1).max(256).optional(),
     /** Is asked so often as long as all is well: who hears nothing knows. */
-    ping_url: z.string().max(2048).optional(),
+    ping_url: z
+      .string()
+      .max(2048)
+      .refine((text) => isPingUrl(text), "is no http:// or https:// address")
+      .optional(),
     ping_minutes: z.number().min(0.1).max(1440).optional(),
+    /** With less free on a disk of a host it claims nothing; with half of that, the farm takes nothing more in. */
+    watermark_gib: z.number().min(0.1).max(100_000).optional(),
+    /** The least that the service's log tells. */
+    log_level: z.enum(LOG_LEVELS).optional(),
   })
   .refine(({ tls_cert: cert, tls_key: key }) => (cert === undefined) === (key === undefined), {
     path: ["tls_key"],
@@ -73,10 +89,14 @@ export interface ServiceSettings {
   /** Null for one for each core. */
   readonly slots: number | null;
   readonly ping: { readonly url: string; readonly everyMs: number } | null;
+  readonly watermarkBytes: number;
+  readonly logLevel: LogLevel;
 }
 
 const USUAL_LISTEN: ListenPlace = { host: "127.0.0.1", port: 8440 };
 const PING_MINUTES = 5;
+const WATERMARK_GIB = 2;
+const GIB = 1024 ** 3;
 
 export function serviceSettings(table: ServiceTable): ServiceSettings {
   const { tls_cert: cert, tls_key: key } = table;
@@ -91,6 +111,8 @@ export function serviceSettings(table: ServiceTable): ServiceSettings {
       table.ping_url === undefined
         ? null
         : { url: table.ping_url, everyMs: (table.ping_minutes ?? PING_MINUTES) * 60_000 },
+    watermarkBytes: (table.watermark_gib ?? WATERMARK_GIB) * GIB,
+    logLevel: table.log_level ?? "info",
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Within } from "../database.ts";
 import type { AttemptRecording } from "../store.ts";
-import { withoutNul } from "./without-nul.ts";
+import { indexedText } from "./indexed-text.ts";
 
 /** Rows that many results share: found, or made where they are not there yet. */
 
@@ -9,7 +9,7 @@ export async function internRelease(
   { attempt, visibility }: AttemptRecording,
 ): Promise<{ readonly project_id: number; readonly release_id: number }> {
   const projectId = await internProject(db, attempt.project, visibility);
-  const release = { project_id: projectId, version: withoutNul(attempt.version) };
+  const release = { project_id: projectId, version: indexedText(attempt.version) };
   await db
     .insertInto("release")
     .values(release)
@@ -39,7 +39,7 @@ async function internProject(db: Within, name: string, visibility: string): Prom
 }
 
 export async function internTest(db: Within, projectId: number, given: string): Promise<number> {
-  const name = withoutNul(given);
+  const name = indexedText(given);
   await db
     .insertInto("test")
     .values({ project_id: projectId, name })

@@ -4,7 +4,7 @@ import type { Within } from "../database.ts";
 import type { SqlKind } from "../migrations/migration.ts";
 import type { Tables } from "../schema.ts";
 import { bulkInsert } from "./bulk-insert.ts";
-import { withoutNul } from "./without-nul.ts";
+import { indexedText } from "./indexed-text.ts";
 
 /** In the order of src/queue/job.ts. */
 export const STATE = {
@@ -98,9 +98,9 @@ export class JobRows {
   async targets(targets: readonly TargetKey[]): Promise<readonly number[]> {
     const rows = targets.map(({ projectId, word, version, line }) => [
       projectId,
-      withoutNul(word),
-      withoutNul(version),
-      withoutNul(line),
+      indexedText(word),
+      indexedText(version),
+      indexedText(line),
     ]);
     await bulkInsert(
       this.within,
@@ -262,7 +262,7 @@ export class JobRows {
       .selectFrom("queue_cooldown")
       .select("ready_ms")
       .where("project_id", "=", projectId)
-      .where("line", "=", withoutNul(line))
+      .where("line", "=", indexedText(line))
       .executeTakeFirst();
     return row?.ready_ms;
   }
@@ -273,7 +273,7 @@ export class JobRows {
       this.#kind,
       "queue_cooldown",
       ["project_id", "line", "ready_ms"],
-      [[projectId, withoutNul(line), readyMs]],
+      [[projectId, indexedText(line), readyMs]],
       { conflict: "on conflict (project_id, line) do update set ready_ms = excluded.ready_ms" },
     );
   }

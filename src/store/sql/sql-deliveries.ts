@@ -3,7 +3,7 @@ import { sql, type Kysely } from "kysely";
 import type { Deliveries, DeliveryKey, DeliveryStanding } from "../../model/deliveries.ts";
 import type { Database } from "../database.ts";
 import type { Tables } from "../schema.ts";
-import { withoutNul } from "./without-nul.ts";
+import { indexedText } from "./indexed-text.ts";
 
 /** Any number that is the farm's own, with a scope's hash: one delivery of a scope is kept at a time. */
 const DELIVERY_LOCK = 7_273_002;
@@ -31,8 +31,8 @@ export class SqlDeliveries implements Deliveries {
         await within
           .insertInto("delivery")
           .values({
-            scope: withoutNul(key.scope),
-            delivery: key.id === null ? null : withoutNul(key.id),
+            scope: indexedText(key.scope),
+            delivery: key.id === null ? null : indexedText(key.id),
             body_sha256: key.bodySha256,
             kept_ms: nowMs,
           })
@@ -56,11 +56,11 @@ async function standingOf(
   db: Kysely<Tables>,
   { scope, id, bodySha256, byBody }: DeliveryKey,
 ): Promise<DeliveryStanding> {
-  const inScope = db.selectFrom("delivery").where("scope", "=", withoutNul(scope));
+  const inScope = db.selectFrom("delivery").where("scope", "=", indexedText(scope));
   if (id !== null) {
     const named = await inScope
       .select("body_sha256")
-      .where("delivery", "=", withoutNul(id))
+      .where("delivery", "=", indexedText(id))
       .executeTakeFirst();
     if (named !== undefined) return named.body_sha256 === bodySha256 ? "seen" : "other-body";
   }
