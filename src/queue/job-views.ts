@@ -67,6 +67,8 @@ export interface JobQuery {
   readonly limit: number;
   /** Only older ones, for the next page: a key's `id`. */
   readonly olderThan?: number;
+  /** Only this one and newer ones. */
+  readonly notOlderThan?: number;
 }
 
 export async function jobs(db: Kysely<Tables>, query: JobQuery): Promise<readonly NumberedView[]> {
@@ -82,8 +84,58 @@ export async function jobs(db: Kysely<Tables>, query: JobQuery): Promise<readonl
       narrowed = narrowed.where("queue_job.lane", "=", LANES.indexOf(query.lane));
     if (query.olderThan !== undefined)
       narrowed = narrowed.where("queue_job.id", "<", query.olderThan);
+    if (query.notOlderThan !== undefined)
+      narrowed = narrowed.where("queue_job.id", ">=", query.notOlderThan);
     return narrowed;
   });
+}
+
+/** What is over stays for long: of all projects together, one page looks through so many of those. */
+const MOST_LOOKED_THROUGH = 20_000;
+
+export interface JobPage {
+  readonly jobs: readonly NumberedView[];
+  /** `olderThan` of the next page; null on the last. A page may be short, or empty, and not be the last. */
+  readonly next: number | null;
+}
+
+/** A page of jobs for whoever asks: no filter that fits little is a way to keep the store busy. */
+export async function jobsPage(
+  db: Kysely<Tables>,
+  query: JobQuery,
+  mostLookedThrough: number = MOST_LOOKED_THROUGH,
+): Promise<JobPage> {
+  // What is not over has indexes of its own, and of one project there are not so many.
+  const isOpen = query.state !== undefined && OPEN_STATES.has(query.state);
+  const end =
+    isOpen || query.project !== undefined
+      ? null
+      : await windowEnd(db, query.olderThan, mostLookedThrough);
+  const found = await jobs(db, {
+    ...query,
+    limit: query.limit + 1,
+    ...(end === null ? {} : { notOlderThan: end }),
+  });
+  const page = found.slice(0, query.limit);
+  const last = found.length > query.limit ? page.at(-1)?.id : undefined;
+  return { jobs: page, next: last ?? end };
+}
+
+const OPEN_STATES: ReadonlySet<string> = new Set(["queued", "waiting", "leased", "dead"]);
+
+async function windowEnd(
+  db: Kysely<Tables>,
+  olderThan: number | undefined,
+  most: number,
+): Promise<number | null> {
+  let select = db
+    .selectFrom("queue_job")
+    .select("id")
+    .orderBy("id", "desc")
+    .limit(1)
+    .offset(most - 1);
+  if (olderThan !== undefined) select = select.where("id", "<", olderThan);
+  return (await select.executeTakeFirst())?.id ?? null;
 }
 
 export async function jobByKey(db: Kysely<Tables>, key: string): Promise<JobView | null> {

@@ -1,9 +1,10 @@
-import { sql } from "kysely";
+import { sql, type Kysely } from "kysely";
 
 import type { Outcome } from "../../model/attempt.ts";
 import type { Within } from "../../model/authorise.ts";
 import { newAttemptId } from "../attempt-id.ts";
 import type { Database } from "../database.ts";
+import type { Tables } from "../schema.ts";
 import type { NonPass, StoredAttempt } from "../store.ts";
 import { attemptOf } from "./result-row.ts";
 import { joinedResults } from "./sql-store.ts";
@@ -22,24 +23,69 @@ export interface ResultQuery {
   readonly olderThan?: string;
 }
 
+export interface ResultPage {
+  readonly results: readonly StoredAttempt[];
+  /** `olderThan` of the next page; null on the last. A page may be short, or empty, and not be the last. */
+  readonly next: string | null;
+}
+
+/** Of all projects together, one page looks through so many: no filter that fits little is a way to keep the store busy. */
+export const MOST_LOOKED_THROUGH = 20_000;
+
+/** Results that fit, newest first. */
 export async function resultsPage(
   database: Database,
   query: ResultQuery,
-): Promise<readonly StoredAttempt[]> {
-  const rows = await database.read((db) => {
+  mostLookedThrough: number = MOST_LOOKED_THROUGH,
+): Promise<ResultPage> {
+  return database.read(async (db) => {
+    // What no result has is found out before any is looked at.
+    const names = [
+      ["project", query.project],
+      ["configuration", query.configuration],
+    ] as const;
+    const ids: Partial<Record<"project" | "configuration", number>> = {};
+    for (const [table, name] of names) {
+      if (name === undefined) continue;
+      const found = await db.selectFrom(table).select("id").where("name", "=", name).execute();
+      const [only] = found;
+      if (only === undefined) return { results: [], next: null };
+      ids[table] = only.id;
+    }
+    const end =
+      ids.project === undefined ? await windowEnd(db, query.olderThan, mostLookedThrough) : null;
     let select = joinedResults(db)
       .where(isVisible(query.within))
       .orderBy("result.id", "desc")
-      .limit(query.limit);
-    if (query.project !== undefined) select = select.where("project.name", "=", query.project);
+      .limit(query.limit + 1);
+    if (ids.project !== undefined) select = select.where("result.project_id", "=", ids.project);
+    if (ids.configuration !== undefined)
+      select = select.where("result.configuration_id", "=", ids.configuration);
     if (query.version !== undefined) select = select.where("release.version", "=", query.version);
-    if (query.configuration !== undefined)
-      select = select.where("configuration.name", "=", query.configuration);
     if (query.outcome !== undefined) select = select.where("result.outcome", "=", query.outcome);
     if (query.olderThan !== undefined) select = select.where("result.id", "<", query.olderThan);
-    return select.execute();
+    if (end !== null) select = select.where("result.id", ">=", end);
+    const found = (await select.execute()).map(attemptOf);
+    const results = found.slice(0, query.limit);
+    const last = found.length > query.limit ? results.at(-1)?.attempt.id : undefined;
+    return { results, next: last ?? end };
   });
-  return rows.map(attemptOf);
+}
+
+/** The oldest id that one page may look at; null where it may look at all that is left. */
+async function windowEnd(
+  db: Kysely<Tables>,
+  olderThan: string | undefined,
+  most: number,
+): Promise<string | null> {
+  let select = db
+    .selectFrom("result")
+    .select("id")
+    .orderBy("id", "desc")
+    .limit(1)
+    .offset(most - 1);
+  if (olderThan !== undefined) select = select.where("id", "<", olderThan);
+  return (await select.executeTakeFirst())?.id ?? null;
 }
 
 /** One attempt by its whole id, if it is among what somebody gets to see. */

@@ -7,10 +7,10 @@ import { isName, normaliseName } from "../../python/names.ts";
 import { isAttemptId } from "../../store/attempt-id.ts";
 import { failuresPage, resultsPage, visibleResult } from "../../store/sql/result-queries.ts";
 import type { StoredAttempt } from "../../store/store.ts";
-import { ALWAYS, NOT_FOUND, NOT_MODIFIED, ok } from "./answers.ts";
+import { ALWAYS, NOT_FOUND, NOT_MODIFIED, ok, Refused } from "./answers.ts";
 import type { ApiContext, ApiDeps, ApiEnv } from "./api-deps.ts";
 import { madeOnce, whileItIsSo } from "./conditional.ts";
-import { NEXT, PAGE, pageOf, readCursor } from "./cursors.ts";
+import { cursorOf, NEXT, PAGE, pageOf, readCursor } from "./cursors.ts";
 import { attemptView, resultOf } from "./result-view.ts";
 import { Attempt, Failure, Result } from "./schemas/results.ts";
 import { sightOf } from "./sight.ts";
@@ -38,7 +38,10 @@ const list = createRoute({
     }),
   },
   responses: {
-    ...ok(z.object({ results: z.array(Result), next: NEXT }), "A page of results"),
+    ...ok(
+      z.object({ results: z.array(Result), next: NEXT }),
+      "A page of results; one may be short, or empty, and not be the last: `next` says it",
+    ),
     ...NOT_MODIFIED,
     ...ALWAYS,
   },
@@ -77,7 +80,9 @@ export function attemptRoutes(app: OpenAPIHono<ApiEnv>, deps: ApiDeps): void {
   app.openapi(list, async (context) => {
     const { project, version, configuration, outcome, limit, cursor } = context.req.valid("query");
     const olderThan = readCursor("attempts", cursor);
-    const found = await resultsPage(database, {
+    if (version !== undefined && project === undefined)
+      throw new Refused({ status: 400, detail: "query.version: name its project too" });
+    const page = await resultsPage(database, {
       within: sightOf(context, deps),
       // What no project can be called is none's.
       ...(project === undefined ? {} : { project: isName(project) ? normaliseName(project) : "" }),
@@ -85,10 +90,10 @@ export function attemptRoutes(app: OpenAPIHono<ApiEnv>, deps: ApiDeps): void {
       ...(configuration === undefined ? {} : { configuration: configuration.replaceAll("\0", "") }),
       ...(outcome === undefined ? {} : { outcome }),
       ...(olderThan === undefined ? {} : { olderThan }),
-      limit: limit + 1,
+      limit,
     });
-    const { items, next } = pageOf("attempts", found, limit, ({ attempt }) => attempt.id);
-    return context.json({ results: items.map(resultOf), next }, 200);
+    const next = page.next === null ? null : cursorOf("attempts", page.next);
+    return context.json({ results: page.results.map(resultOf), next }, 200);
   });
 
   app.openapi(one, async (context) => {

@@ -1,3 +1,8 @@
+import { once } from "node:events";
+import { Server } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { serve } from "@hono/node-server";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { sampleFarm, type SampleFarm } from "./farm.sample.ts";
@@ -133,4 +138,24 @@ test("more readers than the farm has room for are asked to come again", async ()
   expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "30"]);
   farm.deps.live[Symbol.dispose]();
   for (const answer of open) await answer.body?.cancel();
+});
+
+test("a browser that closes its page is a reader no more", async () => {
+  const server = serve({ fetch: farm.app.fetch, port: 0, hostname: "127.0.0.1" });
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const left = new AbortController();
+  const { signal } = left;
+  const answer = await fetch(`http://127.0.0.1:${port}/api/v1/events`, { signal });
+  const reading = until(answer, null).catch(() => "left");
+  const { live } = farm.deps;
+  for (let tries = 0; live.readers === 0 && tries < 500; tries++) await sleep(10);
+  expect(live.readers).toBe(1);
+  left.abort();
+  await reading;
+  for (let tries = 0; live.readers > 0 && tries < 500; tries++) await sleep(10);
+  expect(live.readers).toBe(0);
+  if (server instanceof Server) server.closeAllConnections();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
 });

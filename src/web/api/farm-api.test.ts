@@ -67,7 +67,7 @@ test.each([
   ["outcome=pass", ["pass"]],
   ["project=Attrs", ["attrs"]],
   ["configuration=pypy-3.11", ["pypy"]],
-  ["version=2.0", ["two"]],
+  ["project=mine&version=2.0", ["two"]],
   ["project=attrs&outcome=pass", []],
   ["project=%00", []],
 ])("attempts with %s alone are shown", async (query, wanted) => {
@@ -236,6 +236,7 @@ test.each([
   ["/projects?limit=x", "query.limit"],
   ["/projects?limt=5", "limt"],
   ["/projects?cursor=x", "query.cursor"],
+  ["/attempts?version=1.0", "name its project"],
   ["/attempts?outcome=good", "query.outcome"],
   ["/projects?prefix=a%25", "query.prefix"],
 ])("%s is told what is wrong with it", async (path, place) => {
