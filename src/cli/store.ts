@@ -53,7 +53,9 @@ export async function storeCommand(
   const { config } = await readConfig(options.config, askerCwd(), launcher());
   const named = options.into ?? options.store;
   const location =
-    named === undefined ? await storeLocation(config, directories) : locationOf(named);
+    named === undefined
+      ? await storeLocation(config, directories)
+      : locationOf(named, options.into === undefined ? "--store" : "--into");
   switch (action) {
     case "backup":
       return await backup(location, file ?? "", signal);
@@ -80,12 +82,12 @@ export async function storeCommand(
 }
 
 /** As a person types it. @throws CreameryError `usage`. */
-function locationOf(named: string): string {
+function locationOf(named: string, option: string): string {
   if (isPostgresqlUrl(named)) return named;
   // Whatever else looks like a URL is none of a store, and may hold a password.
   if (named === "" || /^[a-z][a-z0-9+.-]*:\/\//iu.test(named))
     throw new CreameryError("usage", "names no store", {
-      input: "--store",
+      input: option,
       nextStep: "write a path of SQLite's file, or postgres://user@host/name",
     });
   return resolve(askerCwd(), named);

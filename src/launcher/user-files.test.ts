@@ -85,8 +85,8 @@ async function refusal(asked: Promise<unknown>): Promise<readonly [code: string,
 const WAYS = ["probe", "read", "text", "pack"] as const;
 
 test("what is private is its owner's alone to read, whatever was there before", async () => {
+  chmodSync(root, 0o777);
   const path = plant("kept");
-  chmodSync(path, 0o644);
   await write(path, true);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   await write(path);

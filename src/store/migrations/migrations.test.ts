@@ -3,18 +3,22 @@ import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { Kysely, PostgresDialect, sql } from "kysely";
+import { Kysely, PostgresDialect, sql, type Selectable } from "kysely";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { startCluster, type Cluster } from "../../../test/postgresql/cluster.ts";
 import { sampleAttempt } from "../../model/result-json.sample.ts";
+import { openDatabase } from "../open-database.ts";
 import { openStore } from "../open-store.ts";
 import { openPostgresql } from "../postgresql/open-postgresql.ts";
+import type { Tables } from "../schema.ts";
+import { rowOf } from "../sql/result-row.ts";
 import { SqlStore } from "../sql/sql-store.ts";
 import { nodeSqliteDialect } from "../sqlite/dialect.ts";
 import { migrate } from "../sqlite/migrate.ts";
 import type { Store } from "../store.ts";
+import { openSnapshot } from "../transfer/transfer-database.ts";
 import { MIGRATIONS } from "./all.ts";
 
 /** A database of a test's own, at any earlier version of the schema, and opened by the farm of today. */
@@ -22,6 +26,8 @@ interface Past {
   /** Brings it to this version, and gives it to be filled. */
   at(version: number, fill: (db: Kysely<unknown>) => Promise<void>): Promise<void>;
   open(): Promise<Store>;
+  /** Where it is, for what opens it in another way. */
+  readonly location: string;
 }
 
 let directory = "";
@@ -46,6 +52,7 @@ const PASTS: Readonly<Record<string, () => Promise<Past>>> = {
         database.close();
       },
       open: () => openStore(file),
+      location: file,
     };
   },
   async PostgreSQL() {
@@ -60,11 +67,20 @@ const PASTS: Readonly<Record<string, () => Promise<Past>>> = {
         await db.destroy();
       },
       open: async () => new SqlStore(await openPostgresql(url)),
+      location: url,
     };
   },
 };
 
 const kept = sampleAttempt({ id: "a1", cause: "removed-api(distutils)" });
+
+const later = {
+  attempt: sampleAttempt({ id: "a2" }),
+  visibility: "private",
+  reason: "confirm",
+  of: "a1",
+  startedAt: "2026-11-25T10:00:00.000Z",
+} as const;
 
 /** An attempt as the first schema keeps it. */
 async function fillFirst(db: Kysely<unknown>, builder: string): Promise<void> {
@@ -94,6 +110,74 @@ async function fillFirst(db: Kysely<unknown>, builder: string): Promise<void> {
     await statement.execute(db);
 }
 
+/** A result as schema 3 keeps it, beside what it made of the first schema's. */
+async function fillResults(db: Kysely<unknown>): Promise<void> {
+  const row = rowOf({ ...later, results: [] });
+  for (const statement of [
+    sql`insert into result (id, release_id, project_id, configuration_id, image_id, reason, of_attempt, started_ms, outcome,
+        cause_kind, detail)
+      values (${row.id}, 1, 1, 1, 1, ${row.reason}, ${row.of_attempt}, ${row.started_ms}, ${row.outcome}, ${row.cause_kind},
+        ${row.detail})`,
+    sql`insert into result_failure (result_id, test_id, outcome, message) values (${row.id}, 1, 'error', 'broke again')`,
+  ])
+    await statement.execute(db);
+}
+
+/** What schema 4 keeps of a queue at work, by table. */
+const QUEUE = {
+  worker: [
+    {
+      id: 3,
+      name: "host",
+      boot: "b",
+      state: "ready",
+      reason: null,
+      slots: 2,
+      seen_ms: 2 ** 52,
+      facts: "{}",
+    },
+  ],
+  target: [{ id: 5, project_id: 1, word: "mine==1.0", version: "1.0", line: "" }],
+  queue_job: [
+    {
+      id: 7,
+      key: "j-0",
+      target_id: 5,
+      configuration_id: 1,
+      reason: "release",
+      lane: 1,
+      state: 2,
+      tag: 2 ** 40,
+      enqueued_ms: 1,
+      ready_ms: 2,
+      tries: 1,
+      farm_faults: 0,
+      attempt: "a3",
+      lease_ms: 9,
+      worker_id: 3,
+      note: null,
+    },
+  ],
+  queue_flow: [{ lane: 1, project_id: 1, finish: 2 ** 40 + 1 }],
+  queue_cooldown: [{ project_id: 1, line: "main", ready_ms: 8 }],
+  farm_setting: [{ name: "paused", value: "true" }],
+} satisfies Partial<{ [Table in keyof Tables]: Selectable<Tables[Table]>[] }>;
+
+async function fillQueue(db: Kysely<unknown>): Promise<void> {
+  for (const [table, rows] of Object.entries(QUEUE))
+    for (const row of rows) {
+      const names = sql.join(Object.keys(row).map((name) => sql.id(name)));
+      const values = sql.join(Object.values(row));
+      await sql`insert into ${sql.table(table)} (${names}) values (${values})`.execute(db);
+    }
+}
+
+/** What each schema from the third on is filled with, besides what the ones before it are. */
+const FILLS: Readonly<Record<number, (db: Kysely<unknown>) => Promise<void>>> = {
+  3: fillResults,
+  4: fillQueue,
+};
+
 test("migrations are numbered from 1 without a gap", () => {
   expect(MIGRATIONS.map(({ number }) => number)).toEqual(MIGRATIONS.map((_, index) => index + 1));
 });
@@ -118,6 +202,45 @@ describe.each(Object.entries(PASTS))("what earlier versions kept in %s", (_, beg
       { id: "t::a", outcome: "failed", message: "broke" },
     ]);
     expect(await store.oftenFailing("mine", 5)).toEqual([{ id: "t::a", attempts: 1 }]);
+  });
+
+  const FROM_THE_THIRD = MIGRATIONS.slice(2, -1).map(({ number }) => number);
+  test.each(FROM_THE_THIRD)("all that schema %i keeps reads as it was kept", async (version) => {
+    const past = await begin();
+    await past.at(2, (db) => fillFirst(db, "upstream"));
+    await past.at(version, async (db) => {
+      for (let number = 3; number <= version; number++) await FILLS[number]?.(db);
+    });
+    {
+      // Whoever writes the next migration fills what this one brings.
+      await using snapshot = await openSnapshot(past.location);
+      expect(snapshot.schema).toBe(version);
+      for (const { name } of snapshot.tables)
+        expect([name, await snapshot.count(name)]).not.toEqual([name, 0]);
+    }
+    {
+      await using store = await past.open();
+      expect((await store.attempt("a1"))?.attempt).toEqual({
+        ...kept,
+        axes: { ...kept.axes, builder: "upstream" },
+      });
+      expect(await store.attempt("a2")).toEqual({ ...later, of: "a1" });
+      expect(await store.nonPasses("a2")).toEqual([
+        { id: "t::a", outcome: "error", message: "broke again" },
+      ]);
+      expect(await store.oftenFailing("mine", 5)).toEqual([{ id: "t::a", attempts: 2 }]);
+    }
+    await using database = await openDatabase(past.location);
+    const there = await database.read(async (db) => ({
+      worker: await db.selectFrom("worker").selectAll().execute(),
+      target: await db.selectFrom("target").selectAll().execute(),
+      queue_job: await db.selectFrom("queue_job").selectAll().execute(),
+      queue_flow: await db.selectFrom("queue_flow").selectAll().execute(),
+      queue_cooldown: await db.selectFrom("queue_cooldown").selectAll().execute(),
+      farm_setting: await db.selectFrom("farm_setting").selectAll().execute(),
+    }));
+    const none = Object.fromEntries(Object.keys(QUEUE).map((table) => [table, []]));
+    expect(there).toEqual(version >= 4 ? QUEUE : none);
   });
 
   test("an older Creamery that is still at work is told to end, and writes nothing that nobody would read", async () => {

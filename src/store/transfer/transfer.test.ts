@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   createReadStream,
   createWriteStream,
@@ -24,9 +25,10 @@ import { MIGRATIONS } from "../migrations/all.ts";
 import { openDatabase } from "../open-database.ts";
 import { openPostgresql } from "../postgresql/open-postgresql.ts";
 import { anyContent, fillAll, type AnyContent } from "./any-content.sample.ts";
-import { ArchiveHeader } from "./archive-form.ts";
+import { ArchiveHeader, TableLine, TrailerLine } from "./archive-form.ts";
 import { exportStore } from "./export-store.ts";
 import { importStore } from "./import-store.ts";
+import { RowSum } from "./row-sum.ts";
 import { openSnapshot } from "./transfer-database.ts";
 
 const { signal } = new AbortController();
@@ -191,7 +193,9 @@ describe.each(Object.entries(KINDS))("into %s", (kind, place) => {
       "one bit": Buffer.from(whole.map((byte, index) => (index === 200 ? byte ^ 4 : byte))),
       "without its trailer": zstdCompressSync(`${lines.slice(0, -1).join("\n")}\n`),
       "without a row": zstdCompressSync(`${lines.toSpliced(2, 1).join("\n")}\n`),
-      "a row changed": zstdCompressSync(`${lines.with(2, '[1,"other","public"]').join("\n")}\n`),
+      "a row changed": zstdCompressSync(
+        `${lines.with(2, (lines[2] ?? "").replace("#", "!")).join("\n")}\n`,
+      ),
       "more after its end": zstdCompressSync(`${text}[1]\n`),
       "a column more": zstdCompressSync(`${lines.with(2, '[1,"a","b","c"]').join("\n")}\n`),
       "tables in another order": zstdCompressSync(
@@ -212,6 +216,32 @@ describe.each(Object.entries(KINDS))("into %s", (kind, place) => {
     await expect(openSnapshot(target)).rejects.toMatchObject({ message: "there is no store" });
     const done = await importStore(target, Readable.from([whole]), { signal, archive: "mine" });
     expect(done).toMatchObject({ rows: lines.length - 2 - done.tables, altered: 0 });
+  });
+
+  test("what a database would keep otherwise than it is in the archive is refused", async () => {
+    await fillAll(file("from"), NEWEST, { ...PLAIN, texts: ["half"] });
+    const lines = linesOf(await exported(file("from"), "archive"))
+      .trimEnd()
+      .split("\n");
+    const changed = lines.slice(0, -1).map((line) => line.replaceAll("half", "half\\ud800"));
+    const { end } = TrailerLine.parse(JSON.parse(lines.at(-1) ?? ""));
+    const sums: Record<string, string> = {};
+    let sum = new RowSum();
+    for (const line of changed.slice(1)) {
+      if (line.startsWith("[")) sum.add(line);
+      else {
+        sum = new RowSum();
+        sums[TableLine.parse(JSON.parse(line)).table] = "";
+      }
+      sums[Object.keys(sums).at(-1) ?? ""] = sum.sum;
+    }
+    const text = changed.map((line) => `${line}\n`).join("");
+    const sha256 = createHash("sha256").update(text).digest("hex");
+    const last = JSON.stringify({ end: { ...end, sums, sha256 } });
+    const source = Readable.from([zstdCompressSync(`${text}${last}\n`)]);
+    await expect(
+      importStore(await place(), source, { signal, archive: "mine" }),
+    ).rejects.toMatchObject({ message: "is not in the store as it is in the archive" });
   });
 
   test("an archive of a newer Creamery is refused", async () => {
