@@ -21,6 +21,7 @@ beforeAll(async () => {
     priorityConfigurations: 1,
     seed: 1,
     signal,
+    hours: 1,
   });
   answer = {
     schema: 1,

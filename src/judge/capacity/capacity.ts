@@ -24,6 +24,8 @@ export interface CapacityQuestion {
   readonly priorityConfigurations: number;
   readonly seed: number;
   readonly signal: AbortSignal;
+  /** Of the simulated day, 24 unless said; the search for the largest rate takes a sixth of it at each. */
+  readonly hours?: number;
 }
 
 /** What one host keeps up with, what more would cost, and who waits for how long. */
@@ -42,7 +44,7 @@ export interface Capacity {
 /** @param attempts all of one machine kind. */
 export async function capacityOf(
   attempts: readonly MeasuredAttempt[],
-  { demand, priorityConfigurations, seed, signal }: CapacityQuestion,
+  { demand, priorityConfigurations, seed, signal, hours = PUBLIC_INDEX.hours }: CapacityQuestion,
 ): Promise<Capacity> {
   const { releasesPerMinute, configurations, coresPerHost } = demand;
   const cost = costOf(attempts, SLOTS_PER_CORE);
@@ -50,7 +52,13 @@ export async function capacityOf(
   const service = fitService(attempts);
   const slots = coresPerHost * SLOTS_PER_CORE;
   const byDivision = releasesKeptUpWith(rate, coresPerHost, configurations);
-  const load = { ...PUBLIC_INDEX, releasesPerMinute, configurations, priorityConfigurations };
+  const load = {
+    ...PUBLIC_INDEX,
+    hours,
+    releasesPerMinute,
+    configurations,
+    priorityConfigurations,
+  };
   const day = await simulate({ load, slots, service, seed, signal });
   const bySimulation = await largestRate({
     configurations,
@@ -59,6 +67,7 @@ export async function capacityOf(
     service,
     seed,
     byDivision,
+    hours: hours / 6,
     signal,
   });
   return {

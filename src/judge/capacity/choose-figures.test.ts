@@ -20,7 +20,7 @@ test("too few are told, and the shipped figures taken", () => {
   const figures = chooseFigures(some(FEWEST_MEASURED - 1), undefined);
   expect(figures).toMatchObject({ from: "corpus", ownAttempts: FEWEST_MEASURED - 1 });
   expect(figures.attempts.length).toBeGreaterThanOrEqual(FEWEST_MEASURED);
-  expect(chooseFigures([], "container").attempts[0]?.machine).toBe("container");
+  expect(chooseFigures(some(100, { machine: "container" }), "gvisor").from).toBe("corpus");
 });
 
 test("attempts that ran nothing are no measure of a farm", () => {
@@ -29,6 +29,11 @@ test("attempts that ran nothing are no measure of a farm", () => {
   // Beside those that ran they are part of what comes.
   const mixed = [...own, ...some(FEWEST_MEASURED)];
   expect(chooseFigures(mixed, undefined).attempts).toHaveLength(100 + FEWEST_MEASURED);
+});
+
+test("what was asked for is never answered with another kind's figures", () => {
+  const own = [...some(100), ...some(3, { machine: "container" })];
+  expect(() => chooseFigures(own, "container")).toThrow("has measured 3");
 });
 
 test("where there is nothing to go by, that is told", () => {

@@ -18,10 +18,12 @@ export interface RateOptions {
   /** Releases a minute that slots come to by division: where the search begins. */
   readonly byDivision: number;
   readonly signal: AbortSignal;
+  /** Simulated at each rate, 4 unless said. */
+  readonly hours?: number;
 }
 
 /**
- * The largest number of releases in a minute that the queue keeps up with, by bisection: four simulated hours at each rate,
+ * The largest number of releases in a minute that the queue keeps up with, by bisection: some simulated hours at each rate,
  * without a mass release and without retests. Below what division gives by what bursts and pushes cost, above it by what is
  * superseded before it was begun.
  */
@@ -38,11 +40,11 @@ export async function largestRate(options: RateOptions): Promise<number> {
 
 async function keepsUp(
   releasesPerMinute: number,
-  { configurations, priorityConfigurations, ...rest }: Omit<RateOptions, "byDivision">,
+  { configurations, priorityConfigurations, hours, ...rest }: Omit<RateOptions, "byDivision">,
 ): Promise<boolean> {
   const load: Load = {
     ...PUBLIC_INDEX,
-    hours: TRIED_HOURS,
+    hours: hours ?? TRIED_HOURS,
     releasesPerMinute,
     configurations,
     priorityConfigurations,
