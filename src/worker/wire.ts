@@ -3,7 +3,7 @@ import { z } from "zod";
 
 import { AttemptJson } from "../model/result-json.ts";
 import { HOST_STATES, HostFacts } from "../queue/hosts.ts";
-import { LANES, type LeasedJob } from "../queue/job.ts";
+import { JOB_PLANS, LANES, type LeasedJob } from "../queue/job.ts";
 import type { Finish } from "../queue/queue.ts";
 import {
   JOB_REASONS,
@@ -63,6 +63,7 @@ export const LeasedJobJson = z.object({
   lane: z.enum(LANES),
   try: z.number().int().positive(),
   leaseUntilMs: ms,
+  plan: z.enum(JOB_PLANS).default("full"),
 }) satisfies z.ZodType<LeasedJob>;
 
 export const BeatBody = z.object({
