@@ -5,6 +5,7 @@ import { z } from "zod";
 
 import { launcher } from "../launcher/client.ts";
 import { archivesDirectory, directoriesFrom } from "../launcher/directories.ts";
+import { retestPolicyOf } from "../queue/admission/policy-of.ts";
 import { keepHouse } from "../queue/housekeeper.ts";
 import { farmApp } from "../web/farm-app.ts";
 import { LocalCoordinator } from "../worker/local-coordinator.ts";
@@ -13,7 +14,8 @@ import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { openHost } from "./farm/open-host.ts";
 import { FarmLog } from "./service/farm-log.ts";
 import { writeFarmAddress } from "./service/farm-address-file.ts";
-import { openService } from "./service/open-service.ts";
+import { openService, retestEnvironmentOf } from "./service/open-service.ts";
+import { planRetestsLoop } from "./service/plan-retests-loop.ts";
 import { operatorToken } from "./service/operator-token.ts";
 import { newBoot, runHost, slotsOf } from "./service/run-host.ts";
 import { serveFarm, type TlsText } from "./service/serve.ts";
@@ -125,6 +127,17 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
             ? log.tell("store-recovered", { store: database.label })
             : log.tell("store-trouble", { reason: String(fault) }),
         hourly: [(nowMs) => service.deliveries.forget(nowMs - keepMsOf(service))],
+      },
+      either,
+    ),
+    planRetestsLoop(
+      {
+        database,
+        queue,
+        policy: retestPolicyOf(host.config.retest),
+        environment: retestEnvironmentOf(host),
+        admission: service.admission,
+        log,
       },
       either,
     ),

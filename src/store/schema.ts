@@ -140,7 +140,9 @@ export interface Tables {
     class: string;
     decision: string;
     reason: string;
-    /** Of what was delayed: then it is not tested any more. */
+    /** 1 where the project was never seen before. */
+    new_name: number;
+    /** Of what is delayed: then it is not tested any more. */
     expires_ms: number | null;
   };
   delivery: {

@@ -29,6 +29,8 @@ export interface FarmEvents {
   "watcher-note": { watcher: string; note: string };
   seen: { watcher: string; what: string };
   hook: { forge: string; outcome: string; status: number; reason: string };
+  retests: { planned: string; total: number; bound: string };
+  "not-admitted": { count: number; releases: string };
   housekeeping: { what: string; detail: string };
 }
 

@@ -5,6 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { imageConfigurations } from "../../image/image-configurations.ts";
 import type { RequestedConfiguration } from "../../queue/job.ts";
+import { ReleaseAdmission } from "../../queue/admission/admit.ts";
+import { admissionPolicyOf } from "../../queue/admission/policy-of.ts";
+import type { RetestEnvironment } from "../../queue/retests/plan-retests.ts";
 import { Hosts } from "../../queue/hosts.ts";
 import { Queue } from "../../queue/queue.ts";
 import {
@@ -49,6 +52,8 @@ export interface Service extends AsyncDisposable {
   readonly audit: SqlAudit;
   readonly deliveries: SqlDeliveries;
   readonly watching: Watching;
+  /** Decides what becomes of releases. */
+  readonly admission: ReleaseAdmission;
   readonly webhooks: WebhookDeps;
   readonly coordinatorOf: FarmAppDeps["coordinatorOf"];
   /** What a release or push is tested on, and in which lanes. */
@@ -81,12 +86,14 @@ export async function openService(options: OpenServiceOptions): Promise<Service>
   const deliveries = new SqlDeliveries(database);
   const configurations = () => configurationsOf(host);
   const repositories = repositoriesOf(host);
+  const admission = new ReleaseAdmission(admissionPolicyOf(config.admission));
   const memory = new SqlWatchMemory(database, {
     onEvents: planEvents({
       queue,
       kind: database.kind,
       configurations,
       projectOf: (project) => plannedProject(host, repositories, project),
+      admission,
     }),
   });
   const watching = new Watching({
@@ -134,6 +141,7 @@ export async function openService(options: OpenServiceOptions): Promise<Service>
     audit: new SqlAudit(database),
     deliveries,
     watching,
+    admission,
     webhooks,
     coordinatorOf: (name, boot) =>
       new LocalCoordinator({ name, boot, queue, hosts, store, onDead }),
@@ -150,6 +158,23 @@ function configurationsOf({ image, config }: Host): readonly RequestedConfigurat
     name,
     lane: priority.has(name) ? ("priority" as const) : ("rest" as const),
   }));
+}
+
+/** What is tested again runs on: the priority configurations of the image that tests run on now. */
+export function retestEnvironmentOf(host: Host): RetestEnvironment {
+  const priority = new Set(
+    configurationsOf(host).flatMap(({ name, lane }) => (lane === "priority" ? [name] : [])),
+  );
+  return {
+    image: host.image.id,
+    configurations: host.image.interpreters
+      .filter(({ name }) => priority.has(name))
+      .map(({ name, implementation, fullVersion }) => ({
+        name,
+        // As results say it (axesOf).
+        interpreter: `${implementation}-${fullVersion}`,
+      })),
+  };
 }
 
 function repositoriesOf({ config }: Host): readonly ConfiguredRepository[] {

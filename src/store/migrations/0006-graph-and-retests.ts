@@ -73,12 +73,14 @@ export const graphAndRetests: Migration = {
       .addColumn("class", "text", (column) => column.notNull())
       .addColumn("decision", "text", (column) => column.notNull())
       .addColumn("reason", "text", (column) => column.notNull())
+      .addColumn("new_name", "smallint", (column) => column.notNull())
       .addColumn("expires_ms", "bigint")
       .addPrimaryKeyConstraint("seen_release_key", ["project", "version"])
       .execute();
     for (const index of [
       "create index seen_release_by_time on seen_release (seen_ms)",
-      "create index seen_release_delayed on seen_release (expires_ms) where decision = 'delayed'",
+      "create index seen_release_delayed on seen_release (expires_ms) where expires_ms is not null",
+      "create index seen_release_new on seen_release (seen_ms, class) where new_name = 1",
       "create index retest_wave_open on retest_wave (noted_ms) where ended_ms is null",
     ])
       await sql.raw(index).execute(db);
