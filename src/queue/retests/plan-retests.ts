@@ -46,7 +46,8 @@ const DAY_MS = 24 * HOUR_MS;
 /** A first step is given as much as this time brings. */
 const STEP_MS = 5 * 60_000;
 const MOST_WAVES = 20;
-const MOST_DEPENDENTS = 5000;
+const MOST_DEPENDENTS = 100_000;
+const PROJECTS_AT_ONCE = 2000;
 const BACKGROUND = LANES.indexOf("background");
 
 const BUDGET = "retest budget";
@@ -109,6 +110,7 @@ class Planning {
     await this.#lock();
     const known = await this.#noteEnvironment();
     const { room, hour, bound } = await this.#room();
+    await this.#endOldWaves();
     const wanted = room === 0 ? [] : await this.#wanted(known, room);
     const chosen = inTurns(wanted, room);
     await this.#enqueue(chosen);
@@ -261,22 +263,31 @@ class Planning {
     return inTurns(lists, room);
   }
 
-  /** Who depends on what was released, the releases in turns; each is over when nobody is left, or it is too old. */
+  /** Who depends on what was released, the releases in turns; each is over when nobody is left. */
   async #waves(room: number): Promise<readonly WantedRetest[]> {
-    const { waveMs, transitive } = this.#options.policy;
+    const { transitive } = this.#options.policy;
     const lists: (readonly WantedRetest[])[] = [];
     for (const wave of await openWaves(this.#within, MOST_WAVES)) {
-      const isOld = this.#nowMs - wave.noted_ms > waveMs;
       let wanted: readonly WantedRetest[] = await this.#dependents(wave, false, room);
-      if (wanted.length === 0 && transitive) wanted = await this.#dependents(wave, true, room);
-      if (wanted.length > 0 && !isOld) {
-        lists.push(wanted);
-        continue;
-      }
-      const note = wanted.length === 0 ? "all were planned" : "the time for it is over";
-      await changeWave(this.#within, wave, { ended_ms: this.#nowMs, note });
+      // Whoever needs it through others comes after those who need it themselves.
+      if (wanted.length < room && transitive) wanted = await this.#dependents(wave, true, room);
+      if (wanted.length > 0) lists.push(wanted);
+      else
+        await changeWave(this.#within, wave, { ended_ms: this.#nowMs, note: "all were planned" });
     }
     return inTurns(lists, room);
+  }
+
+  /** What was not reached in its time is left, and how many that were is kept. */
+  async #endOldWaves(): Promise<void> {
+    const { waveMs, transitive } = this.#options.policy;
+    for (const wave of await openWaves(this.#within, MOST_WAVES)) {
+      if (this.#nowMs - wave.noted_ms <= waveMs) break;
+      const left = await this.#dependents(wave, transitive, MOST_DEPENDENTS);
+      const note =
+        left.length === 0 ? "all were planned" : `the time for it is over, ${left.length} are left`;
+      await changeWave(this.#within, wave, { ended_ms: this.#nowMs, note });
+    }
   }
 
   async #dependents(
@@ -290,29 +301,38 @@ class Planning {
       visibility: "public",
       limit: MOST_DEPENDENTS,
     });
-    const order = new Map(list.map(({ project }, index) => [project, index]));
-    if (order.size === 0) return [];
+    const wanted: WantedRetest[] = [];
+    for (let start = 0; start < list.length && wanted.length < room; start += PROJECTS_AT_ONCE) {
+      const part = list.slice(start, start + PROJECTS_AT_ONCE).map(({ project }) => project);
+      for (const candidate of await this.#dueOf(part, wave.noted_ms))
+        wanted.push({
+          cause: "dependency",
+          key: `dependency ${wave.project} ${wave.version}`,
+          why: `${wave.project} ${wave.version} is new`,
+          candidate,
+        });
+    }
+    return wanted.slice(0, room);
+  }
+
+  /** Of these projects, in their order, on each configuration that they were tested on before. */
+  async #dueOf(projects: readonly string[], beforeMs: number): Promise<readonly RetestCandidate[]> {
+    const order = new Map(projects.map((project, index) => [project, index]));
     const found: RetestCandidate[] = [];
     for (const { name } of this.#environment.configurations)
       found.push(
         ...(await retestCandidates(this.#within, {
           configuration: name,
           // What began after the release was seen has met it already.
-          beforeMs: wave.noted_ms,
+          beforeMs,
           tested: "before",
-          projects: [...order.keys()],
-          limit: MOST_DEPENDENTS,
+          projects,
+          limit: projects.length,
         })),
       );
-    return found
-      .toSorted((one, other) => (order.get(one.project) ?? 0) - (order.get(other.project) ?? 0))
-      .slice(0, room)
-      .map((candidate) => ({
-        cause: "dependency",
-        key: `dependency ${wave.project} ${wave.version}`,
-        why: `${wave.project} ${wave.version} is new`,
-        candidate,
-      }));
+    return found.toSorted(
+      (one, other) => (order.get(one.project) ?? 0) - (order.get(other.project) ?? 0),
+    );
   }
 
   /** A share of all known projects each day, evenly over the day, on all priority configurations, from where the day before ended. */
