@@ -10,6 +10,8 @@ export default defineConfig({
           setupFiles: ["test/properties.ts"],
           // No test here is a timed one: only what hangs is to be ended, on a busy machine too.
           testTimeout: 60_000,
+          // A PostgreSQL of its own is started by some, while others take the processors.
+          hookTimeout: 60_000,
           include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"],
           exclude: ["**/*.guest.test.ts"],
         },

@@ -154,6 +154,29 @@ function program(finish: (code: number) => void): Command {
       finish(await capacityCommand(options, interruption()));
     });
 
+  root
+    .command("dependents")
+    .description("who depends on a project, as far as this farm knows: who was tested here")
+    .argument("<name>", "a project")
+    .option("--transitive", "also those who need it through others")
+    .option("--extras", "also those who need it for an extra alone")
+    .option("--limit <n>", "list no more than so many", "100")
+    .option("--json", "print one JSON object (docs/admission.md)")
+    .action(async (name: string, options: unknown) => {
+      const { dependentsCommand } = await import("./dependents.ts");
+      finish(await dependentsCommand(name, options));
+    });
+
+  root
+    .command("coverage")
+    .description("what was tested of all releases that were seen, and what was not and why")
+    .option("--days <n>", "of so many days", "7")
+    .option("--json", "print one JSON object (docs/admission.md)")
+    .action(async (options: unknown) => {
+      const { coverageCommand } = await import("./coverage.ts");
+      finish(await coverageCommand(options));
+    });
+
   const image = root
     .command("image")
     .description("build, list, show, compare, promote, lock, export, verify or remove images");

@@ -91,6 +91,7 @@ export async function reproduceCommand(
     ...(again.plan === null
       ? {}
       : { settled: { plan: again.plan, only: again.only, wheel: null, smoke: true } }),
+    ...(again.smokeOnly === true ? { smokeOnly: true } : {}),
     ...(record === null ? {} : { replay: record }),
     ...(overlay === undefined ? {} : { overlay }),
   };

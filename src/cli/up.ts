@@ -8,6 +8,7 @@ import { reasonOf } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { archivesDirectory, directoriesFrom } from "../launcher/directories.ts";
 import { serviceSettings, type ServiceSettings } from "../model/config/service-table.ts";
+import { retestPolicyOf } from "../queue/admission/policy-of.ts";
 import { keepHouse } from "../queue/housekeeper.ts";
 import { farmApi } from "../web/api/farm-api.ts";
 import { farmApp } from "../web/farm-app.ts";
@@ -25,7 +26,8 @@ import { FarmFactsReader } from "./service/farm-facts.ts";
 import { FarmLog, logFormOf } from "./service/farm-log.ts";
 import { FarmMetrics } from "./service/metrics.ts";
 import { attemptWatcher } from "./service/live-parts.ts";
-import { openService } from "./service/open-service.ts";
+import { openService, retestEnvironmentOf } from "./service/open-service.ts";
+import { planRetestsLoop } from "./service/plan-retests-loop.ts";
 import { operatorToken } from "./service/operator-token.ts";
 import { newBoot, runHost, slotsOf } from "./service/run-host.ts";
 import { serveFarm, type TlsText } from "./service/serve.ts";
@@ -233,6 +235,17 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     ),
     over.run(either),
     pings(settings.ping, either),
+    planRetestsLoop(
+      {
+        database,
+        queue,
+        policy: retestPolicyOf(host.config.retest),
+        environment: retestEnvironmentOf(host),
+        admission: service.admission,
+        log,
+      },
+      either,
+    ),
     untilAborted(either),
   ]);
   // A process that is killed would keep nothing of what it compiled.

@@ -103,6 +103,6 @@ export type Discovery =
   | { readonly kind: "plans"; readonly plans: readonly Plan[] }
   | {
       readonly kind: "smoke-only";
-      readonly cause: "no-tests" | "tests-not-in-sdist";
+      readonly cause: "no-tests" | "tests-not-in-sdist" | "smoke-only";
       readonly rejected: readonly RejectedRung[];
     };

@@ -30,6 +30,7 @@ export const CAUSE_KINDS = {
     "missing-dependency-declaration",
     "no-tests",
     "tests-not-in-sdist",
+    "smoke-only",
     "requires-python",
   ],
   dependency: [

@@ -540,6 +540,23 @@ describe("before the tests", () => {
     ).toBe("discover skip tests-not-in-sdist");
   });
 
+  test("a job that asked for no tests is a skip that says so, unless nothing of it can be imported", () => {
+    const discovery = { kind: "smoke-only", cause: "smoke-only" } as const;
+    expect(verdictOf({ tests: null, discovery, smoke: { ok: true, failures: [] } })).toBe(
+      "discover skip smoke-only",
+    );
+    expect(
+      verdictOf({
+        tests: null,
+        discovery,
+        smoke: {
+          ok: false,
+          failures: [{ what: "import", name: "mine", top: true, text: "ValueError: no" }],
+        },
+      }),
+    ).toBe("import fail import-error");
+  });
+
   test.each([
     [
       "ModuleNotFoundError: No module named 'yaml'",

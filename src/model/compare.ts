@@ -82,9 +82,9 @@ const FARM_CAUSES: ReadonlySet<string> = new Set([
   "machine-difference",
 ]);
 
-/** What the farm did wrong is neither a baseline nor news. */
-function isVerdict(attempt: Comparable): boolean {
-  return attempt.cause === null || !FARM_CAUSES.has(attempt.cause.kind);
+/** What the farm did wrong or did not look for is neither a baseline nor news. */
+function isVerdict({ cause }: Comparable): boolean {
+  return cause === null || !(FARM_CAUSES.has(cause.kind) || cause.kind === "smoke-only");
 }
 
 function sameCause(left: Cause | null, right: Cause | null): boolean {

@@ -85,7 +85,10 @@ export interface SmokeFailure {
 
 export type DiscoveryEvidence =
   | { readonly kind: "plans" }
-  | { readonly kind: "smoke-only"; readonly cause: "no-tests" | "tests-not-in-sdist" };
+  | {
+      readonly kind: "smoke-only";
+      readonly cause: "no-tests" | "tests-not-in-sdist" | "smoke-only";
+    };
 
 export interface TestsEvidence {
   /** The run that counts; null when nothing could be run. */

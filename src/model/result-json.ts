@@ -132,6 +132,13 @@ export const AttemptJson = z.object({
     .describe(
       "Where the tests' results are kept, each test by its id, packed with gzip: a path, or an s3:// address",
     ),
+  why: z
+    .string()
+    .max(300)
+    .optional()
+    .describe(
+      "Why it was tested again without a release of its own: `numpy 2.4 is new`; absent elsewhere",
+    ),
 });
 export type AttemptJson = z.infer<typeof AttemptJson>;
 

@@ -77,7 +77,7 @@ function inTurn(claimers: readonly Claimer[]): readonly number[] {
 }
 
 function leasedJob(view: NumberedView, attempt: string, nowMs: number): LeasedJob {
-  const { key, project, visibility, word, version, configuration, reason, lane } = view;
+  const { key, project, visibility, word, version, configuration, reason, lane, plan } = view;
   return {
     key,
     attempt,
@@ -90,6 +90,7 @@ function leasedJob(view: NumberedView, attempt: string, nowMs: number): LeasedJo
     lane,
     try: view.tries,
     leaseUntilMs: view.leaseUntilMs ?? nowMs,
+    plan,
   };
 }
 

@@ -59,6 +59,7 @@ export async function enqueueWithin(
       `by ${request.version}`,
     );
     const readyMs = await readyOf(rows, request, projectId, older, policy, nowMs);
+    const plan = request.plan === "smoke" ? "smoke" : null;
     const mine: Wish[] = [];
     for (const [index, configuration] of request.configurations.entries()) {
       const configurationId = configurations.get(configuration.name) ?? -1;
@@ -72,7 +73,7 @@ export async function enqueueWithin(
       );
       mine.push({ key, configuration, lane, readyMs, twin });
       if (twin !== undefined) {
-        await raise(rows, twin, lane, tags, projectId);
+        await raise(rows, twin, { lane, plan }, tags, projectId);
         continue;
       }
       inserts.push({
@@ -85,6 +86,8 @@ export async function enqueueWithin(
         tag: await tags.next(lane, projectId),
         enqueued_ms: nowMs,
         ready_ms: readyMs,
+        plan,
+        why: request.why ?? null,
       });
     }
     wishes.push(mine);
@@ -155,14 +158,15 @@ async function readyOf(
   return readyMs;
 }
 
-/** What is asked for again more urgently moves up. */
+/** What is asked for again more urgently moves up; what is asked for whole is tested whole. */
 async function raise(
   rows: JobRows,
   twin: PendingJob,
-  lane: number,
+  { lane, plan }: { readonly lane: number; readonly plan: string | null },
   tags: Tags,
   projectId: number,
 ): Promise<void> {
+  if (plan === null && twin.plan !== null) await rows.move(twin.id, { plan: null });
   if (lane >= twin.lane) return;
   await rows.move(twin.id, { lane, tag: await tags.next(lane, projectId) });
 }

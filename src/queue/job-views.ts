@@ -18,12 +18,13 @@ export async function viewsOf(
   narrow: (select: ReturnType<typeof joined>) => ReturnType<typeof joined>,
 ): Promise<readonly NumberedView[]> {
   const rows = await narrow(joined(db)).execute();
-  return rows.map(({ lane, state, reason, visibility, ...rest }) => ({
+  return rows.map(({ lane, state, reason, visibility, plan, ...rest }) => ({
     ...rest,
     lane: LANES[lane] ?? "background",
     state: JOB_STATES[state] ?? "dead",
     reason: z.enum(JOB_REASONS).parse(reason),
     visibility: z.enum(VISIBILITIES).parse(visibility),
+    plan: plan === "smoke" ? "smoke" : "full",
   }));
 }
 
@@ -53,6 +54,8 @@ function joined(db: Kysely<Tables>) {
       "queue_job.lease_ms as leaseUntilMs",
       "worker.name as worker",
       "queue_job.note",
+      "queue_job.plan",
+      "queue_job.why",
     ]);
 }
 

@@ -17,6 +17,10 @@ export const JOB_STATES = [
 ] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
+/** How much of a test: all of it, or only whether it installs, imports and its scripts answer. */
+export const JOB_PLANS = ["full", "smoke"] as const;
+export type JobPlan = (typeof JOB_PLANS)[number];
+
 /** What somebody wants tested: one target on some configurations. */
 export interface EnqueueRequest {
   /** Made by whoever asks (`newAttemptId`): asked twice is asked once. */
@@ -32,6 +36,10 @@ export interface EnqueueRequest {
   readonly line: string;
   readonly reason: JobReason;
   readonly configurations: readonly RequestedConfiguration[];
+  /** All of it by default. */
+  readonly plan?: JobPlan;
+  /** Why it is tested again, for people: `numpy 2.4 is new`. */
+  readonly why?: string;
 }
 
 export interface RequestedConfiguration {
@@ -71,6 +79,7 @@ export interface LeasedJob {
   /** From 1. */
   readonly try: number;
   readonly leaseUntilMs: number;
+  readonly plan: JobPlan;
 }
 
 /** A job as `queue list` shows it. */
@@ -92,4 +101,6 @@ export interface JobView {
   readonly worker: string | null;
   readonly leaseUntilMs: number | null;
   readonly note: string | null;
+  readonly plan: JobPlan;
+  readonly why: string | null;
 }

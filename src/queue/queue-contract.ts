@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from "vitest";
 import { sampleAttempt } from "../model/result-json.sample.ts";
 import { newAttemptId } from "../store/attempt-id.ts";
 import type { Database } from "../store/database.ts";
+import { SqlStore } from "../store/sql/sql-store.ts";
 import type { AttemptRecording } from "../store/store.ts";
 import { Hosts, HostFacts } from "./hosts.ts";
 import type { EnqueueRequest, JobState, Lane } from "./job.ts";
@@ -103,6 +104,43 @@ export function queueContract(open: () => Promise<Database>): void {
       leaseUntilMs: nowMs + 60_000,
     });
     expect(await farm.queue.claim({ workerId: worker, most: 5 })).toEqual([]);
+  });
+
+  test("what is asked for as smoke is leased as smoke, and whole as soon as anybody asks for all of it", async () => {
+    await using farm = await opened();
+    const worker = await farm.arrive("one");
+    await farm.queue.enqueue([
+      request("six", { plan: "smoke" }),
+      request("lmdb", { plan: "smoke" }),
+      request("attrs"),
+    ]);
+    await farm.queue.enqueue([request("lmdb"), request("attrs", { plan: "smoke" })]);
+    const leased = await farm.queue.claim({ workerId: worker, most: 5 });
+    expect(Object.fromEntries(leased.map(({ project, plan }) => [project, plan]))).toEqual({
+      six: "smoke",
+      lmdb: "full",
+      attrs: "full",
+    });
+  });
+
+  test("a result says why it was tested again as the farm planned it, whatever the worker says", async () => {
+    await using farm = await opened();
+    const worker = await farm.arrive("one");
+    await farm.queue.enqueue([
+      request("six", { reason: "retest", why: "numpy 2.4 is new" }),
+      request("attrs"),
+    ]);
+    for (const { attempt, project } of await farm.queue.claim({ workerId: worker, most: 5 })) {
+      const sent = recording(attempt, project);
+      await farm.queue.finish(worker, attempt, {
+        kind: "done",
+        recordings: [{ ...sent, attempt: { ...sent.attempt, why: "forged" } }],
+      });
+    }
+    const kept = await new SqlStore(farm.database).attempts({ limit: 5 });
+    expect(Object.fromEntries(kept.map(({ attempt: { project, why } }) => [project, why]))).toEqual(
+      { attrs: undefined, six: "numpy 2.4 is new" },
+    );
   });
 
   test("a request that is made again is no other, also when its jobs are long done", async () => {

@@ -250,7 +250,8 @@ export class Queue {
       if (job === undefined) return (await isKept(within, attempt, finish)) ? KEPT : GONE;
       if (finish.kind === "done" || finish.kind === "farm-fault") {
         await assertOwn(within, job, finish.recordings);
-        for (const recording of finish.recordings) await insertResult(within, recording);
+        for (const recording of finish.recordings)
+          await insertResult(within, withReason(recording, job));
       }
       await this.#end(rows, job, finish);
       if (finish.kind === "returned") return ENDED;
@@ -412,6 +413,12 @@ async function assertOwn(
     input: foreign.attempt.id,
     nextStep: "this is a fault of the worker: please report it",
   });
+}
+
+/** Why it was tested is the farm's to say, not a worker's. */
+function withReason(recording: AttemptRecording, { why }: JobRow): AttemptRecording {
+  const { why: _, ...attempt } = recording.attempt;
+  return { ...recording, attempt: why === null ? attempt : { ...attempt, why } };
 }
 
 /** A worker whose answer was lost says it again: what it says is kept already. */

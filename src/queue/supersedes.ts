@@ -1,4 +1,4 @@
-import { compareVersions, isPrerelease, parseVersion } from "../python/versions.ts";
+import { isNewerRelease } from "../python/newest.ts";
 
 export interface Superseding {
   readonly reason: string;
@@ -10,13 +10,13 @@ export interface Superseding {
 
 /**
  * Whether what waits of the same project need not be tested any more, now that something newer is there: a release that
- * is older by PEP 440 (a final one is not made old by a pre-release), an earlier push to the same branch.
+ * is older by PEP 440 (a final one is not made old by a pre-release), an earlier push to the same branch. A release takes
+ * the place of what was to be tested again of an older one, too.
  */
 export function supersedes(newer: Superseding, older: Superseding): boolean {
-  if (newer.reason !== older.reason || newer.version === older.version) return false;
-  if (newer.reason === "push") return newer.line === older.line;
-  if (newer.reason !== "release") return false;
-  const [now, before] = [parseVersion(newer.version), parseVersion(older.version)];
-  if (now === null || before === null || (isPrerelease(now) && !isPrerelease(before))) return false;
-  return compareVersions(now, before) > 0;
+  if (newer.version === older.version) return false;
+  if (newer.reason === "push") return older.reason === "push" && newer.line === older.line;
+  if (newer.reason !== "release" || (older.reason !== "release" && older.reason !== "retest"))
+    return false;
+  return isNewerRelease(newer.version, older.version);
 }

@@ -68,6 +68,10 @@ export interface Tables {
     worker_id: number | null;
     /** Why it is dead, cancelled or superseded. */
     note: string | null;
+    /** `smoke`: installed and imported, no tests looked for; null for all of it. */
+    plan: Generated<string | null>;
+    /** Why it is tested again, for people. */
+    why: Generated<string | null>;
   };
   queue_flow: { lane: number; project_id: number; finish: number };
   queue_cooldown: { project_id: number; line: string; ready_ms: number };
@@ -92,6 +96,54 @@ export interface Tables {
     uploaded_ms: number | null;
     seen_ms: number;
     verdict_ms: number | null;
+  };
+  /** Whom a project's newest release that was tested depends on. */
+  dependency: {
+    project_id: number;
+    /** Normalised; not always a project that the farm knows. */
+    depends_on: string;
+    /** `run`, `build` or `extra`. */
+    kind: string;
+  };
+  /** Which release's word that is. */
+  dependency_source: { project_id: number; version: string; seen_ms: number };
+  /** How many known projects depend on a name to run or to be built; only those that somebody depends on. */
+  dependent_count: { name: string; direct: number };
+  /** Of each project that was queued or tested. */
+  newest_release: { project_id: number; version: string; seen_ms: number };
+  /** The last that was tested of a project on a configuration; with an empty version nothing was, and it was planned all the same. */
+  tested: {
+    project_id: number;
+    configuration_id: number;
+    version: string;
+    tested_ms: number;
+    image_id: number | null;
+    /** `cpython-3.13.5`; empty where it was never tested. */
+    interpreter: string;
+    /** When it was last planned to be tested again. */
+    planned_ms: number;
+  };
+  /** A release after which those who depend on it are tested again. */
+  retest_wave: {
+    project: string;
+    version: string;
+    noted_ms: number;
+    planned: number;
+    ended_ms: number | null;
+    note: string | null;
+  };
+  /** What was done with each release that was seen of a watched project. */
+  seen_release: {
+    project: string;
+    version: string;
+    seen_ms: number;
+    class: string;
+    decision: string;
+    reason: string;
+    /** 1 where the project was never seen before. */
+    new_name: number;
+    /** Of what is delayed: then it is not tested any more. */
+    expires_ms: number | null;
   };
   delivery: {
     id: Generated<number>;

@@ -1,6 +1,7 @@
 import type { Visibility } from "../model/principals.ts";
 import type { AttemptJson } from "../model/result-json.ts";
 import type { TestResult } from "../model/attempt.ts";
+import type { Dependency } from "../python/depends-on.ts";
 
 /** Why an attempt was made. */
 export const JOB_REASONS = [
@@ -26,6 +27,8 @@ export interface AttemptRecording {
   readonly startedAt: string;
   /** All results; only those that failed are kept here, the rest is in the bucket. */
   readonly results: readonly TestResult[];
+  /** Whom a release depends on by its own word; left out where it was not read. */
+  readonly dependencies?: readonly Dependency[];
 }
 
 export interface StoredAttempt {

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { startCluster, type Cluster } from "../../test/postgresql/cluster.ts";
+import { ReleaseAdmission } from "../queue/admission/admit.ts";
+import { admissionPolicyOf } from "../queue/admission/policy-of.ts";
 import { jobs } from "../queue/job-views.ts";
 import { Queue } from "../queue/queue.ts";
 import { newAttemptId } from "../store/attempt-id.ts";
@@ -46,6 +48,7 @@ describe.each(["SQLite", "PostgreSQL"])("events made into jobs, in %s", (name) =
           visibility: project === "hush" ? "private" : "public",
           repository: project === "code" ? "https://git.example/o/code" : null,
         }),
+        admission: new ReleaseAdmission(admissionPolicyOf({})),
         now: () => 5000,
       }),
     });
@@ -99,9 +102,9 @@ describe.each(["SQLite", "PostgreSQL"])("events made into jobs, in %s", (name) =
     await using here = await farm(["*"]);
     await here.see(released("a", "1.0"), released("b", "2.0"), released("a", "1.1"));
     expect((await here.told()).filter((line) => line.includes("3.13"))).toEqual([
-      "a 1.1 cpython-3.13 priority queued",
-      "b 2.0 cpython-3.13 priority queued",
-      "a 1.0 cpython-3.13 priority superseded by 1.1",
+      "a 1.1 cpython-3.13 rest queued",
+      "b 2.0 cpython-3.13 rest queued",
+      "a 1.0 cpython-3.13 rest superseded by 1.1",
     ]);
   });
 
@@ -114,9 +117,9 @@ describe.each(["SQLite", "PostgreSQL"])("events made into jobs, in %s", (name) =
       { kind: "quarantined", project: "p" },
     );
     expect((await here.told()).filter((line) => line.includes("3.13"))).toEqual([
-      "p 1.0 cpython-3.13 priority cancelled quarantined",
-      "r 1.0 cpython-3.13 priority cancelled removed",
-      "y 1.0 cpython-3.13 priority cancelled yanked: broken",
+      "p 1.0 cpython-3.13 rest cancelled quarantined",
+      "r 1.0 cpython-3.13 rest cancelled removed",
+      "y 1.0 cpython-3.13 rest cancelled yanked: broken",
     ]);
     await here.see(released("p", "1.1"));
     expect((await here.told()).filter((line) => line.startsWith("p 1.1"))).toEqual([]);

@@ -3,8 +3,10 @@ import { createHash } from "node:crypto";
 import { sql } from "kysely";
 
 import type { Visibility } from "../model/principals.ts";
+import { admittedRequest, type Admitted, type ReleaseAdmission } from "../queue/admission/admit.ts";
 import type { EnqueueRequest, RequestedConfiguration } from "../queue/job.ts";
 import type { Queue } from "../queue/queue.ts";
+import { noteReleased } from "../queue/retests/note-released.ts";
 import type { Within } from "../store/database.ts";
 import { JobRows, STATE } from "../store/sql/job-rows.ts";
 import type { WatchEvent } from "./event.ts";
@@ -22,6 +24,8 @@ export interface PlanEventsOptions {
   /** On which configurations a release or push is tested, and in which lanes. */
   readonly configurations: () => readonly RequestedConfiguration[];
   readonly projectOf: (project: string) => PlannedProject;
+  /** What becomes of releases when there is more than the hosts can do. */
+  readonly admission: ReleaseAdmission;
   readonly now?: () => number;
 }
 
@@ -50,7 +54,7 @@ class Planning {
   readonly #options: PlanEventsOptions;
   readonly #nowMs: number;
   readonly #requests: EnqueueRequest[] = [];
-  readonly #released: Released[] = [];
+  readonly #released: (Released & { readonly isNamed: boolean })[] = [];
 
   constructor(within: Within, options: PlanEventsOptions) {
     this.#within = within;
@@ -62,7 +66,7 @@ class Planning {
     switch (event.kind) {
       case "released":
         await this.#restore(event.project, ["", event.version], ["removed"]);
-        if (await this.#isWatched(event.project)) this.#release(event);
+        await this.#release(event);
         return;
       case "files-added":
         // The release is tested by what was there first; its other files come with the next retest.
@@ -92,11 +96,28 @@ class Planning {
   }
 
   async enqueue(): Promise<void> {
+    const { admission, queue, configurations } = this.#options;
+    const tested = configurations();
+    const admitted = await admission.admit(this.#within, this.#released, tested);
+    const releases = admitted.flatMap(
+      (one) => admittedRequest(one, this.#requestOf(one, tested)) ?? [],
+    );
     // A project that is quarantined may show a release all the same.
-    const wanted: EnqueueRequest[] = [];
-    for (const request of this.#requests)
-      if (request.reason === "push" || !(await this.#isWithdrawn(request))) wanted.push(request);
-    await this.#options.queue.enqueueWithin(this.#within, wanted);
+    const wanted: EnqueueRequest[] = [...this.#requests];
+    for (const request of releases) if (!(await this.#isWithdrawn(request))) wanted.push(request);
+    await queue.enqueueWithin(this.#within, wanted);
+    const uploads = new Map(
+      this.#released.map(({ project, version, uploadedAt }) => [
+        `${project}==${version}`,
+        uploadedAt === null ? null : Date.parse(uploadedAt),
+      ]),
+    );
+    for (const one of admitted)
+      await noteReleased(this.#within, {
+        ...one,
+        uploadedMs: uploads.get(`${one.project}==${one.version}`) ?? null,
+        nowMs: this.#nowMs,
+      });
     for (const { project, version, uploadedAt } of this.#released) {
       const toldMs = uploadedAt === null ? Number.NaN : Date.parse(uploadedAt);
       // What was there long before anybody watched says nothing of how quick the farm is.
@@ -109,10 +130,16 @@ class Planning {
     }
   }
 
-  #release(event: Released): void {
-    const { project, version } = event;
-    this.#released.push(event);
-    this.#requests.push({
+  async #release(event: Released): Promise<void> {
+    const names = await this.#watchedNames(event.project);
+    if (names.length > 0) this.#released.push({ ...event, isNamed: names.includes(event.project) });
+  }
+
+  #requestOf(
+    { project, version }: Admitted,
+    configurations: readonly RequestedConfiguration[],
+  ): EnqueueRequest {
+    return {
       id: idOf("release", project, version),
       project,
       visibility: this.#options.projectOf(project).visibility,
@@ -120,8 +147,8 @@ class Planning {
       version,
       line: "",
       reason: "release",
-      configurations: this.#options.configurations(),
-    });
+      configurations,
+    };
   }
 
   #push({ repository: project, ref, commit }: Pushed): void {
@@ -140,13 +167,14 @@ class Planning {
     });
   }
 
-  async #isWatched(project: string): Promise<boolean> {
-    const row = await this.#within
+  /** By which of its names, or `*`, it is watched. */
+  async #watchedNames(project: string): Promise<readonly string[]> {
+    const rows = await this.#within
       .selectFrom("watched")
       .select("name")
       .where("name", "in", [project, "*"])
-      .executeTakeFirst();
-    return row !== undefined;
+      .execute();
+    return rows.map(({ name }) => name);
   }
 
   async #isWithdrawn({ project, version }: EnqueueRequest): Promise<boolean> {

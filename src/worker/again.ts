@@ -67,6 +67,8 @@ export const AgainJson = z.object({
   /** Null where no tests were run. */
   plan: PlanJson.nullable(),
   only: Strings,
+  /** Nothing was to be looked for that could be run as a test. */
+  smokeOnly: z.boolean().optional(),
   /** What an experiment gave it otherwise; absent where it was given nothing. */
   overlay: z
     .object({
@@ -110,6 +112,7 @@ export function againJson(
     },
     plan: plan === null ? null : planJson(plan),
     only: [...(job.settled?.only ?? [])],
+    ...(job.smokeOnly === true ? { smokeOnly: true } : {}),
     ...(overlay === undefined
       ? {}
       : {

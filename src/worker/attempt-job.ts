@@ -73,6 +73,8 @@ export interface AttemptJob {
   readonly limits: Limits;
   readonly override?: PlanOverride;
   readonly settled?: SettledPlan;
+  /** Installed and imported, no more: nothing is looked for that could be run as a test. */
+  readonly smokeOnly?: boolean;
   /** The index serves exactly what it served then. */
   readonly replay?: AttemptRecord;
   readonly overlay?: JobOverlay;

@@ -13,6 +13,7 @@ import { parseCause } from "../model/result-words.ts";
 import type { JobReason, Store } from "../store/store.ts";
 import { againJson } from "./again.ts";
 import { attemptJson, axesOf } from "./attempt-json.ts";
+import { declaredDependencies } from "./declared-dependencies.ts";
 import { attemptKey, sourceKey } from "./bucket-keys.ts";
 import type { AttemptJob, HostFile, ResolvedSource } from "./attempt-job.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
@@ -109,6 +110,7 @@ async function keepWhole(
     paths: { log, report: reportPath, lock },
   });
   const compared = { ...attempt, comparison: await comparisonOf(attempt, verdict, store) };
+  const dependencies = declaredDependencies(job, facts);
   await store.recordAttempt({
     attempt: compared,
     visibility: finished.visibility,
@@ -116,6 +118,7 @@ async function keepWhole(
     ...(finished.of === undefined ? {} : { of: finished.of }),
     startedAt: finished.startedAt,
     results: report?.results ?? [],
+    ...(dependencies === null ? {} : { dependencies }),
   });
   await rm(finished.logFile, { force: true });
   return compared;

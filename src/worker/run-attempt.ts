@@ -292,16 +292,7 @@ class AttemptRun {
   ): Promise<void> {
     const job = this.#job;
     this.#enter("discover", "");
-    this.#discovery =
-      job.settled === undefined
-        ? discover(this.#tree?.listing ?? NO_TREE, installed, {
-            project: installation.project,
-            version: installation.version,
-            markers: installation.markers,
-            interpreter: job.interpreter.name,
-            ...(job.override === undefined ? {} : { override: job.override }),
-          })
-        : { kind: "plans", plans: [job.settled.plan] };
+    this.#discovery = this.#discover(installation, installed);
     if (this.#discovery.kind === "plans") {
       this.#tests = await runPlans(this.#discovery.plans, {
         session,
@@ -325,6 +316,19 @@ class AttemptRun {
         if (step.step.startsWith("dependencies")) this.#watch.add("dependencies", step.seconds);
       }
     }
+  }
+
+  #discover(installation: Installation, installed: InstalledListing): Discovery {
+    const { smokeOnly, settled, interpreter, override } = this.#job;
+    if (smokeOnly === true) return { kind: "smoke-only", cause: "smoke-only", rejected: [] };
+    if (settled !== undefined) return { kind: "plans", plans: [settled.plan] };
+    return discover(this.#tree?.listing ?? NO_TREE, installed, {
+      project: installation.project,
+      version: installation.version,
+      markers: installation.markers,
+      interpreter: interpreter.name,
+      ...(override === undefined ? {} : { override }),
+    });
   }
 
   /** What has changed until now of that which a job has no right to change. */

@@ -2,8 +2,9 @@ import { VISIBILITIES } from "../model/principals.ts";
 import { z } from "zod";
 
 import { AttemptJson } from "../model/result-json.ts";
+import { DEPENDENCY_KINDS, MAX_DEPENDENCIES } from "../python/depends-on.ts";
 import { HOST_STATES, HostFacts } from "../queue/hosts.ts";
-import { LANES, type LeasedJob } from "../queue/job.ts";
+import { JOB_PLANS, LANES, type LeasedJob } from "../queue/job.ts";
 import type { Finish } from "../queue/queue.ts";
 import {
   JOB_REASONS,
@@ -63,6 +64,7 @@ export const LeasedJobJson = z.object({
   lane: z.enum(LANES),
   try: z.number().int().positive(),
   leaseUntilMs: ms,
+  plan: z.enum(JOB_PLANS).default("full"),
 }) satisfies z.ZodType<LeasedJob>;
 
 export const BeatBody = z.object({
@@ -93,6 +95,10 @@ const RecordingJson = z.object({
       }),
     )
     .max(MAX_FAILURES),
+  dependencies: z
+    .array(z.object({ name: z.string().min(1).max(200), kind: z.enum(DEPENDENCY_KINDS) }))
+    .max(MAX_DEPENDENCIES)
+    .optional(),
 });
 
 export const FinishJson = z.discriminatedUnion("kind", [
@@ -155,10 +161,16 @@ export function finishOf(body: z.infer<typeof FinishJson>): Finish {
   }
 }
 
-function recordingOf({ of, results, ...rest }: z.infer<typeof RecordingJson>): AttemptRecording {
+function recordingOf({
+  of,
+  results,
+  dependencies,
+  ...rest
+}: z.infer<typeof RecordingJson>): AttemptRecording {
   return {
     ...rest,
     ...(of === undefined ? {} : { of }),
+    ...(dependencies === undefined ? {} : { dependencies }),
     results: results.map(({ message, ...result }) => ({
       ...result,
       ...(message === undefined ? {} : { message }),

@@ -155,6 +155,7 @@ async function attemptOf(
     project: leased.project,
     buildFrom: "auto",
     limits: limitsFor(config, override),
+    ...(leased.plan === "smoke" ? { smokeOnly: true } : {}),
     ...(plan === null ? {} : { override: plan }),
   };
 }

@@ -42,6 +42,8 @@ export interface FarmEvents {
   "disk-low": { reason: string };
   "disk-again": { path: string };
   stopped: { seconds: number };
+  retests: { planned: string; total: number; bound: string };
+  "not-admitted": { count: number; releases: string };
   housekeeping: { what: string; detail: string };
 }
 

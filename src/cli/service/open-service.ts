@@ -6,6 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { imageConfigurations } from "../../image/image-configurations.ts";
 import type { RequestedConfiguration } from "../../queue/job.ts";
 import { CreameryError } from "../../base/errors.ts";
+import { ReleaseAdmission } from "../../queue/admission/admit.ts";
+import { admissionPolicyOf } from "../../queue/admission/policy-of.ts";
+import type { RetestEnvironment } from "../../queue/retests/plan-retests.ts";
 import { Hosts } from "../../queue/hosts.ts";
 import { Queue } from "../../queue/queue.ts";
 import {
@@ -57,6 +60,8 @@ export interface Service extends AsyncDisposable {
   readonly live: LiveEvents;
   /** Configured ones, of which pushes are tested. */
   readonly repositories: readonly ConfiguredRepository[];
+  /** Decides what becomes of releases. */
+  readonly admission: ReleaseAdmission;
   readonly webhooks: WebhookDeps;
   readonly coordinatorOf: FarmAppDeps["coordinatorOf"];
   /** What a release or push is tested on, and in which lanes. */
@@ -105,11 +110,13 @@ export async function openService(options: OpenServiceOptions): Promise<Service>
   const deliveries = new SqlDeliveries(database);
   const configurations = () => configurationsOf(host);
   const repositories = repositoriesOf(host);
+  const admission = new ReleaseAdmission(admissionPolicyOf(config.admission));
   const plan = planEvents({
     queue,
     kind: database.kind,
     configurations,
     projectOf: (project) => plannedProject(host, repositories, project),
+    admission,
   });
   const memory = new SqlWatchMemory(database, {
     onEvents: async (within, events) => {
@@ -168,6 +175,7 @@ export async function openService(options: OpenServiceOptions): Promise<Service>
     watching,
     live,
     repositories,
+    admission,
     webhooks,
     coordinatorOf: (name, boot) =>
       new LocalCoordinator({ name, boot, queue, hosts, store, watcher, onDead }),
@@ -184,6 +192,23 @@ function configurationsOf({ image, config }: Host): readonly RequestedConfigurat
     name,
     lane: priority.has(name) ? ("priority" as const) : ("rest" as const),
   }));
+}
+
+/** What is tested again runs on: the priority configurations of the image that tests run on now. */
+export function retestEnvironmentOf(host: Host): RetestEnvironment {
+  const priority = new Set(
+    configurationsOf(host).flatMap(({ name, lane }) => (lane === "priority" ? [name] : [])),
+  );
+  return {
+    image: host.image.id,
+    configurations: host.image.interpreters
+      .filter(({ name }) => priority.has(name))
+      .map(({ name, implementation, fullVersion }) => ({
+        name,
+        // As results say it (axesOf).
+        interpreter: `${implementation}-${fullVersion}`,
+      })),
+  };
 }
 
 function repositoriesOf({ config }: Host): readonly ConfiguredRepository[] {

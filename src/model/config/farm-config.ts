@@ -3,6 +3,7 @@ import { z } from "zod";
 import { CreameryError } from "../../base/errors.ts";
 import { normaliseName } from "../../python/names.ts";
 import { isConfigurationName } from "../configuration-name.ts";
+import { AdmissionTable, RetestTable } from "./admission-table.ts";
 import { bucketOf, BucketTable, RetentionTable, type BucketConfig } from "./bucket-table.ts";
 import { DEFAULT_LIMITS, LimitsTable, withLimits, type Limits } from "./limits.ts";
 import { overrideOf, ProjectName, ProjectTable, type ProjectOverride } from "./project-table.ts";
@@ -75,6 +76,8 @@ export const FarmTable = z.strictObject({
   farm: ServiceTable.optional(),
   queue: QueueTable.optional(),
   webhooks: WebhooksTable.optional(),
+  admission: AdmissionTable.optional(),
+  retest: RetestTable.optional(),
 });
 export type FarmTable = z.infer<typeof FarmTable>;
 
@@ -103,6 +106,9 @@ export interface FarmConfig {
   readonly service: ServiceTable;
   readonly queue: QueueTable;
   readonly webhooks: WebhooksTable;
+  /** What is worth testing, and what is tested again (admission-table.ts). */
+  readonly admission: AdmissionTable;
+  readonly retest: RetestTable;
 }
 
 /** What an operator says of one project: unlike the project itself, it may raise limits. */
@@ -148,6 +154,8 @@ export function parseFarmConfig(
     service: table.farm ?? {},
     queue: table.queue ?? {},
     webhooks: table.webhooks ?? {},
+    admission: table.admission ?? {},
+    retest: table.retest ?? {},
   };
 }
 

@@ -3,6 +3,7 @@ import { interpretersBuilder } from "./0002-interpreters-builder.ts";
 import { compactResults } from "./0003-compact-results.ts";
 import { queue } from "./0004-queue.ts";
 import { watchersAndPrincipals } from "./0005-watchers-and-principals.ts";
+import { graphAndRetests } from "./0006-graph-and-retests.ts";
 import type { Migration } from "./migration.ts";
 
 /** All of them, in order. */
@@ -12,4 +13,5 @@ export const MIGRATIONS: readonly Migration[] = [
   compactResults,
   queue,
   watchersAndPrincipals,
+  graphAndRetests,
 ];

@@ -161,10 +161,56 @@ const QUEUE = {
   queue_flow: [{ lane: 1, project_id: 1, finish: 2 ** 40 + 1 }],
   queue_cooldown: [{ project_id: 1, line: "main", ready_ms: 8 }],
   farm_setting: [{ name: "paused", value: "true" }],
-} satisfies Partial<{ [Table in keyof Tables]: Selectable<Tables[Table]>[] }>;
+} satisfies Partial<{ [Table in keyof Tables]: Partial<Selectable<Tables[Table]>>[] }>;
 
-async function fillQueue(db: Kysely<unknown>): Promise<void> {
-  for (const [table, rows] of Object.entries(QUEUE))
+/** The same of what schema 5 brings. */
+const WATCHED = {
+  watcher: [{ name: "simple-pages:1", revision: 4 }],
+  watcher_part: [{ watcher: "simple-pages:1", key: "page:mine", text: "{}" }],
+  watch_event: [{ id: 2, watcher: "simple-pages:1", seen_ms: 2 ** 41, event: "{}" }],
+  watched: [{ name: "mine", since_ms: 3 }],
+  withdrawn: [{ project: "mine", version: "0.9", state: "yanked", reason: null, since_ms: 4 }],
+  release_time: [{ target_id: 5, uploaded_ms: null, seen_ms: 5, verdict_ms: 6 }],
+  delivery: [{ id: 8, scope: "github:mine", delivery: "d", body_sha256: "e", kept_ms: 7 }],
+  principal: [
+    {
+      id: "p",
+      sha256: "f",
+      kind: "person",
+      name: "somebody",
+      scopes: "[]",
+      projects: null,
+      created_ms: 8,
+      created_by: null,
+      expires_ms: null,
+      revoked_ms: null,
+      used_ms: 9,
+    },
+  ],
+  audit: [
+    {
+      id: "u",
+      at_ms: 10,
+      by_kind: "farm",
+      by_id: null,
+      by_name: "",
+      action: "drain",
+      subject: "",
+      outcome: "done",
+      detail: "for the night",
+      address: "",
+    },
+  ],
+} satisfies Partial<{ [Table in keyof Tables]: Partial<Selectable<Tables[Table]>>[] }>;
+
+const fillQueue = (db: Kysely<unknown>): Promise<void> => fill(db, QUEUE);
+const fillWatched = (db: Kysely<unknown>): Promise<void> => fill(db, WATCHED);
+
+async function fill(
+  db: Kysely<unknown>,
+  tables: Readonly<Record<string, readonly object[]>>,
+): Promise<void> {
+  for (const [table, rows] of Object.entries(tables))
     for (const row of rows) {
       const names = sql.join(Object.keys(row).map((name) => sql.id(name)));
       const values = sql.join(Object.values(row));
@@ -176,6 +222,7 @@ async function fillQueue(db: Kysely<unknown>): Promise<void> {
 const FILLS: Readonly<Record<number, (db: Kysely<unknown>) => Promise<void>>> = {
   3: fillResults,
   4: fillQueue,
+  5: fillWatched,
 };
 
 test("migrations are numbered from 1 without a gap", () => {
@@ -240,7 +287,20 @@ describe.each(Object.entries(PASTS))("what earlier versions kept in %s", (_, beg
       farm_setting: await db.selectFrom("farm_setting").selectAll().execute(),
     }));
     const none = Object.fromEntries(Object.keys(QUEUE).map((table) => [table, []]));
-    expect(there).toEqual(version >= 4 ? QUEUE : none);
+    expect(there).toMatchObject(version >= 4 ? QUEUE : none);
+    const watched = await database.read(async (db) => ({
+      watcher: await db.selectFrom("watcher").selectAll().execute(),
+      watcher_part: await db.selectFrom("watcher_part").selectAll().execute(),
+      watch_event: await db.selectFrom("watch_event").selectAll().execute(),
+      watched: await db.selectFrom("watched").selectAll().execute(),
+      withdrawn: await db.selectFrom("withdrawn").selectAll().execute(),
+      release_time: await db.selectFrom("release_time").selectAll().execute(),
+      delivery: await db.selectFrom("delivery").selectAll().execute(),
+      principal: await db.selectFrom("principal").selectAll().execute(),
+      audit: await db.selectFrom("audit").selectAll().execute(),
+    }));
+    const nothing = Object.fromEntries(Object.keys(WATCHED).map((table) => [table, []]));
+    expect(watched).toMatchObject(version >= 5 ? WATCHED : nothing);
   });
 
   test("an older Creamery that is still at work is told to end, and writes nothing that nobody would read", async () => {

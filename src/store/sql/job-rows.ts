@@ -38,6 +38,7 @@ export interface PendingJob {
   readonly readyMs: number;
   readonly version: string;
   readonly line: string;
+  readonly plan: string | null;
 }
 
 export type NewJob = Pick<
@@ -51,7 +52,7 @@ export type NewJob = Pick<
   | "tag"
   | "enqueued_ms"
   | "ready_ms"
->;
+> & { readonly plan: string | null; readonly why: string | null };
 
 /** Rows of the queue within one transaction; what they mean is for the queue to say. */
 export class JobRows {
@@ -143,6 +144,7 @@ export class JobRows {
           "queue_job.ready_ms as readyMs",
           "target.version",
           "target.line",
+          "queue_job.plan",
         ])
         .where("target.project_id", "in", part)
         .where("queue_job.state", "<=", sql.lit(STATE.waiting))
@@ -164,6 +166,8 @@ export class JobRows {
       job.ready_ms,
       0,
       0,
+      job.plan,
+      job.why === null ? null : indexedText(job.why),
     ]);
     const columns = [
       "key",
@@ -177,6 +181,8 @@ export class JobRows {
       "ready_ms",
       "tries",
       "farm_faults",
+      "plan",
+      "why",
     ] as const;
     const inserted = await bulkInsert(this.within, this.#kind, "queue_job", columns, rows, {
       conflict: "on conflict do nothing",

@@ -67,5 +67,12 @@ export function attemptOf(row: JoinedRow): StoredAttempt {
   };
 }
 
-/** Causes that make an attempt no baseline: the farm's own. */
-export const NO_BASELINE: readonly CauseKind[] = [...CAUSE_KINDS.farm, "machine-difference"];
+/** Of what the farm did wrong. */
+export const FARM_CAUSES: ReadonlySet<string> = new Set(CAUSE_KINDS.farm);
+
+/** Causes that make an attempt no baseline: the farm's own, and what was never to run any test. */
+export const NO_BASELINE: readonly CauseKind[] = [
+  ...CAUSE_KINDS.farm,
+  "machine-difference",
+  "smoke-only",
+];

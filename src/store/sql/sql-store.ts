@@ -12,6 +12,7 @@ import type {
 } from "../store.ts";
 import { isAttemptId } from "../attempt-id.ts";
 import { internName, internRelease, internTest } from "./intern.ts";
+import { noteKnown } from "./known-rows.ts";
 import { attemptOf, NO_BASELINE, rowOf } from "./result-row.ts";
 import { withoutNul } from "./without-nul.ts";
 
@@ -133,15 +134,16 @@ export async function insertResult(within: Within, recording: AttemptRecording):
     .executeTakeFirst();
   if (there !== undefined) return;
   const release = await internRelease(within, recording);
+  const keys = {
+    ...release,
+    configuration_id: await internName(within, "configuration", attempt.configuration),
+    image_id: await internName(within, "image", attempt.axes.image),
+  };
   await within
     .insertInto("result")
-    .values({
-      ...rowOf(recording),
-      ...release,
-      configuration_id: await internName(within, "configuration", attempt.configuration),
-      image_id: await internName(within, "image", attempt.axes.image),
-    })
+    .values({ ...rowOf(recording), ...keys })
     .execute();
+  await noteKnown(within, recording, keys);
   const failed = results
     .filter(({ outcome }) => outcome === "failed" || outcome === "error")
     .slice(0, MAX_NON_PASSES);
