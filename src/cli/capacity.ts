@@ -1,5 +1,3 @@
-import { join } from "node:path";
-
 import { z } from "zod";
 
 import { clip, printableLine } from "../base/bounded-text.ts";
@@ -10,10 +8,11 @@ import { readMeasured } from "../judge/capacity/read-measured.ts";
 import { notePricePerHour } from "../judge/capacity/sums.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
-import { openStore } from "../store/open-store.ts";
 import { renderCapacity, type CapacityAnswer } from "./capacity/render-capacity.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
+import { openFarmStore } from "./farm/open-farm-store.ts";
 import { readConfig } from "./farm/read-config.ts";
+import { storeLocation } from "./farm/store-location.ts";
 import { openProgress } from "./test/progress.ts";
 
 const MACHINES = ["qemu", "gvisor", "container"] as const;
@@ -42,7 +41,9 @@ export async function capacityCommand(given: unknown, signal: AbortSignal): Prom
   const { cores, configurations, releasesPerMinute, seed } = options;
   assertSimulable(options);
   const { config } = await readConfig(options.config, askerCwd(), launcher());
-  await using store = await openStore(join(directoriesFrom(process.env).data, "store.sqlite"));
+  await using store = await openFarmStore(
+    await storeLocation(config, directoriesFrom(process.env)),
+  );
   const own = await readMeasured(store, signal);
   const { attempts, ...figures } = chooseFigures(own, options.machine);
   using progress = openProgress(process.stderr, process.env);

@@ -1,11 +1,7 @@
-import { join } from "node:path";
-
 import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
-import { directoriesFrom } from "../launcher/directories.ts";
 import type { Database } from "../store/database.ts";
-import { openDatabase } from "../store/open-database.ts";
 import {
   coverage,
   COVERAGE_STATES,
@@ -13,6 +9,7 @@ import {
   type Coverage,
   type NotAdmitted,
 } from "../store/sql/coverage.ts";
+import { openConfiguredStore } from "./farm/configured-store.ts";
 
 const Options = z.object({
   days: z.coerce.number().min(0.01).max(3650).default(7),
@@ -28,8 +25,7 @@ const MOST_TOLD = 10_000;
  * @returns the exit code. @throws CreameryError `usage`, `store`.
  */
 export async function coverageCommand(given: unknown): Promise<number> {
-  const { data } = directoriesFrom(process.env);
-  await using database = await openDatabase(join(data, "store.sqlite"));
+  await using database = await openConfiguredStore(given);
   process.stdout.write(await shownCoverage(database, given, Date.now()));
   return 0;
 }

@@ -1,14 +1,11 @@
-import { join } from "node:path";
-
 import { z } from "zod";
 
 import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
-import { directoriesFrom } from "../launcher/directories.ts";
 import { isName, normaliseName } from "../python/names.ts";
 import type { Database } from "../store/database.ts";
-import { openDatabase } from "../store/open-database.ts";
 import { dependents, type Dependents } from "../store/sql/dependency-rows.ts";
+import { openConfiguredStore } from "./farm/configured-store.ts";
 
 const Options = z.object({
   transitive: z.boolean().default(false),
@@ -22,8 +19,7 @@ const Options = z.object({
  * @returns the exit code. @throws CreameryError `usage`, `store`.
  */
 export async function dependentsCommand(name: string, given: unknown): Promise<number> {
-  const { data } = directoriesFrom(process.env);
-  await using database = await openDatabase(join(data, "store.sqlite"));
+  await using database = await openConfiguredStore(given);
   process.stdout.write(await shownDependents(database, name, given));
   return 0;
 }

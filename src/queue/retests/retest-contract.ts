@@ -19,6 +19,12 @@ const CPYTHON = { name: "cpython-3.13", interpreter: "cpython-3.13.5" };
 const PYPY = { name: "pypy-3.11", interpreter: "pypy-3.11.9" };
 export const IMAGE = sampleAttempt().image;
 
+interface TestedChange {
+  readonly version?: string;
+  readonly needs?: readonly string[];
+  readonly visibility?: "public" | "private";
+}
+
 /** A farm that knows projects, with a clock and no machine. */
 export function openRetestFarm(database: Database, change: Partial<RetestPolicy> = {}) {
   const clock = { nowMs: START_MS };
@@ -34,26 +40,18 @@ export function openRetestFarm(database: Database, change: Partial<RetestPolicy>
   const environment: RetestEnvironment = { image: IMAGE, configurations: [CPYTHON] };
   const tested = (
     project: string,
-    {
-      version = "1.0",
-      needs = [] as readonly string[],
-      visibility = "public" as "public" | "private",
-      on = CPYTHON,
-      image = IMAGE,
-      reason = "release" as "release" | "retest",
-    } = {},
+    { version = "1.0", needs = [], visibility = "public" }: TestedChange = {},
   ) => {
     const sample = sampleAttempt({ id: newAttemptId(clock.nowMs), project, version });
-    const { name: configuration, interpreter } = on;
+    const { name: configuration, interpreter } = CPYTHON;
     return store.recordAttempt({
       attempt: {
         ...sample,
         configuration,
-        image,
-        axes: { ...sample.axes, image, interpreter },
+        axes: { ...sample.axes, interpreter },
       },
       visibility,
-      reason,
+      reason: "release",
       startedAt: new Date(clock.nowMs).toISOString(),
       results: [],
       dependencies: needs.map((name) => ({ name, kind: "run" satisfies DependencyKind })),

@@ -203,10 +203,10 @@ const WATCHED = {
   ],
 } satisfies Partial<{ [Table in keyof Tables]: Partial<Selectable<Tables[Table]>>[] }>;
 
-const fillQueue = (db: Kysely<unknown>): Promise<void> => fill(db, QUEUE);
-const fillWatched = (db: Kysely<unknown>): Promise<void> => fill(db, WATCHED);
+const fillQueue = (db: Kysely<unknown>): Promise<void> => fillTables(db, QUEUE);
+const fillWatched = (db: Kysely<unknown>): Promise<void> => fillTables(db, WATCHED);
 
-async function fill(
+async function fillTables(
   db: Kysely<unknown>,
   tables: Readonly<Record<string, readonly object[]>>,
 ): Promise<void> {

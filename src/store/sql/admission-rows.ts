@@ -86,10 +86,10 @@ export async function newNameCounts(db: Kysely<Tables>, nowMs: number): Promise<
     .where("class", "!=", "flood")
     .executeTakeFirstOrThrow();
   // Without a row there is no first one, whatever its type says.
-  const spanMs = Number(usual.count) === 0 ? 0 : nowMs - HOUR_MS - Number(usual.firstMs);
+  const spanMs = usual.count === 0 ? 0 : nowMs - HOUR_MS - usual.firstMs;
   return {
-    lastHour: Number(recent.count),
-    usualHour: spanMs < DAY_MS ? null : Number(usual.count) / (spanMs / HOUR_MS),
+    lastHour: recent.count,
+    usualHour: spanMs < DAY_MS ? null : usual.count / (spanMs / HOUR_MS),
   };
 }
 
@@ -115,8 +115,8 @@ export async function workAhead(db: Kysely<Tables>, lanes: number, nowMs: number
       .groupBy("plan")
       .execute();
     for (const { plan, count } of rows)
-      if (plan === "smoke") smoke += Number(count);
-      else full += Number(count);
+      if (plan === "smoke") smoke += count;
+      else full += count;
   }
   const hosts = await db
     .selectFrom("worker")
@@ -136,7 +136,7 @@ export async function workAhead(db: Kysely<Tables>, lanes: number, nowMs: number
       1,
       hosts.reduce((sum, { slots }) => sum + slots, 0),
     ),
-    delayed: Number(delayed.count),
+    delayed: delayed.count,
   };
 }
 

@@ -47,7 +47,7 @@ export async function coverage(
 ): Promise<Coverage> {
   const farm = sql.join([...FARM_CAUSES].map((cause) => sql.lit(cause)));
   // States of jobs: src/queue/job.ts.
-  const { rows } = await sql<unknown>`
+  const { rows } = await sql`
     with seen as (
       select seen_release.project, seen_release.version, seen_release.class, seen_release.decision, project.id as project_id
       from seen_release left join project on project.name = seen_release.project

@@ -10,6 +10,11 @@ import { SqlStore } from "./sql-store.ts";
 const run = (...names: readonly string[]): readonly Dependency[] =>
   names.map((name) => ({ name, kind: "run" }));
 
+interface TestedChange {
+  readonly visibility?: "public" | "private";
+  readonly configuration?: string;
+}
+
 /** The graph of dependencies in either database. */
 export function dependencyContract(open: () => Promise<Database>): void {
   async function opened() {
@@ -19,7 +24,7 @@ export function dependencyContract(open: () => Promise<Database>): void {
       name: string,
       version: string,
       dependencies: readonly Dependency[],
-      { visibility = "public" as "public" | "private", configuration = "cpython-3.13" } = {},
+      { visibility = "public", configuration = "cpython-3.13" }: TestedChange = {},
     ) => {
       const id = newAttemptId();
       const [project, reason] = [name, "release"] as const;

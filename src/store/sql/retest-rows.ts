@@ -111,7 +111,7 @@ export async function knownProjectCount(db: Kysely<Tables>): Promise<number> {
     .select(({ fn }) => fn.countAll<number>().as("count"))
     .where("project.visibility", "=", "public")
     .executeTakeFirstOrThrow();
-  return Number(row.count);
+  return row.count;
 }
 
 /** That it was planned, so that it is not again before it is due again; also of what was never tested there. */
