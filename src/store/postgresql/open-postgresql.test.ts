@@ -8,10 +8,11 @@ import { openPostgresql } from "./open-postgresql.ts";
 
 let cluster: Cluster;
 let url = "";
+const HOOK_MS = 60_000;
 beforeAll(async () => {
   cluster = await startCluster();
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
+}, HOOK_MS);
+afterAll(() => cluster[Symbol.asyncDispose](), HOOK_MS);
 beforeEach(async () => {
   url = await cluster.database();
 });
