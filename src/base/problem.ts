@@ -42,6 +42,8 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   deadline: 504,
   interrupted: 503,
   "disk-full": 507,
+  // It may be back in a moment.
+  store: 503,
 };
 
 const INPUT_STATUS = 400;

@@ -8,7 +8,7 @@ import { CreameryError } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
 import { serviceSettings } from "../model/config/service-table.ts";
-import { openFarmClient, type FarmClient } from "../worker/farm-client.ts";
+import { openFarmClient, PATIENT_RETRIES, type FarmClient } from "../worker/farm-client.ts";
 import { openFarmIndex } from "../worker/farm-index.ts";
 import { fetchImage } from "../worker/fetch-image.ts";
 import { RemoteBucket } from "../worker/remote-bucket.ts";
@@ -50,18 +50,21 @@ export async function workerCommand(given: unknown, signal: AbortSignal): Promis
     options.caFile === undefined
       ? undefined
       : await brought(options.caFile, "authorities.pem", MAX_PEM_BYTES);
-  using farm = await openFarmClient({
+  const settings = {
     url: options.farm,
     tokenFile,
     ...(caFile === undefined ? {} : { caFile }),
-  });
+  };
+  // A farm that was never there is told soon.
+  using first = await openFarmClient(settings);
+  using farm = await openFarmClient(settings, PATIENT_RETRIES);
   await using opened = new AsyncDisposableStack();
   const host = opened.use(
     await openHost({
       config: options.config,
       machine: options.machine,
       image: async () =>
-        await fetchImage(await imageOf(farm, signal), {
+        await fetchImage(await imageOf(first, signal), {
           farm,
           launcher: launcher(),
           directories,

@@ -345,6 +345,27 @@ export function queueContract(open: () => Promise<Database>): void {
     expect(await finish([own, recording("zz", "six", { of: attempt })])).toBe("kept");
   });
 
+  test("a job whose worker never heard that it was given to it is queued again long before its lease ends", async () => {
+    await using farm = await opened({ leaseMs: 60_000 });
+    const worker = await farm.arrive("one");
+    await farm.queue.enqueue([request("six"), request("attrs")]);
+    const [heard, unheard] = await farm.queue.claim({ workerId: worker, most: 2 });
+    const attempt = heard?.attempt ?? "";
+    nowMs += 20_000;
+    // The answer may still be on its way.
+    expect(await farm.queue.heartbeat(worker, [attempt])).toEqual([]);
+    const other = await farm.arrive("two");
+    expect(await farm.queue.claim({ workerId: other, most: 2 })).toEqual([]);
+    nowMs += 20_000;
+    expect(await farm.queue.heartbeat(worker, [attempt])).toEqual([]);
+    expect(await farm.queue.claim({ workerId: other, most: 2 })).toMatchObject([
+      { key: unheard?.key, try: 1 },
+    ]);
+    // It would be told, if it came to run it after all.
+    const late = unheard?.attempt ?? "";
+    expect(await farm.queue.heartbeat(worker, [attempt, late])).toEqual([late]);
+  });
+
   test("a worker that was started anew gives back what it held, at once and at its own cost alone", async () => {
     await using farm = await opened();
     const worker = await farm.arrive("one");

@@ -181,24 +181,30 @@ export class Queue {
   }
 
   /**
-   * Renews the leases of a worker.
+   * Renews the leases of a worker. What it was given and does not name was lost on its way to it: after a while that is
+   * queued again.
    * @returns those that it has no more: what it runs of them is to be ended.
    */
   async heartbeat(workerId: number, attempts: readonly string[]): Promise<readonly string[]> {
-    if (attempts.length === 0) return [];
-    const leaseMs = this.#now() + this.policy.leaseMs;
-    const renewed = await this.#database.write((within) =>
-      within
-        .updateTable("queue_job")
-        .set({ lease_ms: leaseMs })
-        .where("state", "=", STATE.leased)
-        .where("worker_id", "=", workerId)
-        .where("attempt", "in", attempts)
-        .returning("attempt")
-        .execute(),
-    );
-    const alive = new Set(renewed.map(({ attempt }) => attempt));
+    const untilMs = this.#now() + this.policy.leaseMs;
+    const { alive, unheard } = await this.#database.write(async (within) => {
+      const rows = new JobRows(within, this.#database.kind);
+      const renewed = await rows.renew(workerId, attempts, untilMs);
+      const lost = (await rows.leasesOf(workerId)).filter(
+        ({ attempt, lease_ms: lease }) =>
+          !attempts.includes(attempt ?? "") && (lease ?? untilMs) <= untilMs - this.#unheardMs,
+      );
+      for (const job of lost)
+        await this.#requeue(rows, job, { tries: job.tries - 1, waitMs: 0, note: null });
+      return { alive: new Set(renewed), unheard: lost.length };
+    });
+    if (unheard > 0) this.hint();
     return attempts.filter((attempt) => !alive.has(attempt));
+  }
+
+  /** More than a beat: what is on its way now is named by the next. */
+  get #unheardMs(): number {
+    return this.policy.leaseMs / 2;
   }
 
   /** What holds an attempt now: a host's name; null where no lease of it is held. */

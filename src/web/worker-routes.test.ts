@@ -38,6 +38,35 @@ describe("the farm in a worker's own process", () => {
   });
 });
 
+test("what was given to a worker that was gone at that very instant is given to another at once", async () => {
+  await using farm = await startTrialFarm();
+  const { queue, hosts, store } = farm;
+  const local = (name: string) => new LocalCoordinator({ name, boot: name, queue, hosts, store });
+  for (const name of ["one", "two"]) await local(name).arrive({ boot: name, slots: 1, facts });
+  const gone = new AbortController();
+  await queue.enqueue([
+    {
+      id: "r1",
+      project: "six",
+      visibility: "public",
+      word: "six==1.0",
+      version: "1.0",
+      line: "",
+      reason: "release",
+      configurations: [{ name: "cpython-3.13", lane: "priority" }],
+    },
+  ]);
+  const wish = { most: 1, without: [], waitMs: 0 };
+  const claim = queue.claim.bind(queue);
+  queue.claim = async (options) => {
+    const given = await claim(options);
+    if (given.length > 0) gone.abort();
+    return given;
+  };
+  await expect(local("one").claim(wish, gone.signal)).rejects.toThrow("aborted");
+  expect(await local("two").claim(wish, signal)).toMatchObject([{ project: "six", try: 1 }]);
+});
+
 describe("the farm by HTTP", () => {
   coordinatorContract(async () => {
     const farm = await startTrialFarm();

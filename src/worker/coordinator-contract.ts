@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { expect, test } from "vitest";
 
 import { sampleAttempt } from "../model/result-json.sample.ts";
@@ -54,6 +56,24 @@ export function coordinatorContract(open: () => Promise<CoordinatorTrial>): void
         results: [],
       },
     ],
+  });
+
+  test("a worker that is gone is given nothing of what it waited for", async () => {
+    await using trial = await open();
+    const farm = await trial.coordinator("one", "b1");
+    await farm.arrive({ boot: "b1", slots: 2, facts }, signal);
+    const gone = new AbortController();
+    const asked = farm.claim({ ...wish, waitMs: 20_000 }, gone.signal).catch(() => []);
+    await sleep(100);
+    gone.abort();
+    expect(await asked).toEqual([]);
+    // The farm hears of it by its connection's end.
+    await sleep(300);
+    await trial.queue.enqueue([request("six")]);
+    const other = await trial.coordinator("two", "b2");
+    await other.arrive({ boot: "b2", slots: 2, facts }, signal);
+    const given = await other.claim({ ...wish, waitMs: 5000 }, signal);
+    expect(given).toMatchObject([{ project: "six", try: 1 }]);
   });
 
   test("a worker arrives, is given jobs, renews them and finishes them, with all that came of them", async () => {

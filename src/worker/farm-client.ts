@@ -27,6 +27,8 @@ export interface FarmRequest {
   readonly idleMs?: number;
   /** Whether it may be made again when nobody knows what became of it; by default all but POST. */
   readonly idempotent?: boolean;
+  /** For who asks again by itself. */
+  readonly retries?: RetryPolicy;
 }
 
 export interface FarmResponse extends Disposable {
@@ -49,6 +51,17 @@ export const DEFAULT_RETRIES: RetryPolicy = {
   firstPauseMs: 250,
   longestPauseMs: 15_000,
 };
+
+/**
+ * For what an attempt needs: minutes, so that a farm that is restarted, or whose store is away, spoils no attempt that has
+ * gone well so far. Never long between two: the farm may be back.
+ */
+export const PATIENT_RETRIES: RetryPolicy = {
+  retries: 100,
+  firstPauseMs: 250,
+  longestPauseMs: 5000,
+};
+export const NO_RETRIES: RetryPolicy = { retries: 0, firstPauseMs: 0, longestPauseMs: 0 };
 
 const IDLE_MS = 60_000;
 const MAX_PROBLEM_BYTES = 64 * 1024;
@@ -85,7 +98,7 @@ export class FarmClient implements Disposable {
     for (let attempt = 0; ; attempt++) {
       const tried = await this.#try(request);
       if (!(tried instanceof Failed)) return tried;
-      const again = attempt < this.#retries.retries && tried.forTheMoment;
+      const again = attempt < retriesOf(request, this.#retries) && tried.forTheMoment;
       if (!again || !(mayRepeat || tried.notTaken)) throw tried.fault;
       await this.#pause(attempt, tried.retryAfterMs, request.signal);
     }
@@ -117,7 +130,7 @@ export class FarmClient implements Disposable {
         return await readText(response.body, MAX_JSON_BYTES, input, request.signal);
       } catch (thrown) {
         request.signal.throwIfAborted();
-        if (!mayRepeat || attempt >= this.#retries.retries) throw thrown;
+        if (!mayRepeat || attempt >= retriesOf(request, this.#retries)) throw thrown;
       }
       await this.#pause(attempt, 0, request.signal);
     }
@@ -242,6 +255,10 @@ export async function openFarmClient(
   retries?: RetryPolicy,
 ): Promise<FarmClient> {
   return new FarmClient(await readFarmAddress(settings), retries);
+}
+
+function retriesOf({ retries }: FarmRequest, own: RetryPolicy): number {
+  return (retries ?? own).retries;
 }
 
 /** One try that came to nothing. */

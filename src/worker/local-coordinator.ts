@@ -65,6 +65,10 @@ export class LocalCoordinator implements Coordinator {
       signal.throwIfAborted();
       const { id, state } = await this.#host();
       const given = state === "active" ? await queue.claim({ workerId: id, most, without }) : [];
+      // Who asked is gone: nobody would begin them, or say anything of them until their leases end.
+      if (signal.aborted)
+        for (const { attempt } of given) await queue.finish(id, attempt, { kind: "returned" });
+      signal.throwIfAborted();
       const leftMs = until - this.#now();
       for (const job of given) this.#deps.watcher?.begun(job);
       if (given.length > 0 || leftMs <= 0) return given;

@@ -5,7 +5,7 @@ import type { LeasedJob } from "../queue/job.ts";
 import type { Finish, Finished } from "../queue/queue.ts";
 import type { BaselineQuery, StoredAttempt } from "../store/store.ts";
 import type { Beat, BeatAnswer, Coordinator, LivePiece, Welcome, Wish } from "./coordinator.ts";
-import type { FarmClient } from "./farm-client.ts";
+import { NO_RETRIES, type FarmClient } from "./farm-client.ts";
 import { BeatJson, FinishedJson, LeasedJobJson, StoredAttemptJson, WelcomeJson } from "./wire.ts";
 
 const Claimed = z.object({ jobs: z.array(LeasedJobJson).max(64) });
@@ -29,7 +29,7 @@ export class RemoteCoordinator implements Coordinator {
 
   /** Not made again by itself: of jobs that were given and whose answer was lost, the leases end. */
   async claim(wish: Wish, signal: AbortSignal): Promise<readonly LeasedJob[]> {
-    return (await this.#post("claim", wish, Claimed, signal, false)).jobs;
+    return (await this.#post("claim", wish, Claimed, signal, { idempotent: false })).jobs;
   }
 
   async heartbeat(beat: Beat, signal: AbortSignal): Promise<BeatAnswer> {
@@ -43,11 +43,11 @@ export class RemoteCoordinator implements Coordinator {
 
   async tell(attempt: string, pieces: readonly LivePiece[], signal: AbortSignal): Promise<void> {
     const path = `attempts/${encodeURIComponent(attempt)}/tell`;
-    await this.#post(path, { pieces }, z.object({}), signal, false);
+    await this.#post(path, { pieces }, z.object({}), signal, { idempotent: false });
   }
 
   async latestComparable(query: BaselineQuery, signal: AbortSignal): Promise<StoredAttempt | null> {
-    return (await this.#post("baseline", query, Baseline, signal)).baseline;
+    return (await this.#post("baseline", query, Baseline, signal, { persists: true })).baseline;
   }
 
   #post<Schema extends z.ZodType>(
@@ -55,7 +55,7 @@ export class RemoteCoordinator implements Coordinator {
     body: object,
     schema: Schema,
     signal: AbortSignal,
-    idempotent = true,
+    { idempotent = true, persists = false } = {},
   ): Promise<z.infer<Schema>> {
     const text = Buffer.from(JSON.stringify({ ...body, boot: this.#boot }));
     return this.#farm.json(
@@ -67,6 +67,8 @@ export class RemoteCoordinator implements Coordinator {
         signal,
         idleMs: CLAIM_IDLE_MS,
         idempotent,
+        // The worker's loop asks again by itself, and tells of the trouble.
+        ...(persists ? {} : { retries: NO_RETRIES }),
       },
       schema,
     );

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { isAgent, isRuntime } from "./process-tree.ts";
+import { isAgent, isRuntime } from "../process-tree.ts";
 import type { ServiceProcess } from "./service-process.ts";
 
 export const VICTIMS = [

@@ -31,6 +31,7 @@ export interface AddWorkerOptions {
   readonly url?: string;
   readonly more?: readonly string[];
   readonly through?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** A coordinator, its workers and an upstream, as real processes on this host; the store is looked at from outside. */
@@ -75,6 +76,7 @@ export class ServiceFarm implements AsyncDisposable {
         upstreams: upstreamsOf(upstream.url),
         queue: { lease_seconds: 10, tries: 20 },
         farm: { listen: `127.0.0.1:${port}` },
+        ...(options.store === undefined ? {} : { store: { url: options.store } }),
         ...options.config?.(port),
       }),
     );
@@ -83,7 +85,6 @@ export class ServiceFarm implements AsyncDisposable {
       name: "coordinator",
       base,
       words: ["up", "--no-worker", "--machine", "container", "--config", config],
-      ...(options.store === undefined ? {} : { env: { CREAMERY_STORE_URL: options.store } }),
     });
     await coordinator.open();
     const location = options.store ?? join(coordinator.dataDirectory, "store.sqlite");
@@ -111,11 +112,14 @@ export class ServiceFarm implements AsyncDisposable {
       base: this.base,
       words: [
         "worker",
-        ...["--farm", options.url ?? `http://127.0.0.1:${this.port}/`, "--token-file", tokenFile],
-        ...["--machine", options.machine, "--slots", String(options.slots)],
+        `--farm=${options.url ?? `http://127.0.0.1:${this.port}/`}`,
+        `--token-file=${tokenFile}`,
+        `--machine=${options.machine}`,
+        `--slots=${options.slots}`,
         ...(options.more ?? []),
       ],
       ...(options.through === undefined ? {} : { through: options.through }),
+      ...(options.env === undefined ? {} : { env: options.env }),
     });
     this.workers.push(worker);
     return worker;

@@ -9,7 +9,7 @@ import { z } from "zod";
 
 import { startTicks } from "../../src/launcher/session.ts";
 import { cacheDirectory, leaksOf } from "../../src/machine/contract/farm-under-test.ts";
-import { isCommandLine, processesBelow, type SeenProcess } from "./process-tree.ts";
+import { isCommandLine, processesBelow, type SeenProcess } from "../process-tree.ts";
 import { REPOSITORY } from "./run-command.ts";
 
 export interface ServiceOptions {
@@ -89,24 +89,24 @@ export class ServiceProcess {
   start(): void {
     if (this.pid !== undefined) return;
     const command = join(REPOSITORY, "creamery");
-    const [program = command, ...words] = [
-      ...(this.#options.through ?? []),
-      command,
-      ...this.#options.words,
-    ];
-    const started = spawn(program, words, {
-      cwd: this.#options.base,
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-      env: {
-        ...process.env,
-        CREAMERY_CACHE_DIR: this.#cacheDirectory,
-        CREAMERY_DATA_DIR: this.dataDirectory,
-        CREAMERY_RUN_DIR: this.runDirectory,
-        NO_COLOR: "1",
-        ...this.#options.env,
+    // A test that is ended leaves none of it.
+    const started = spawn(
+      "setpriv",
+      ["--pdeathsig=KILL", ...(this.#options.through ?? []), command, ...this.#options.words],
+      {
+        cwd: this.#options.base,
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true,
+        env: {
+          ...process.env,
+          CREAMERY_CACHE_DIR: this.#cacheDirectory,
+          CREAMERY_DATA_DIR: this.dataDirectory,
+          CREAMERY_RUN_DIR: this.runDirectory,
+          NO_COLOR: "1",
+          ...this.#options.env,
+        },
       },
-    });
+    );
     this.#process = started;
     // What the launcher will call its session: its process stays the same one.
     if (started.pid !== undefined)
@@ -146,6 +146,10 @@ export class ServiceProcess {
 
   commandLine(): number | undefined {
     return this.below().find(isCommandLine)?.pid;
+  }
+
+  killLauncher(): void {
+    this.#process?.kill("SIGKILL");
   }
 
   /** Waits until it is no more, after a signal. */

@@ -43,6 +43,11 @@ export class SteadyLoad {
     }
   }
 
+  /** Enqueues as much as is wanted at once, and no more. */
+  async fill(): Promise<void> {
+    await this.#step();
+  }
+
   /** Waits until all of it has come to its end. @throws Error when that takes longer, ms. */
   async drained(withinMs: number): Promise<void> {
     const deadline = performance.now() + withinMs;

@@ -8,6 +8,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import pg from "pg";
 
+import { processesBelow } from "../process-tree.ts";
+
 /** PostgreSQL refuses to run as root: the user that Debian's package brings. */
 const USER = "postgres";
 const START_MS = 60_000;
@@ -20,6 +22,10 @@ export interface Cluster extends AsyncDisposable {
   kill(): Promise<void>;
   /** Starts it again after `kill`. */
   start(): Promise<void>;
+  /** Answers nothing any more, and refuses nothing, as one that is behind a network that is cut. */
+  freeze(): void;
+  /** Goes on after `freeze`. */
+  thaw(): void;
 }
 
 export interface ClusterOptions {
@@ -99,13 +105,33 @@ export async function startCluster({ settings = {} }: ClusterOptions = {}): Prom
         await sleep(50);
       }
     },
+    freeze() {
+      signal(server, "SIGSTOP");
+    },
+    thaw() {
+      signal(server, "SIGCONT");
+    },
     async [Symbol.asyncDispose]() {
+      cluster.thaw();
       await cluster.kill();
       rmSync(root, { recursive: true, force: true });
     },
   };
   await cluster.start();
   return cluster;
+}
+
+/** To the server and to each process of a connection: its children, all of them. */
+function signal(server: ChildProcess | undefined, name: "SIGSTOP" | "SIGCONT"): void {
+  const pid = server?.pid;
+  if (pid === undefined) return;
+  for (const one of [pid, ...processesBelow(pid).map((below) => below.pid)]) {
+    try {
+      process.kill(one, name);
+    } catch {
+      // A connection that ended meanwhile.
+    }
+  }
 }
 
 function userId(): number {

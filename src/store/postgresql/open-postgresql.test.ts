@@ -8,10 +8,11 @@ import { openPostgresql } from "./open-postgresql.ts";
 
 let cluster: Cluster;
 let url = "";
+const HOOK_MS = 60_000;
 beforeAll(async () => {
   cluster = await startCluster();
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
+}, HOOK_MS);
+afterAll(() => cluster[Symbol.asyncDispose](), HOOK_MS);
 beforeEach(async () => {
   url = await cluster.database();
 });
@@ -51,4 +52,17 @@ test("what was written before a crash of PostgreSQL is there, and the next quest
   await expect(names()).rejects.toMatchObject({ code: "store" });
   await cluster.start();
   expect(await names()).toEqual([{ name: "kept" }]);
+});
+
+test("a server that answers nothing any more is given up, and asked again once it answers", async () => {
+  await using database = await openPostgresql(url, { silentMs: 300 });
+  const names = () => database.read((db) => db.selectFrom("project").select("name").execute());
+  expect(await names()).toEqual([]);
+  cluster.freeze();
+  await expect(names()).rejects.toMatchObject({
+    code: "store",
+    message: "PostgreSQL sent nothing for 0.3 s",
+  });
+  cluster.thaw();
+  expect(await names()).toEqual([]);
 });

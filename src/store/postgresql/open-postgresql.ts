@@ -7,6 +7,7 @@ import { MIGRATIONS } from "../migrations/all.ts";
 import type { Migration } from "../migrations/migration.ts";
 import { newerSchema } from "../newer-schema.ts";
 import type { Tables } from "../schema.ts";
+import { SilentSockets } from "./silent-sockets.ts";
 import { PostgresqlDatabase, postgresqlFault } from "./postgresql-database.ts";
 
 // pg would give a `bigint` as text; all of ours are below 2^53.
@@ -16,6 +17,8 @@ const OLDEST = 15;
 export const CONNECT_MS = 10_000;
 /** No statement of ours takes so long: what does is stuck. */
 const STATEMENT_MS = 120_000;
+/** No question of a farm at work waits so long. */
+const SILENT_MS = 30_000;
 /** Any number that is the farm's own: whoever migrates holds this lock. */
 export const MIGRATION_LOCK = 7_273_001;
 
@@ -23,6 +26,8 @@ export interface PostgresqlOptions {
   /** So many connections at once. */
   readonly connections?: number;
   readonly migrations?: readonly Migration[];
+  /** A question that has no answer for so long is given up, and its connection too; by default 30 s. */
+  readonly silentMs?: number;
 }
 
 /**
@@ -32,9 +37,10 @@ export interface PostgresqlOptions {
  */
 export async function openPostgresql(
   url: string,
-  { connections = 10, migrations = MIGRATIONS }: PostgresqlOptions = {},
+  { connections = 10, migrations = MIGRATIONS, silentMs = SILENT_MS }: PostgresqlOptions = {},
 ): Promise<Database> {
   const label = labelOf(url);
+  const watched = new SilentSockets(silentMs);
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
@@ -42,9 +48,12 @@ export async function openPostgresql(
     statement_timeout: STATEMENT_MS,
     keepAlive: true,
     application_name: "creamery",
+    stream: () => watched.open(),
   });
   // A connection that breaks while nobody uses it is replaced by the next one that is wanted.
   pool.on("error", () => undefined);
+  // One that is in use tells so by what was asked of it; unheard, its own event would end the process.
+  pool.on("connect", (client) => void client.on("error", () => undefined));
   const dialect = new PostgresDialect({ pool });
   const db = new Kysely<Tables>({ dialect });
   try {
@@ -54,6 +63,7 @@ export async function openPostgresql(
     await db.destroy();
     throw postgresqlFault(thrown, label);
   }
+  watched.begin();
   return new PostgresqlDatabase(db, label);
 }
 

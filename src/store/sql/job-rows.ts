@@ -348,6 +348,24 @@ export class JobRows {
     return this.#leases((select) => select.where("worker_id", "=", workerId));
   }
 
+  /** @returns the attempts whose leases are a worker's still, and end then. */
+  async renew(
+    workerId: number,
+    attempts: readonly string[],
+    untilMs: number,
+  ): Promise<readonly string[]> {
+    if (attempts.length === 0) return [];
+    const renewed = await this.within
+      .updateTable("queue_job")
+      .set({ lease_ms: untilMs })
+      .where("state", "=", STATE.leased)
+      .where("worker_id", "=", workerId)
+      .where("attempt", "in", attempts)
+      .returning("attempt")
+      .execute();
+    return renewed.flatMap(({ attempt }) => attempt ?? []);
+  }
+
   async lease(workerId: number, attempt: string) {
     const found = await this.#leases((select) =>
       select.where("worker_id", "=", workerId).where("attempt", "=", attempt),
