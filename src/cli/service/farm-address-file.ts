@@ -19,7 +19,8 @@ export async function writeFarmAddress(
   address: Omit<FarmAddressFile, "schema">,
 ): Promise<AsyncDisposable> {
   const path = join(dataDirectory, NAME);
-  const fresh = `${path}.${process.pid}`;
+  // One name: what a kill leaves of it is written over by the next start.
+  const fresh = `${path}.new`;
   await mkdir(dataDirectory, { recursive: true });
   await writeFile(fresh, `${JSON.stringify({ schema: 1, ...address })}\n`, { mode: 0o600 });
   await rename(fresh, path);
