@@ -15,6 +15,7 @@ import { pipeline } from "node:stream/promises";
 
 import { z } from "zod";
 
+import { PROCESS_NAME } from "../base/process-name.ts";
 import { CreameryError, reasonOf } from "../base/errors.ts";
 import {
   assertExpected,
@@ -85,7 +86,7 @@ export class DirectoryBucket implements Bucket {
     options: CreateOptions,
   ): Promise<Stored> {
     const path = this.#path(key);
-    const fresh = join(this.#root, NEW, `${process.pid}-${Math.random().toString(36).slice(2)}`);
+    const fresh = join(this.#root, NEW, `${PROCESS_NAME}-${Math.random().toString(36).slice(2)}`);
     try {
       const seen = new Meter();
       const file = await open(fresh, "wx", 0o644);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { CreameryError } from "../base/errors.ts";
+import { isOfEnded, PROCESS_NAME } from "../base/process-name.ts";
 
 /** What a lock guards takes milliseconds: one that is older is of a process whose number another has by now. */
 const STALE_MS = 60_000;
@@ -84,17 +85,5 @@ async function removeIfStale(directory: string, path: string): Promise<boolean> 
 }
 
 function uniqueName(): string {
-  return `${process.pid}-${Math.random().toString(36).slice(2)}`;
-}
-
-/** Whether a name that begins with a process's number is of one that is no more. */
-function isOfEnded(name: string): boolean {
-  const pid = Number(/^(\d+)-/u.exec(name)?.[1]);
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (thrown) {
-    return !(thrown instanceof Error && "code" in thrown && thrown.code === "EPERM");
-  }
+  return `${PROCESS_NAME}-${Math.random().toString(36).slice(2)}`;
 }

@@ -4,6 +4,7 @@ import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from "node
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
+import { isOfEnded, PROCESS_NAME } from "../base/process-name.ts";
 import { CreameryError, diskFullFault } from "../base/errors.ts";
 import { within } from "../base/within.ts";
 import {
@@ -50,8 +51,7 @@ export class FileStore {
     await mkdir(partial, { recursive: true });
     // What ended processes left half fetched.
     for (const name of await readdir(partial)) {
-      const pid = Number(name.split(".").at(-1));
-      if (!isAlive(pid)) await rm(join(partial, name), { force: true });
+      if (isOfEnded(name)) await rm(join(partial, name), { force: true });
     }
     return store;
   }
@@ -100,7 +100,7 @@ export class FileStore {
         ...this.#options,
         partialPath: join(
           this.#partialDirectory,
-          `${wanted.key}.${Math.random().toString(36).slice(2)}.${process.pid}`,
+          `${PROCESS_NAME}-${wanted.key}.${Math.random().toString(36).slice(2)}`,
         ),
         keep: (path, sha256) => this.#keep(wanted, path, sha256),
       });
@@ -149,7 +149,7 @@ export class FileStore {
     if ((await this.kept({ key: sha256, sha256 })) !== null) return;
     const copy = join(
       this.#partialDirectory,
-      `${sha256}.${Math.random().toString(36).slice(2)}.${process.pid}`,
+      `${PROCESS_NAME}-${sha256}.${Math.random().toString(36).slice(2)}`,
     );
     try {
       await copyFile(path, copy);
@@ -173,15 +173,5 @@ export class FileStore {
     await link(path, target).catch((thrown: unknown) => {
       if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST")) throw thrown;
     });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return thrown instanceof Error && "code" in thrown && thrown.code === "EPERM";
   }
 }

@@ -1,16 +1,9 @@
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-} from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
+import { startTicks } from "../base/process-name.ts";
 import { FARM_UID } from "./directories.ts";
 
 /** What belongs to one command while it runs; the launcher removes it at its end, or the next one does. */
@@ -104,14 +97,4 @@ function sessionAt(runDirectory: string, id: string): Session {
     exchange: join(directory, "exchange"),
     received: join(directory, "received"),
   };
-}
-
-/** Field 22 of proc(5)'s stat: start time in clock ticks since boot; undefined when there is no such process. */
-export function startTicks(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  } catch {
-    return undefined;
-  }
 }

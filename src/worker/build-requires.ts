@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parse } from "smol-toml";
 import { z } from "zod";
 
+import { PROCESS_NAME } from "../base/process-name.ts";
 import type { TreeListing } from "../discovery/plan.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Limits } from "../model/config/limits.ts";
@@ -72,7 +73,7 @@ export async function readBuildRequirements(
   signal: AbortSignal,
 ): Promise<readonly string[] | null> {
   await using guest = await machine.start(guestSpec(machine, imageId, limits), signal);
-  await using log = new AttemptLog(join(workDirectory, `${process.pid}-${newId()}.log`));
+  await using log = new AttemptLog(join(workDirectory, `${PROCESS_NAME}-${newId()}.log`));
   const session = new GuestSession(
     guest,
     log,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
+import { PROCESS_NAME } from "../base/process-name.ts";
 import { CreameryError, diskFullFault } from "../base/errors.ts";
 import type { AttemptBucket, CreateOptions, OpenedBlob, Stored } from "../bucket/bucket.ts";
 import { removeLeftovers } from "../bucket/key-lock.ts";
@@ -143,7 +144,7 @@ export class RemoteBucket implements AttemptBucket {
     content: AsyncIterable<Buffer>,
     signal: AbortSignal,
   ): Promise<Given & AsyncDisposable> {
-    const name = `${process.pid}-${Math.random().toString(36).slice(2)}`;
+    const name = `${PROCESS_NAME}-${Math.random().toString(36).slice(2)}`;
     const path = join(this.#directory, name);
     const hash = createHash("sha256");
     let sizeBytes = 0;

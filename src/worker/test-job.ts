@@ -1,3 +1,4 @@
+import { PROCESS_NAME } from "../base/process-name.ts";
 import type { Visibility } from "../model/principals.ts";
 import { join } from "node:path";
 
@@ -84,7 +85,7 @@ export async function testJob(
     work: (log: AttemptLog) => Promise<AttemptFacts>,
   ): Promise<LoggedRun> => {
     const startedAt = new Date().toISOString();
-    const logFile = join(deps.workDirectory, `${process.pid}-${one.attemptId}.log`);
+    const logFile = join(deps.workDirectory, `${PROCESS_NAME}-${one.attemptId}.log`);
     await using log = new AttemptLog(logFile, deps.echo);
     log.note(
       `== ${one.source.label} on ${one.configuration}, image ${one.imageId}, attempt ${one.attemptId}`,

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { z } from "zod";
 
-import { startTicks } from "../../src/launcher/session.ts";
+import { startTicks } from "../../src/base/process-name.ts";
 import { cacheDirectory, leaksOf } from "../../src/machine/contract/farm-under-test.ts";
 import { isCommandLine, processesBelow, type SeenProcess } from "../process-tree.ts";
 import { REPOSITORY } from "./run-command.ts";

@@ -3,6 +3,7 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
+import { PROCESS_NAME } from "../../base/process-name.ts";
 import { removeLeftovers } from "../key-lock.ts";
 
 /** A directory for what must be known whole before its first byte is sent. */
@@ -25,7 +26,7 @@ export class Spool {
     chunks: AsyncIterable<Buffer>,
     signal: AbortSignal,
   ): Promise<AsyncDisposable & { read(): AsyncGenerator<Buffer> }> {
-    const path = join(this.#directory, `${process.pid}-${Math.random().toString(36).slice(2)}`);
+    const path = join(this.#directory, `${PROCESS_NAME}-${Math.random().toString(36).slice(2)}`);
     const remove = () => rm(path, { force: true });
     try {
       const file = await open(path, "wx", 0o600);

@@ -2,6 +2,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { CreameryError } from "../../base/errors.ts";
+import { isOfEnded, PROCESS_NAME } from "../../base/process-name.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
 import type { IndexService } from "../../index/index-service.ts";
 import { readAuthorities } from "../../index/upstreams.ts";
@@ -110,8 +111,8 @@ export async function openHost(options: OpenHostOptions): Promise<Host> {
 
   const workDirectory = join(directories.data, "partial");
   await mkdir(workDirectory, { recursive: true });
-  await removeLogs(workDirectory, (pid) => !isAlive(pid));
-  opened.defer(() => removeLogs(workDirectory, (pid) => pid === process.pid));
+  await removeLogs(workDirectory, isOfEnded);
+  opened.defer(() => removeLogs(workDirectory, (name) => name.startsWith(`${PROCESS_NAME}-`)));
   const parts = opened.move();
   return {
     config,
@@ -165,18 +166,7 @@ async function confirmingMachine(
 }
 
 /** Logs of attempts that came to no end: whole results have theirs in the bucket. */
-async function removeLogs(workDirectory: string, of: (pid: number) => boolean): Promise<void> {
-  for (const name of await readdir(workDirectory)) {
-    const pid = Number(/^(\d+)-/u.exec(name)?.[1]);
-    if (Number.isInteger(pid) && of(pid)) await rm(join(workDirectory, name), { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return thrown instanceof Error && "code" in thrown && thrown.code === "EPERM";
-  }
+async function removeLogs(workDirectory: string, of: (name: string) => boolean): Promise<void> {
+  for (const name of await readdir(workDirectory))
+    if (of(name)) await rm(join(workDirectory, name), { force: true });
 }

@@ -29,7 +29,8 @@ export async function writeFarmFile(
   farm: { readonly url: string; readonly tokenFile: string },
 ): Promise<void> {
   const path = join(data, NAME);
-  const half = `${path}.${process.pid}.half`;
+  // One name: what a kill leaves of it is written over by the next start.
+  const half = `${path}.new`;
   await writeFile(half, JSON.stringify({ schema: 1, ...farm }), { mode: 0o600 });
   await rename(half, path);
 }

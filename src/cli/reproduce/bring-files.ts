@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
+import { PROCESS_NAME } from "../../base/process-name.ts";
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError, diskFullFault } from "../../base/errors.ts";
 import type { Bucket } from "../../bucket/bucket.ts";
@@ -50,7 +51,7 @@ export async function takeFile(
     });
   if (blob.sha256 !== sha256)
     throw new CreameryError("bucket", `has sha256 ${blob.sha256}, not ${sha256}`, { input: key });
-  const path = join(workDirectory, `${process.pid}-source-${sha256}`);
+  const path = join(workDirectory, `${PROCESS_NAME}-source-${sha256}`);
   try {
     await pipeline(blob.content(signal), createWriteStream(path, { mode: 0o644 }), { signal });
     return path;

@@ -33,7 +33,8 @@ export async function operatorToken(
     },
     token,
   );
-  const fresh = `${path}.${process.pid}`;
+  // One name: what a kill leaves of it is written over by the next start.
+  const fresh = `${path}.new`;
   await writeFile(fresh, `${token.text}\n`, { mode: 0o600 });
   await rename(fresh, path);
   return path;
