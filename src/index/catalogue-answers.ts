@@ -4,6 +4,7 @@ import type { Catalogue } from "./catalogue.ts";
 import type { CrateVersion } from "./crates.ts";
 import { acceptsGzip, hasAlready, sendText, type Exchange } from "./exchange.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
+import type { PageOptions } from "./page-store.ts";
 import { projectSegment, type IndexFile, type ProjectPage } from "./project-page.ts";
 import { CONTENT_TYPES, negotiate, type PageFormat } from "./render-page.ts";
 import type { RenderedPages } from "./rendered-pages.ts";
@@ -77,7 +78,9 @@ export class CatalogueAnswers {
     maxAgeSeconds: number,
   ): Promise<void> {
     const { request, response, signal } = exchange;
-    const page = await this.#page(name, signal);
+    // A host of the farm that knows of more than it was sent; an attempt takes what its farm has.
+    const anew = format === "farm" && /\bno-cache\b/iu.test(request.headers["cache-control"] ?? "");
+    const page = await this.#page(name, signal, { anew });
     if (page === null) return sendText(response, 404, `${name} is on no index of this farm`);
     const rendered = this.#pages.render(page, format);
     const { body, etag } = rendered;
@@ -177,8 +180,12 @@ export class CatalogueAnswers {
     response.end(body);
   }
 
-  async #page(name: string, signal: AbortSignal): Promise<ProjectPage | null> {
-    const page = await this.#catalogue.page(name, signal);
+  async #page(
+    name: string,
+    signal: AbortSignal,
+    options: PageOptions = {},
+  ): Promise<ProjectPage | null> {
+    const page = await this.#catalogue.page(name, signal, options);
     if (page === null) {
       this.#witness.missing(name);
       return null;

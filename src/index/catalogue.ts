@@ -5,6 +5,7 @@ import type { AttemptRecord, RecordedFile } from "./attempt-record.ts";
 import { cratePrefix, isCrateName, type CrateMirror, type CrateVersion } from "./crates.ts";
 import type { FileReader, StoredFile, WantedFile } from "./file-store.ts";
 import type { Mirror } from "./mirror.ts";
+import type { PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 import { metadataOfWheelFile } from "./wheel-metadata.ts";
 
@@ -12,7 +13,7 @@ import { metadataOfWheelFile } from "./wheel-metadata.ts";
 export interface Catalogue {
   readonly replayed: boolean;
   readonly addresses: readonly string[];
-  page(name: string, signal: AbortSignal): Promise<ProjectPage | null>;
+  page(name: string, signal: AbortSignal, options?: PageOptions): Promise<ProjectPage | null>;
   metadata(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<Buffer | null>;
   kept(file: Pick<WantedFile, "key" | "sha256">): Promise<StoredFile | null>;
   follow(page: ProjectPage, file: IndexFile): Promise<FileReader>;
@@ -26,7 +27,7 @@ export function upstreamCatalogue(mirror: Mirror, crates: CrateMirror | null): C
   return {
     replayed: false,
     addresses: mirror.addresses,
-    page: (name, signal) => mirror.page(name, signal),
+    page: (name, signal, options) => mirror.page(name, signal, options),
     metadata: (page, file, signal) => mirror.metadata(page, file, signal),
     kept: (file) => mirror.files.kept(file),
     follow: async (page, file) => mirror.follow(page, file),

@@ -282,6 +282,40 @@ test("an index that is away: an old page is served and says so; without one, the
   await expect(farm.project("eggs", signal)).rejects.toMatchObject({ code: "no-network" });
 });
 
+test("a page that is fresh is asked for anew by who knows of more than is on it, once a second at most", async () => {
+  let now = Date.now();
+  const up = await upstream({ files: [sdist], maxAgeSeconds: 600, etag: true });
+  const farm = await service({ index: up.url }, { now: () => now });
+  const asked = () => up.requests.length;
+  expect((await farm.project("spam", signal))?.files).toHaveLength(1);
+  up.files.push({ ...sdist, filename: "spam-9.0.tar.gz" });
+  now += 2000;
+  expect((await farm.project("spam", signal))?.files).toHaveLength(1);
+  expect(asked()).toBe(1);
+  const both = await Promise.all([1, 2].map(() => farm.project("spam", signal, { anew: true })));
+  expect(both.map((page) => page?.files.length)).toEqual([2, 2]);
+  expect(asked()).toBe(2);
+  now += 999;
+  await farm.project("spam", signal, { anew: true });
+  expect(asked()).toBe(2);
+  // Whoever takes what is kept has it from then on.
+  expect((await farm.project("spam", signal))?.files).toHaveLength(2);
+  now += 2;
+  await farm.project("spam", signal, { anew: true });
+  expect(asked()).toBe(3);
+});
+
+test("an answer of 304 that says nothing of freshness leaves it as it was", async () => {
+  let now = Date.now();
+  const up = await upstream({ files: [sdist], maxAgeSeconds: 10, etag: true });
+  const farm = await service({ index: up.url }, { now: () => now });
+  for (const expected of [1, 2, 3]) {
+    await farm.project("spam", signal);
+    expect(up.requests).toHaveLength(expected);
+    now += 11_000;
+  }
+});
+
 test("an index that fails for the moment is asked again, a page and all", async () => {
   const faults = [
     { on: "/simple/", kind: "status", status: 503, times: 1 } as const,

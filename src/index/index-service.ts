@@ -7,6 +7,7 @@ import { Mirror, type MirrorOptions } from "./mirror.ts";
 import { overlaidCatalogue, type OnlyRelease } from "./overlaid-catalogue.ts";
 import { isName, normaliseName } from "../python/names.ts";
 import { CreameryError } from "../base/errors.ts";
+import type { PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 import type { StoredFile } from "./file-store.ts";
 
@@ -38,7 +39,7 @@ export interface IndexService extends AsyncDisposable {
    * A project as the first index that has it lists it; null when none has.
    * @throws CreameryError `no-network`, `upstream`, `bad-requirement` (no name of a project).
    */
-  project(name: string, signal: AbortSignal): Promise<ProjectPage | null>;
+  project(name: string, signal: AbortSignal, options?: PageOptions): Promise<ProjectPage | null>;
   /**
    * A file of such a page, whole and verified, on this host.
    * @throws CreameryError `upstream-hash`, `upstream`, `no-network`, `disk-full`, `interrupted`.
@@ -83,12 +84,12 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
       endpoints.add(endpoint);
       return endpoint;
     },
-    project: async (name, signal) => {
+    project: async (name, signal, page) => {
       if (!isName(name))
         throw new CreameryError("bad-requirement", "is no name of a project", {
           input: name.slice(0, 100),
         });
-      return mirror.page(normaliseName(name), signal);
+      return mirror.page(normaliseName(name), signal, page);
     },
     keepFile: (path, sha256) => mirror.files.keepCopy(path, sha256),
     keptFile: (sha256) => mirror.files.kept({ key: sha256, sha256 }),

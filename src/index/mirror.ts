@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
 import { FileStore, type FileReader, type StoredFile, type WantedFile } from "./file-store.ts";
-import { PageStore, replaceFile } from "./page-store.ts";
+import { PageStore, replaceFile, type PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 import { shownUrl } from "./secret.ts";
 import { IDLE_MS, readBody, UpstreamClient } from "./upstream-client.ts";
@@ -76,9 +76,13 @@ export class Mirror implements AsyncDisposable {
    * @returns null when no index has it.
    * @throws CreameryError when an index can't be asked: a later one must not serve the name in its stead.
    */
-  async page(name: string, signal: AbortSignal): Promise<ProjectPage | null> {
+  async page(
+    name: string,
+    signal: AbortSignal,
+    options: PageOptions = {},
+  ): Promise<ProjectPage | null> {
     for (const { pages } of this.#indexes) {
-      const page = await pages.page(name, signal);
+      const page = await pages.page(name, signal, options);
       if (page !== null) return page;
     }
     return null;

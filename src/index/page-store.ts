@@ -39,6 +39,16 @@ const Kept = z.object({
 });
 type Kept = z.infer<typeof Kept>;
 
+export interface PageOptions {
+  /**
+   * Upstream is asked whatever is kept: something is known to be there that the kept page does not have, as a release that a
+   * watcher has just seen. At most once a second.
+   */
+  readonly anew?: boolean;
+}
+
+const ANEW_MS = 1000;
+
 interface Entry {
   readonly kept: Kept;
   /** Null: upstream has no such project. */
@@ -97,25 +107,35 @@ export class PageStore {
    * @returns null when upstream has no such project.
    * @throws CreameryError `no-network`, `upstream` when nothing older is kept either, or upstream refuses to show it.
    */
-  async page(name: string, signal: AbortSignal): Promise<ProjectPage | null> {
+  async page(
+    name: string,
+    signal: AbortSignal,
+    { anew = false }: PageOptions = {},
+  ): Promise<ProjectPage | null> {
+    const isGood = ({ checkedAtMs, freshMs }: Entry): boolean =>
+      this.#now() - checkedAtMs < (anew ? Math.min(freshMs, ANEW_MS) : freshMs);
     const known = this.#entries.get(name);
-    if (known !== undefined && this.#now() - known.checkedAtMs < known.freshMs) return known.page;
+    if (known !== undefined && isGood(known)) return known.page;
     // One question for all who ask at once: its life is not that of the first who asked.
-    let running = this.#running.get(name);
-    if (running === undefined) {
-      running = this.#refresh(name, known).finally(() => this.#running.delete(name));
-      this.#running.set(name, running);
-    }
-    const entry = await within(running, { signal });
-    return entry.page;
+    const entry = await within(this.#running.get(name) ?? this.#run(name, known, anew), { signal });
+    // Whoever had asked already may have been content with less.
+    if (!anew || isGood(entry)) return entry.page;
+    const fresh = this.#running.get(name) ?? this.#run(name, entry, true);
+    return (await within(fresh, { signal })).page;
   }
 
-  async #refresh(name: string, known: Entry | undefined): Promise<Entry> {
+  #run(name: string, known: Entry | undefined, anew: boolean): Promise<Entry> {
+    const running = this.#refresh(name, known, anew).finally(() => this.#running.delete(name));
+    this.#running.set(name, running);
+    return running;
+  }
+
+  async #refresh(name: string, known: Entry | undefined, anew: boolean): Promise<Entry> {
     const old = known ?? (await this.#load(name));
-    if (old !== undefined && this.#now() - old.checkedAtMs < old.freshMs)
+    if (!anew && old !== undefined && this.#now() - old.checkedAtMs < old.freshMs)
       return this.#remember(name, old);
     try {
-      return this.#remember(name, await this.#ask(name, old));
+      return this.#remember(name, await this.#ask(name, old, anew));
     } catch (thrown) {
       // Who may see it no more is shown no old one.
       if (thrown instanceof Forbidden || !(thrown instanceof CreameryError)) throw thrown;
@@ -140,7 +160,7 @@ export class PageStore {
     return entry;
   }
 
-  async #ask(name: string, old: Entry | undefined): Promise<Entry> {
+  async #ask(name: string, old: Entry | undefined, anew: boolean): Promise<Entry> {
     const url = `${this.#client.upstream.url}${this.#form.path(name)}`;
     // What we hold no page of is asked for whole.
     const { etag, lastModified } =
@@ -152,6 +172,7 @@ export class PageStore {
       headers: {
         accept: this.#form.accept,
         "accept-encoding": "gzip",
+        ...(anew ? { "cache-control": "no-cache" } : {}),
         ...(etag === null ? {} : { "if-none-match": etag }),
         ...(lastModified === null ? {} : { "if-modified-since": lastModified }),
       },
@@ -165,9 +186,11 @@ export class PageStore {
     const stale = this.#client.upstream.farm !== undefined && isStale(header("warning"));
     const freshMs = stale ? 0 : freshness(header("cache-control"));
     if (response.status === 304 && old !== undefined && old.page !== null) {
-      const kept = { ...old.kept, fetchedAtMs: now, freshMs };
+      // RFC 9111: what a 304 does not say is as it was said with the page.
+      const told = header("cache-control") === null && !stale ? old.kept.freshMs : freshMs;
+      const kept = { ...old.kept, fetchedAtMs: now, freshMs: told };
       await this.#save(name, kept, null);
-      return { kept, page: { ...old.page, stale }, checkedAtMs: now, freshMs };
+      return { kept, page: { ...old.page, stale }, checkedAtMs: now, freshMs: told };
     }
     const told = response.status === 200 ? null : await this.#client.told(response);
     if (told?.code === "farm-refused") throw new Forbidden(told.code, told.message, told);

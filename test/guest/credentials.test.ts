@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { filesWith, processesWith } from "./files-with.ts";
 import { INDEX_DIRECTORY } from "./kept-files.ts";
-import { attemptOf, upstreamsOf, useFarm, wrongInRefusal } from "./local-farm.ts";
+import { attemptOf, useFarm, wrongInRefusal } from "./local-farm.ts";
+import { upstreamsOf } from "./upstreams-of.ts";
 import type { Ended } from "./run-command.ts";
 
 /** How `./creamery test` keeps the secrets of the host's upstreams. */

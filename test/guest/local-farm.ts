@@ -8,6 +8,7 @@ import { openStore } from "../../src/store/open-store.ts";
 import type { StoredAttempt } from "../../src/store/store.ts";
 import { startUpstream, type RunningUpstream, type UpstreamOptions } from "../upstream/upstream.ts";
 import { packProjects, type SmallProject } from "./pack-projects.ts";
+import { upstreamsOf } from "./upstreams-of.ts";
 import { CommandRoom, type CommandOptions, type Ended } from "./run-command.ts";
 
 /** An upstream of ours and the real command line beside it. */
@@ -78,11 +79,6 @@ export function useFarm(
 export async function storedIn(dataDirectory: string): Promise<readonly StoredAttempt[]> {
   await using store = await openStore(join(dataDirectory, "store.sqlite"));
   return await store.attempts({ limit: 100 });
-}
-
-/** Crates too, so that no cargo is asked which index it uses. */
-export function upstreamsOf(index: string): TomlTable {
-  return { index, crates: `sparse+${new URL("/crates/", index).href}` };
 }
 
 /** What `--json` printed: one line, and nothing else. */

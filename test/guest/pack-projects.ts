@@ -10,6 +10,7 @@ import type { DistFile } from "../upstream/upstream.ts";
 export interface SmallProject {
   /** `creamery-e2e-...`; its one module is `creamery_farm_e2e_...`. */
   readonly name: string;
+  readonly versions?: readonly string[];
   readonly requires?: readonly string[];
   readonly publish?: readonly ("sdist" | "wheel")[];
   /** By path in its sdist, besides the module. */
@@ -31,11 +32,11 @@ export const moduleOf = (name: string): string =>
 export function packProjects(projects: readonly SmallProject[]): DistFile[] {
   const salt = randomUUID();
   const orders = projects.map(
-    ({ name, requires = [], publish = ["sdist", "wheel"], files = {} }) => ({
+    ({ name, versions = ["1.0"], requires = [], publish = ["sdist", "wheel"], files = {} }) => ({
       name,
       directory: "/nonexistent",
       summary: "A test's own.",
-      versions: ["1.0"],
+      versions,
       publish,
       requires,
       requiresPython: null,

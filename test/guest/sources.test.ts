@@ -14,7 +14,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { AttemptJson } from "../../src/model/result-json.ts";
 import { startForge, type Forge } from "../upstream/forge.ts";
-import { attemptOf, attemptsOf, upstreamsOf, useFarm, wrongInRefusal } from "./local-farm.ts";
+import { attemptOf, attemptsOf, useFarm, wrongInRefusal } from "./local-farm.ts";
+import { upstreamsOf } from "./upstreams-of.ts";
 import { PASSING } from "./pack-projects.ts";
 import type { Ended } from "./run-command.ts";
 import { trusting } from "./ways-to-start.ts";

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { Fault } from "../upstream/upstream.ts";
 import { keptOf, sha256Of } from "./kept-files.ts";
-import { attemptOf, attemptsOf, upstreamsOf, useFarm, wrongInRefusal } from "./local-farm.ts";
+import { attemptOf, attemptsOf, useFarm, wrongInRefusal } from "./local-farm.ts";
+import { upstreamsOf } from "./upstreams-of.ts";
 import { PASSING } from "./pack-projects.ts";
 import type { Ended } from "./run-command.ts";
 import { openSlowDoor } from "./slow-door.ts";

@@ -101,7 +101,7 @@ function hostAlarms(facts: FarmFacts, input: AlarmInput): readonly Alarm[] {
         kind: "host-out",
         subject: name,
         text: `${name} is out of service: ${reason ?? "no reason was given"}`,
-        nextStep: `look at that host, then ./creamery resume ${name}`,
+        nextStep: `look at that host, then ./creamery drain ${name} --resume`,
         stopsFarm: name === ownHost,
       });
     else if (lost && state === "active")
@@ -119,7 +119,8 @@ function hostAlarms(facts: FarmFacts, input: AlarmInput): readonly Alarm[] {
       kind: "no-hosts",
       subject: "",
       text: "no host takes jobs",
-      nextStep: "start ./creamery worker on a host, or resume one: ./creamery status",
+      nextStep:
+        "start ./creamery worker on a host, or give one jobs again: ./creamery drain HOST --resume",
       stopsFarm: true,
     });
   return alarms;
@@ -170,7 +171,7 @@ function queueAlarms({ lanes }: FarmFacts, { nowMs, deadLately }: AlarmInput): r
       kind: "jobs-dead",
       subject: "",
       text: `${deadLately} jobs of the last day came to no end and are dead`,
-      nextStep: "see why with ./creamery queue list --state dead, then retry or cancel them",
+      nextStep: "see why with ./creamery queue dead, then retry them",
       stopsFarm: false,
     });
   for (const { lane, state, oldestMs, count } of lanes) {

@@ -43,7 +43,7 @@ export async function serveFarm(
       once(server, "error").then(([error]) => Promise.reject(error)),
     ]);
   } catch (cause) {
-    throw new CreameryError("host-lacks", `can't be listened at: ${reasonOf(cause)}`, {
+    throw new CreameryError("host-lacks", `${shown} can't be listened at: ${reasonOf(cause)}`, {
       input: shown,
       nextStep: "end what listens there, or set [farm] listen in creamery.toml",
       cause,

@@ -14,7 +14,11 @@ export async function resolveRelease(
   index: IndexService,
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
-  const page = await index.project(target.project, signal);
+  const kept = await index.project(target.project, signal);
+  // What was released just now is not on a page that was kept before: it is asked for once more.
+  const page = hasRelease(kept, target)
+    ? kept
+    : await index.project(target.project, signal, { anew: true });
   if (page === null) {
     throw new CreameryError("unknown-project", `no index has it: ${index.addresses.join(", ")}`, {
       input: `${target.project}${formatSpecifierSet(target.specifier ?? [])}`,
@@ -43,6 +47,19 @@ export async function resolveRelease(
     sha256: stored?.sha256 ?? (await sha256Of(page, wheel, index, signal)),
     label: `${page.name}${extras} ${version}`,
   };
+}
+
+function hasRelease(
+  page: ProjectPage | null,
+  { specifier }: Extract<Target, { readonly kind: "release" }>,
+): page is ProjectPage {
+  if (page === null) return false;
+  try {
+    chooseRelease(page, specifier);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** As the index says it; an index that says none must send the file to have it known. */
