@@ -141,6 +141,7 @@ function program(finish: (code: number) => void): Command {
     .option("--transitive", "also those who need it through others")
     .option("--extras", "also those who need it for an extra alone")
     .option("--limit <n>", "list no more than so many", "100")
+    .option(...CONFIG)
     .option("--json", "print one JSON object (docs/admission.md)")
     .action(async (name: string, options: unknown) => {
       const { dependentsCommand } = await import("./dependents.ts");
@@ -151,6 +152,7 @@ function program(finish: (code: number) => void): Command {
     .command("coverage")
     .description("what was tested of all releases that were seen, and what was not and why")
     .option("--days <n>", "of so many days", "7")
+    .option(...CONFIG)
     .option("--json", "print one JSON object (docs/admission.md)")
     .action(async (options: unknown) => {
       const { coverageCommand } = await import("./coverage.ts");

@@ -10,7 +10,7 @@ import { jobs } from "../queue/job-views.ts";
 import { Queue } from "../queue/queue.ts";
 import { newAttemptId } from "../store/attempt-id.ts";
 import type { Database } from "../store/database.ts";
-import { newNameCounts, putSeenRelease } from "../store/sql/admission-rows.ts";
+import { measuredMeans, newNameCounts, putSeenRelease } from "../store/sql/admission-rows.ts";
 import { coverage, notAdmitted } from "../store/sql/coverage.ts";
 import { SqlStore } from "../store/sql/sql-store.ts";
 import type { WatchEvent } from "./event.ts";
@@ -298,6 +298,29 @@ export function admissionContract(open: () => Promise<Database>): void {
     expect(lastHour).toBe(0);
     expect(usualHour).toBeCloseTo(48 / 47, 5);
     expect((await counts(47.5)).lastHour).toBe(1);
+  });
+
+  test("what a job takes is what jobs took, as soon as enough are known; a damaged row holds nobody up", async () => {
+    await using database = await open();
+    const farm = await openAdmissionFarm(database);
+    const means = () => database.read((db) => measuredMeans(db));
+    expect(await means()).toEqual({ fullMs: 60_000, smokeMs: 15_000 });
+    for (let index = 0; index < 21; index++) await farm.needs(`p${index}`);
+    await database.write((within) =>
+      within
+        .updateTable("result")
+        .set({ detail: Buffer.from([9]) })
+        .where(
+          "id",
+          "=",
+          within.selectFrom("result").select(({ fn }) => fn.max("id").as("id")),
+        )
+        .execute(),
+    );
+    expect(await means()).toEqual({ fullMs: 2050, smokeMs: 512.5 });
+    await farm.watch("*");
+    await farm.see(released("one"));
+    expect(await farm.queued()).toHaveLength(2);
   });
 
   test("a release that is seen again is what it was; one that was not admitted gets another look", async () => {
