@@ -5,11 +5,12 @@ import type { DependencyKind } from "../python/depends-on.ts";
 import { ADMISSION_POLICY, type AdmissionPolicy } from "../queue/admission/admission-policy.ts";
 import { ReleaseAdmission } from "../queue/admission/admit.ts";
 import { Hosts, HostFacts } from "../queue/hosts.ts";
-import type { LeasedJob } from "../queue/job.ts";
+import type { LeasedJob, RequestedConfiguration } from "../queue/job.ts";
 import { jobs } from "../queue/job-views.ts";
 import { Queue } from "../queue/queue.ts";
 import { newAttemptId } from "../store/attempt-id.ts";
 import type { Database } from "../store/database.ts";
+import { measuredMeans, newNameCounts, putSeenRelease } from "../store/sql/admission-rows.ts";
 import { coverage, notAdmitted } from "../store/sql/coverage.ts";
 import { SqlStore } from "../store/sql/sql-store.ts";
 import type { WatchEvent } from "./event.ts";
@@ -19,7 +20,14 @@ const HOUR_MS = 3_600_000;
 const START_MS = Date.parse("2026-11-02T00:00:00Z");
 
 /** A farm that watches, with a clock and no machine. */
-export async function openAdmissionFarm(database: Database, change: Partial<AdmissionPolicy> = {}) {
+export async function openAdmissionFarm(
+  database: Database,
+  change: Partial<AdmissionPolicy> = {},
+  configurations: readonly RequestedConfiguration[] = [
+    { name: "cpython-3.13", lane: "priority" },
+    { name: "cpython-3.9", lane: "rest" },
+  ],
+) {
   const clock = { nowMs: START_MS };
   const now = () => clock.nowMs;
   const queue = new Queue(database, {
@@ -33,10 +41,7 @@ export async function openAdmissionFarm(database: Database, change: Partial<Admi
   const plan = planEvents({
     queue,
     kind: database.kind,
-    configurations: () => [
-      { name: "cpython-3.13", lane: "priority" },
-      { name: "cpython-3.9", lane: "rest" },
-    ],
+    configurations: () => configurations,
     projectOf: () => ({ visibility: "public", repository: null }),
     admission,
     now,
@@ -239,6 +244,83 @@ export function admissionContract(open: () => Promise<Database>): void {
     });
     const [told] = await farm.notAdmitted();
     expect(told?.reason).toMatch(/not begun in 49 h/u);
+  });
+
+  test("what was begun of a delayed release counts; only what is left of it is cancelled", async () => {
+    await using database = await open();
+    const delayed = { fullMs: 0, smokeMs: 0 };
+    const farm = await openAdmissionFarm(
+      database,
+      { bounds: { "depended-on": delayed, tail: delayed, flood: delayed } },
+      [
+        { name: "cpython-3.13", lane: "priority" },
+        { name: "pypy-3.11", lane: "priority" },
+      ],
+    );
+    const worker = await farm.worker();
+    await farm.watch("*");
+    await farm.see(released("half"));
+    const [job] = await farm.queue.claim({ workerId: worker, most: 1 });
+    if (job !== undefined) await farm.finish(worker, job);
+    farm.clock.nowMs += 49 * HOUR_MS;
+    expect(await farm.admission.settle(database)).toEqual({ notAdmitted: [] });
+    expect(await farm.queued()).toEqual([]);
+    expect((await farm.seen()).get("half")).toMatchObject({
+      decision: "delayed",
+      expires_ms: null,
+    });
+    expect(await farm.coverage()).toMatchObject({ seen: 1, states: { "smoke-only": 1 } });
+  });
+
+  test("a usual hour is one without floods, and nothing is usual before a day is known", async () => {
+    await using database = await open();
+    const add = (name: string, hour: number, kind: string, isNew = true) =>
+      database.write((within) =>
+        putSeenRelease(within, {
+          project: name,
+          version: "1.0",
+          seen_ms: START_MS + hour * HOUR_MS,
+          class: kind,
+          decision: "queued",
+          reason: "",
+          new_name: isNew ? 1 : 0,
+          expires_ms: null,
+        }),
+      );
+    const counts = (hour: number) =>
+      database.read((db) => newNameCounts(db, START_MS + hour * HOUR_MS));
+    expect(await counts(0)).toEqual({ lastHour: 0, usualHour: null });
+    for (let hour = 0; hour < 48; hour++) await add(`new-${hour}`, hour, "tail");
+    for (let index = 0; index < 30; index++) await add(`spam-${index}`, 30, "flood");
+    await add("known", 47.5, "tail", false);
+    expect(await counts(12)).toMatchObject({ usualHour: null });
+    const { lastHour, usualHour } = await counts(48);
+    expect(lastHour).toBe(0);
+    expect(usualHour).toBeCloseTo(48 / 47, 5);
+    expect((await counts(47.5)).lastHour).toBe(1);
+  });
+
+  test("what a job takes is what jobs took, as soon as enough are known; a damaged row holds nobody up", async () => {
+    await using database = await open();
+    const farm = await openAdmissionFarm(database);
+    const means = () => database.read((db) => measuredMeans(db));
+    expect(await means()).toEqual({ fullMs: 60_000, smokeMs: 15_000 });
+    for (let index = 0; index < 21; index++) await farm.needs(`p${index}`);
+    await database.write((within) =>
+      within
+        .updateTable("result")
+        .set({ detail: Buffer.from([9]) })
+        .where(
+          "id",
+          "=",
+          within.selectFrom("result").select(({ fn }) => fn.max("id").as("id")),
+        )
+        .execute(),
+    );
+    expect(await means()).toEqual({ fullMs: 2050, smokeMs: 512.5 });
+    await farm.watch("*");
+    await farm.see(released("one"));
+    expect(await farm.queued()).toHaveLength(2);
   });
 
   test("a release that is seen again is what it was; one that was not admitted gets another look", async () => {

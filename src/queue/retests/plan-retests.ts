@@ -225,7 +225,7 @@ class Planning {
       return found.map((candidate) => ({
         cause: "new" as const,
         key: `new ${name} ${firstMs}`,
-        why: `${name} is new`,
+        why: `never tested on ${name}`,
         candidate,
       }));
     });

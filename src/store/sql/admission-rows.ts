@@ -163,12 +163,20 @@ export async function measuredMeans(db: Kysely<Tables>): Promise<MeasuredMeans> 
     .execute();
   const [full, smoke]: [number[], number[]] = [[], []];
   for (const { id, cause_kind: cause, detail } of rows) {
-    const parsed = Seconds.safeParse(unpackDetail(id, detail));
-    if (parsed.success)
-      (cause === "smoke-only" ? smoke : full).push(parsed.data.seconds.total * 1000);
+    const totalMs = totalMsOf(id, detail);
+    if (totalMs !== null) (cause === "smoke-only" ? smoke : full).push(totalMs);
   }
   const fullMs = meanOf(full) ?? UNKNOWN_FULL_MS;
   return { fullMs, smokeMs: meanOf(smoke) ?? fullMs / SMOKE_SHARE };
+}
+
+/** Null for a row that can't be read: nobody waits for a mean until somebody mends it. */
+function totalMsOf(id: string, detail: Uint8Array): number | null {
+  try {
+    return Seconds.parse(unpackDetail(id, detail)).seconds.total * 1000;
+  } catch {
+    return null;
+  }
 }
 
 function meanOf(values: readonly number[]): number | null {
