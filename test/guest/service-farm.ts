@@ -11,9 +11,10 @@ import type { Database } from "../../src/store/database.ts";
 import { openDatabase } from "../../src/store/open-database.ts";
 import { SqlPrincipals } from "../../src/store/sql/sql-principals.ts";
 import { startUpstream, type RunningUpstream } from "../upstream/upstream.ts";
-import { upstreamsOf } from "./local-farm.ts";
+
 import { packProjects, type SmallProject } from "./pack-projects.ts";
 import { ServiceProcess } from "./service-process.ts";
+import { upstreamsOf } from "./upstreams-of.ts";
 
 export interface ServiceFarmOptions {
   readonly name: string;
