@@ -20,6 +20,7 @@ import { openHost } from "./farm/open-host.ts";
 import { removeFarmFile, writeFarmFile } from "./farm/running-farm.ts";
 import { storeLocation } from "./farm/store-location.ts";
 import { apiParts, nightlyExport } from "./service/api-parts.ts";
+import { collectDaily } from "./service/collect-daily.ts";
 import { runDeadMansSwitch } from "./service/dead-mans-switch.ts";
 import { DiskGuard } from "./service/disk-guard.ts";
 import { FarmFactsReader } from "./service/farm-facts.ts";
@@ -229,6 +230,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
         hourly: [
           (nowMs) => service.deliveries.forget(nowMs - keepMsOf(service)),
           nightlyExport(host, service, log, either),
+          collectDaily(host, service, bucket, place, log, either),
         ],
       },
       either,

@@ -4,6 +4,7 @@ import { faultAnswer, misfit } from "./answers.ts";
 import type { ApiDeps, ApiEnv } from "./api-deps.ts";
 import { assetRoutesOf } from "./attempt-assets.ts";
 import { attemptRoutes } from "./attempts.ts";
+import { coverageRoutes } from "./coverage.ts";
 import { documentRoutes } from "./documents.ts";
 import { eventRoutes } from "./events.ts";
 import { exportRoutes } from "./export.ts";
@@ -34,6 +35,7 @@ export function farmApi(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   jobActionRoutes(app, deps);
   hostRoutes(app, deps);
   watchedRoutes(app, deps);
+  coverageRoutes(app, deps);
   imageListRoutes(app, deps);
   eventRoutes(app, deps);
   principalRoutes(app, deps);
