@@ -22,6 +22,9 @@ export function jobOf(view: JobView, forOperators: boolean): Job {
     reason,
     lane,
     state,
+    plan: view.plan,
+    // It may name another project, which may be a private one.
+    why: forOperators ? view.why : null,
     enqueuedAt: new Date(enqueuedMs).toISOString(),
     readyAt: new Date(readyMs).toISOString(),
     tries,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { HOST_STATES } from "../../../queue/hosts.ts";
-import { JOB_STATES, LANES } from "../../../queue/job.ts";
+import { JOB_PLANS, JOB_STATES, LANES } from "../../../queue/job.ts";
 import { VISIBILITIES } from "../../../model/principals.ts";
 import { JOB_REASONS } from "../../../store/store.ts";
 
@@ -20,6 +20,8 @@ export const Job = z
     reason: z.enum(JOB_REASONS),
     lane: z.enum(LANES),
     state: z.enum(JOB_STATES),
+    plan: z.enum(JOB_PLANS).describe("`smoke`: installed and imported, no tests are looked for"),
+    why: z.string().nullable().describe("For operators: why it is tested again"),
     enqueuedAt: instant,
     readyAt: instant.describe("Not begun before"),
     tries: z.int(),
