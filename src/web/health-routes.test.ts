@@ -100,12 +100,12 @@ describe("a farm whose disk is nearly full", () => {
   test.each([
     ["POST", "/api/v1/jobs", 503],
     ["POST", "/hooks/github", 503],
-    ["PUT", "/api/v1/attempts/a1/assets/log.txt", 503],
-    ["PUT", "/api/v1/sources/00ff", 503],
+    ["PUT", "/api/v1/worker/attempts/a1/assets/log.txt", 503],
+    ["PUT", "/api/v1/worker/sources/00ff", 503],
     ["GET", "/api/v1/jobs", 200],
     ["POST", "/api/v1/jobs/k1/cancel", 200],
     ["POST", "/api/v1/worker/attempts/a1/finish", 200],
-    ["DELETE", "/api/v1/attempts/a1/assets/log.txt", 200],
+    ["DELETE", "/api/v1/worker/attempts/a1/assets/log.txt", 200],
   ])("answers %s %s by %i, and takes it again alone", async (method, path, status) => {
     state.lack = "0.5 GiB are free";
     const refused = await app.request(path, { method });
@@ -123,9 +123,10 @@ test.each([
   ["/api/v1/worker/claim", "claim"],
   ["/api/v1/worker/heartbeat", "worker"],
   ["/api/v1/index/simple/six/", "index"],
-  ["/api/v1/images/x/archive", "images"],
-  ["/api/v1/attempts/a1/assets/log.txt", "assets"],
-  ["/api/v1/sources/00ff/facts", "assets"],
+  ["/api/v1/worker/images/x/archive", "images"],
+  ["/api/v1/worker/attempts/a1/assets/log.txt", "assets"],
+  ["/api/v1/worker/sources/00ff/facts", "assets"],
+  ["/api/v1/attempts/a1/assets/log.txt", "api"],
   ["/api/v1/attempts/a1", "api"],
   ["/projects/../../etc", "pages"],
 ])("what %s is for is %s", (path, expected) => {

@@ -3,10 +3,10 @@ const CLASSES = [
   [/^\/metrics$/u, "metrics"],
   [/^\/hooks\//u, "hooks"],
   [/^\/api\/v1\/worker\/claim$/u, "claim"],
+  [/^\/api\/v1\/worker\/images\//u, "images"],
+  [/^\/api\/v1\/worker\/(?:attempts\/[^/]+\/assets|sources)(?:\/|$)/u, "assets"],
   [/^\/api\/v1\/worker\//u, "worker"],
   [/^\/api\/v1\/index\//u, "index"],
-  [/^\/api\/v1\/images\b/u, "images"],
-  [/^\/api\/v1\/(?:attempts\/[^/]+\/assets|sources)(?:\/|$)/u, "assets"],
   [/^\/api\//u, "api"],
 ] as const;
 

@@ -269,11 +269,12 @@ describe.each(Object.entries(KINDS))("into %s", (kind, place) => {
       expect(await imported(target, archive)).toMatchObject({ schema });
       const now = linesOf(await exported(target, "now")).split("\n");
       expect(JSON.parse(now[0] ?? "")).toMatchObject({ schema: NEWEST });
-      // Every row is there still.
+      // Every row is there still; a later schema may have added columns to it, which are empty.
+      const kept = now.map((line) => line.replace(/(?:,null)*\]$/u, ""));
       const rows = linesOf(archive)
         .split("\n")
         .filter((line) => line.startsWith("["));
-      expect(rows.filter((row) => !now.includes(row))).toEqual([]);
+      expect(rows.filter((row) => !kept.includes(row.replace(/(?:,null)*\]$/u, "")))).toEqual([]);
       expect(rows.length).toBeGreaterThan(30);
     },
   );
