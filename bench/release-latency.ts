@@ -3,9 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PASSING, packProjects } from "../test/guest/pack-projects.ts";
 import { upstreamsOf } from "../test/guest/upstreams-of.ts";
 import { startUpstream } from "../test/upstream/upstream.ts";
+import { OUTCOMES } from "../src/model/attempt.ts";
 import { quantile } from "../src/queue/release-latency.ts";
 import { bar, printBars } from "./bars.ts";
-import { RunningFarm } from "./running-farm.ts";
+import { RunningFarm, type LogLine } from "./running-farm.ts";
 
 /**
  * From a release on an index of ours to its first verdict, with idle workers and polling as it is by default: a tiny project releases versions
@@ -28,6 +29,11 @@ const filesOf = (version: string) =>
     .filter(({ filename }) => new RegExp(`-${version}(?:-|\\.tar)`, "u").test(filename))
     .map((file) => ({ ...file, uploadTime: new Date().toISOString() }));
 
+/** Not what was given back, failed by the farm's fault or could not be tested. */
+function isVerdict({ outcome }: LogLine): boolean {
+  return OUTCOMES.some((one) => one === outcome);
+}
+
 await using upstream = await startUpstream({
   files: filesOf(versions[0] ?? ""),
   etag: true,
@@ -42,7 +48,11 @@ for (const version of versions.slice(1)) {
   upstream.files.push(...filesOf(version));
   const began = performance.now();
   await farm.until(
-    () => farm.log.some((line) => line.event === "worker-finished" && line["version"] === version),
+    () =>
+      farm.log.some(
+        (line) =>
+          line.event === "worker-finished" && line["version"] === version && isVerdict(line),
+      ),
     VERDICT_MS,
   );
   outside.push((performance.now() - began) / 1000);

@@ -86,10 +86,16 @@ export function hostRecordContract(open: () => Promise<Database>): void {
   test("leases that were given back say nothing of a host, and an end is counted once", async () => {
     await using farm = await opened();
     await farm.end("good", GOOD, 30);
-    await farm.end("bad", { kind: "returned" }, 10);
-    expect(farm.finished.filter((kind) => kind === "impossible")).toHaveLength(30);
+    await farm.end("good", FAULT, 4);
+    await farm.end("fine", GOOD, 24);
+    await farm.end("fine", FAULT, 2);
+    expect(farm.finished).toHaveLength(60);
+    // Were these good ends, five faults would be what the others have too.
+    await farm.end("bad", { kind: "returned" }, 40);
     await farm.end("bad", FAULT, 4);
     expect(await farm.state("bad")).toBe("active");
+    await farm.end("bad", FAULT, 1);
+    expect(await farm.state("bad")).toBe("out-of-service");
   });
 
   test("what was a day ago counts no more", async () => {
