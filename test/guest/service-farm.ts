@@ -77,6 +77,8 @@ export class ServiceFarm implements AsyncDisposable {
         upstreams: upstreamsOf(upstream.url),
         queue: { lease_seconds: 10, tries: 20 },
         farm: { listen: `127.0.0.1:${port}` },
+        // Every job is to be one that the test knows of.
+        retest: { budget_jobs_per_hour: 0 },
         ...(options.store === undefined ? {} : { store: { url: options.store } }),
         ...options.config?.(port),
       }),
