@@ -72,8 +72,8 @@ CREAMERY_FARM_UID=64123
 # setup/debian-packages-dev.txt too.
 environment_has_commands() {
   if [ "${1-}" = dev ]; then
-    for tool in /usr/lib/postgresql/*/bin/postgres; do
-      [ -x "$tool" ] || return 1
+    for tool in /usr/lib/postgresql/*/bin/postgres ip openssl; do
+      command -v "$tool" >/dev/null 2>&1 || return 1
     done
   fi
   for tool in mmdebstrap runc git unshare setpriv xz python3 mke2fs qemu-system-x86_64; do
