@@ -1,5 +1,6 @@
 import { fstatSync } from "node:fs";
 import { flushCompileCache } from "node:module";
+import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { z } from "zod";
@@ -43,7 +44,8 @@ const Options = z.object({
 });
 
 const VERSION = "0.1.0";
-const OWN_HOST = "this-host";
+/** Several coordinators share one store: each has a host of its own. */
+const OWN_HOST = hostname() || "this-host";
 const OWN_PLACE = { host: "127.0.0.1", port: 0 };
 const MAX_PEM_BYTES = 1 << 20;
 

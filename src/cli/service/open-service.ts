@@ -128,6 +128,7 @@ export async function openService(options: OpenServiceOptions): Promise<Service>
   });
   const watching = new Watching({
     database,
+    holder: newAttemptId(),
     memory,
     upstreams: async () => {
       const { findUpstreams } = await import("../../index/upstreams.ts");

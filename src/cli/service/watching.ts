@@ -4,6 +4,7 @@ import { reasonOf } from "../../base/errors.ts";
 import { UpstreamClient } from "../../index/upstream-client.ts";
 import type { Upstreams } from "../../index/upstreams.ts";
 import { shownUrl } from "../../index/secret.ts";
+import { whileSole } from "../../queue/sole-holder.ts";
 import type { Database } from "../../store/database.ts";
 import type { WatchedIndex } from "../../watch/ask-upstream.ts";
 import { ChangelogWatcher } from "../../watch/changelog/changelog-watcher.ts";
@@ -22,6 +23,8 @@ import type { FarmLog } from "./farm-log.ts";
 
 export interface WatchingOptions {
   readonly database: Database;
+  /** Of this process. */
+  readonly holder: string;
   readonly memory: WatchMemory;
   readonly upstreams: () => Promise<Upstreams>;
   readonly allow: readonly string[];
@@ -59,7 +62,14 @@ export class Watching {
     return [...this.#health.values()];
   }
 
+  /** Of several coordinators of one PostgreSQL one watches; the others are there for when it ends. A file has one coordinator. */
   async run(signal: AbortSignal): Promise<void> {
+    const { database, holder } = this.#options;
+    if (database.kind === "sqlite") return await this.#watchAll(signal);
+    await whileSole({ database, what: "watching", holder }, (ends) => this.#watchAll(ends), signal);
+  }
+
+  async #watchAll(signal: AbortSignal): Promise<void> {
     const git = this.#watchRepositories(signal);
     while (!signal.aborted) {
       try {
