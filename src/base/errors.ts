@@ -124,6 +124,11 @@ export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+/** Of anything thrown, one line for a person: a fault of ours with its input and its next step. */
+export function lineOfFault(thrown: unknown): string {
+  return thrown instanceof CreameryError ? thrown.line : reasonOf(thrown);
+}
+
 /** A full disk or a used-up quota, as a fault that names what was being written; null for anything else. */
 export function diskFullFault(thrown: unknown, input: string): CreameryError | null {
   const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;

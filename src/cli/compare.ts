@@ -2,7 +2,6 @@ import { availableParallelism } from "node:os";
 
 import { z } from "zod";
 
-import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import { parseSides } from "../judge/change.ts";
 import { launcher } from "../launcher/client.ts";
@@ -10,27 +9,23 @@ import { directoriesFrom } from "../launcher/directories.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
 import { imageToTestOn } from "./farm/ensure-image.ts";
 import { openFarm } from "./farm/open-farm.ts";
+import { fromOption, jobsOption, machineOption, parseOptions } from "./run-options.ts";
 import { readProjects } from "./compare/read-projects.ts";
 import { showsColour } from "./shows-colour.ts";
 import type { Screen } from "./test/print-results.ts";
 import { openProgress } from "./test/progress.ts";
 
-const FROM = ["auto", "sdist"] as const;
-const MACHINES = ["auto", "qemu", "gvisor", "container"] as const;
-const MAX_JOBS = 256;
-
 const Options = z.object({
   projects: z.string(),
   on: z.string().optional(),
-  from: z.enum(FROM).default("auto"),
-  machine: z.enum(MACHINES).default("auto"),
+  from: fromOption,
+  machine: machineOption,
   image: z.string().optional(),
   config: z.string().optional(),
-  jobs: z.coerce.number().int().min(1).max(MAX_JOBS).optional(),
+  jobs: jobsOption,
   fresh: z.boolean().default(false),
   json: z.boolean().default(false),
 });
-type Options = z.infer<typeof Options>;
 
 /**
  * `creamery compare A B --projects FILE`: each project with A and with B, which differ in one thing.
@@ -43,7 +38,7 @@ export async function compareCommand(
   given: unknown,
   signal: AbortSignal,
 ): Promise<number> {
-  const options = asOptions(given);
+  const options = parseOptions(Options, given, "compare");
   const sides = parseSides(a, b);
   const { change } = sides;
   if (options.on !== undefined && change.kind === "interpreter")
@@ -107,22 +102,3 @@ export async function compareCommand(
   }
   return print.exitCodeOfComparison(comparison);
 }
-
-/** @throws CreameryError `usage` for a value that an option can't have. */
-function asOptions(given: unknown): Options {
-  const parsed = Options.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const name = String(parsed.error.issues[0]?.path[0] ?? "");
-  const typed = z.record(z.string(), z.unknown()).safeParse(given).data?.[name];
-  const nextStep = ALLOWED[name];
-  throw new CreameryError("usage", "is no value of this option", {
-    input: clip(printableLine(`--${name} ${typeof typed === "string" ? typed : ""}`), 100),
-    nextStep: nextStep === undefined ? "see ./creamery compare --help" : `write ${nextStep}`,
-  });
-}
-
-const ALLOWED: Readonly<Record<string, string>> = {
-  from: FROM.join(" or "),
-  machine: `${MACHINES.slice(0, -1).join(", ")} or ${MACHINES.at(-1)}`,
-  jobs: `a number from 1 to ${MAX_JOBS}`,
-};

@@ -1,31 +1,25 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 
-import { clip, printableLine } from "../base/bounded-text.ts";
-import { CreameryError } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { parseTarget } from "../worker/sources/target.ts";
 import { imageToTestOn } from "./farm/ensure-image.ts";
 import { openFarm } from "./farm/open-farm.ts";
+import { fromOption, jobsOption, machineOption, parseOptions } from "./run-options.ts";
 import { assertReportPlace } from "./test/assert-report-place.ts";
 import { openProgress } from "./test/progress.ts";
 
-const FROM = ["auto", "sdist"] as const;
-const MACHINES = ["auto", "qemu", "gvisor", "container"] as const;
-const MAX_JOBS = 256;
-
 const Options = z.object({
   on: z.string().default("priority"),
-  from: z.enum(FROM).default("auto"),
-  machine: z.enum(MACHINES).default("auto"),
+  from: fromOption,
+  machine: machineOption,
   image: z.string().optional(),
   config: z.string().optional(),
-  jobs: z.coerce.number().int().min(1).max(MAX_JOBS).optional(),
+  jobs: jobsOption,
   json: z.boolean().default(false),
   junit: z.string().optional(),
   log: z.boolean().default(false),
 });
-type Options = z.infer<typeof Options>;
 
 /**
  * `creamery test TARGET…`: each target on each configuration, in fresh guests.
@@ -37,7 +31,7 @@ export async function testCommand(
   given: unknown,
   signal: AbortSignal,
 ): Promise<number> {
-  const options = asOptions(given);
+  const options = parseOptions(Options, given, "test");
   // What was mistyped is told before anything is opened, or an image built.
   const targets = [...new Set(words)].map(parseTarget);
   if (options.junit !== undefined) await assertReportPlace(options.junit, launcher(), process.env);
@@ -71,22 +65,3 @@ export async function testCommand(
   // Awaited here: the farm is closed before anybody else hears of a fault.
   return await printResults({ ...ran, missing }, options, farm);
 }
-
-/** @throws CreameryError `usage` for a value that an option can't have. */
-function asOptions(given: unknown): Options {
-  const parsed = Options.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const name = String(parsed.error.issues[0]?.path[0] ?? "");
-  const typed = z.record(z.string(), z.unknown()).safeParse(given).data?.[name];
-  const nextStep = ALLOWED[name];
-  throw new CreameryError("usage", "is no value of this option", {
-    input: clip(printableLine(`--${name} ${typeof typed === "string" ? typed : ""}`), 100),
-    nextStep: nextStep === undefined ? "see ./creamery test --help" : `write ${nextStep}`,
-  });
-}
-
-const ALLOWED: Readonly<Record<string, string>> = {
-  from: FROM.join(" or "),
-  machine: `${MACHINES.slice(0, -1).join(", ")} or ${MACHINES.at(-1)}`,
-  jobs: `a number from 1 to ${MAX_JOBS}`,
-};

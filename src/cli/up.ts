@@ -11,15 +11,16 @@ import { archivesDirectory, directoriesFrom } from "../launcher/directories.ts";
 import { serviceSettings, type ServiceSettings } from "../model/config/service-table.ts";
 import { retestPolicyOf } from "../queue/admission/policy-of.ts";
 import { keepHouse } from "../queue/housekeeper.ts";
+import { probe } from "../store/probe.ts";
 import { farmApi } from "../web/api/farm-api.ts";
 import { farmApp } from "../web/farm-app.ts";
 import { isLoopback } from "../web/client-address.ts";
-import { LocalCoordinator } from "../worker/local-coordinator.ts";
 import { imageToTestOn } from "./farm/ensure-image.ts";
 import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { openHost } from "./farm/open-host.ts";
 import { removeFarmFile, writeFarmFile } from "./farm/running-farm.ts";
 import { storeLocation } from "./farm/store-location.ts";
+import { machineOption, parseOptions } from "./run-options.ts";
 import { apiParts, nightlyExport } from "./service/api-parts.ts";
 import { collectDaily } from "./service/collect-daily.ts";
 import { runDeadMansSwitch } from "./service/dead-mans-switch.ts";
@@ -27,7 +28,6 @@ import { DiskGuard } from "./service/disk-guard.ts";
 import { FarmFactsReader } from "./service/farm-facts.ts";
 import { FarmLog, logFormOf } from "./service/farm-log.ts";
 import { FarmMetrics } from "./service/metrics.ts";
-import { attemptWatcher } from "./service/live-parts.ts";
 import { openService, retestEnvironmentOf } from "./service/open-service.ts";
 import { planRetestsLoop } from "./service/plan-retests-loop.ts";
 import { operatorToken } from "./service/operator-token.ts";
@@ -35,15 +35,15 @@ import { newBoot, runHost, slotsOf } from "./service/run-host.ts";
 import { serveFarm, type TlsText } from "./service/serve.ts";
 import { statusSource } from "./service/status-source.ts";
 import { WatchOver } from "./service/watch-over.ts";
+import { VERSION } from "./version.ts";
 
 const Options = z.object({
   config: z.string().optional(),
   image: z.string().optional(),
-  machine: z.enum(["auto", "qemu", "gvisor", "container"]).default("auto"),
+  machine: machineOption,
   worker: z.boolean().default(true),
 });
 
-const VERSION = "0.1.0";
 /** Several coordinators share one store: each has a host of its own. */
 const OWN_HOST = hostname() || "this-host";
 const OWN_PLACE = { host: "127.0.0.1", port: 0 };
@@ -54,7 +54,7 @@ const MAX_PEM_BYTES = 1 << 20;
  * @returns 0 once all of it has stopped in good order.
  */
 export async function upCommand(given: unknown, signal: AbortSignal): Promise<number> {
-  const options = Options.parse(given);
+  const options = parseOptions(Options, given, "up");
   const log = new FarmLog(
     process.stdout,
     logFormOf(process.stdout.isTTY, process.env, fstatSync(1)),
@@ -76,7 +76,8 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
   );
   const { bucket, place } = opened.use(await openFarmBucket(host.config, directories, process.env));
   const location = await storeLocation(host.config, directories);
-  const { watermarkBytes, logLevel } = serviceSettings(host.config.service);
+  const settings = serviceSettings(host.config.service);
+  const { watermarkBytes, logLevel } = settings;
   log.level = logLevel;
   const { data, cache } = directories;
   const disks: Readonly<Record<string, string>> = {
@@ -95,6 +96,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     await openService({
       host,
       location,
+      settings,
       log,
       env: process.env,
       signal,
@@ -102,7 +104,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
       lack,
     }),
   );
-  const { queue, hosts, store, database, settings } = service;
+  const { queue, hosts, database } = service;
   const { leaseMs } = queue.policy;
   const over = new WatchOver({
     facts: new FarmFactsReader({
@@ -145,9 +147,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     api: farmApi(
       apiParts({ host, service, bucket, live: service.live, status, log, version: VERSION }),
     ),
-    ready: async () => {
-      await database.read((db) => db.selectFrom("farm_setting").select("name").limit(1).execute());
-    },
+    ready: () => probe(database),
     metrics: () => metrics.text(),
     lack,
     onAnswered: (route, code, seconds) => metrics.answered(route, code, seconds),
@@ -174,14 +174,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     ? runHost(
         {
           host,
-          coordinator: new LocalCoordinator({
-            name: OWN_HOST,
-            boot,
-            queue,
-            hosts,
-            store,
-            watcher: attemptWatcher(service.live),
-          }),
+          coordinator: service.coordinatorOf(OWN_HOST, boot),
           boot,
           bucket,
           slots: settings.slots,
@@ -230,7 +223,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
             ? log.tell("store-recovered", { store: database.label })
             : log.tell("store-trouble", { reason: reasonOf(fault) }),
         hourly: [
-          (nowMs) => service.deliveries.forget(nowMs - keepMsOf(service)),
+          (nowMs) => service.deliveries.forget(nowMs - service.webhooks.keepMs),
           nightlyExport(host, service, log, either),
           collectDaily(host, service, bucket, place, log, either),
         ],
@@ -266,10 +259,6 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     log.tell("stopped", { seconds: Math.round(performance.now() - began) / 1000 });
   }
   return 0;
-}
-
-function keepMsOf(service: { readonly webhooks: { readonly keepMs: number } }): number {
-  return service.webhooks.keepMs;
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

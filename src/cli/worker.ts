@@ -4,7 +4,6 @@ import { writeFile } from "node:fs/promises";
 
 import { z } from "zod";
 
-import { CreameryError } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
 import { serviceSettings } from "../model/config/service-table.ts";
@@ -17,18 +16,19 @@ import { FarmJson } from "../worker/wire.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
 import { openHost } from "./farm/open-host.ts";
 import { FarmLog, logFormOf } from "./service/farm-log.ts";
+import { jobsOption, machineOption, parseOptions } from "./run-options.ts";
 import { newBoot, runHost, slotsOf } from "./service/run-host.ts";
+import { VERSION } from "./version.ts";
 
 const Options = z.object({
   farm: z.string(),
   tokenFile: z.string(),
   caFile: z.string().optional(),
   config: z.string().optional(),
-  machine: z.enum(["auto", "qemu", "gvisor", "container"]).default("auto"),
-  slots: z.coerce.number().int().min(1).max(256).optional(),
+  machine: machineOption,
+  slots: jobsOption,
 });
 
-const VERSION = "0.1.0";
 const MAX_TOKEN_BYTES = 4096;
 const MAX_PEM_BYTES = 1 << 20;
 
@@ -37,7 +37,7 @@ const MAX_PEM_BYTES = 1 << 20;
  * @throws CreameryError `farm-refused`, `configuration-file`, and what opening a host throws.
  */
 export async function workerCommand(given: unknown, signal: AbortSignal): Promise<number> {
-  const options = parsed(given);
+  const options = parseOptions(Options, given, "worker");
   const log = new FarmLog(
     process.stdout,
     logFormOf(process.stdout.isTTY, process.env, fstatSync(1)),
@@ -99,15 +99,6 @@ export async function workerCommand(given: unknown, signal: AbortSignal): Promis
   );
   log.tell("stopping", { reason: "told to" });
   return 0;
-}
-
-function parsed(given: unknown): z.infer<typeof Options> {
-  const options = Options.safeParse(given);
-  if (options.success) return options.data;
-  throw new CreameryError("usage", "is no value of this option", {
-    input: `--${String(options.error.issues[0]?.path[0] ?? "")}`,
-    nextStep: "see ./creamery worker --help",
-  });
 }
 
 async function brought(given: string, name: string, maxBytes: number): Promise<string> {

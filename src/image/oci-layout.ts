@@ -10,6 +10,7 @@ import { createGzip } from "node:zlib";
 import { exitCodeOf, firstWords } from "../base/child.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { ImageManifest } from "./manifest.ts";
+import { IMAGE_TAR_FORM } from "./tar-form.ts";
 
 /** The kernel's names of architectures, and what container tools call them. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
@@ -141,16 +142,7 @@ async function packLayer(
   { rootfs, image, signal, onPacked }: LayoutRequest,
   path: string,
 ): Promise<{ sha256: string; diffSha256: string; sizeBytes: number }> {
-  const form = [
-    "--format=pax",
-    // By default a process id is among what is written.
-    "--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f",
-    "--sort=name",
-    "--numeric-owner",
-    "--xattrs",
-    "--xattrs-include=security.capability",
-  ];
-  const tar = runTar(form, rootfs, ["."], signal);
+  const tar = runTar(IMAGE_TAR_FORM, rootfs, ["."], signal);
   const said = firstWords(tar.stderr);
   const exited = exitCodeOf(tar);
   const packed = hashing(onPacked);

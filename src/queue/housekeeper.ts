@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Database } from "../store/database.ts";
+import { probe } from "../store/probe.ts";
 import type { Queue, Reaped } from "./queue.ts";
 
 export interface HousekeeperOptions {
@@ -59,11 +60,6 @@ export async function keepHouse(options: HousekeeperOptions, signal: AbortSignal
     }
     await sleep(options.everyMs ?? EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
-}
-
-/** Throws where the store does not answer. */
-async function probe(database: Database): Promise<void> {
-  await database.read((db) => db.selectFrom("farm_setting").select("name").limit(1).execute());
 }
 
 async function forgetEvents(database: Database, beforeMs: number): Promise<void> {

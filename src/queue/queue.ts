@@ -5,7 +5,7 @@ import { sql } from "kysely";
 import { CreameryError } from "../base/errors.ts";
 import type { Database, Within } from "../store/database.ts";
 import { JobRows, STATE, type JobChange, type JobRow } from "../store/sql/job-rows.ts";
-import { insertResult } from "../store/sql/sql-store.ts";
+import { hasResult, insertResult } from "../store/sql/sql-store.ts";
 import type { AttemptRecording } from "../store/store.ts";
 import { claimWithin, type Claimer } from "./claim.ts";
 import { enqueueWithin, roundsOf } from "./enqueue.ts";
@@ -223,14 +223,7 @@ export class Queue {
 
   /** Whether a result of an attempt is kept. */
   isFinished(attempt: string): Promise<boolean> {
-    return this.#database.read(async (db) => {
-      const row = await db
-        .selectFrom("result")
-        .select("id")
-        .where("id", "=", attempt)
-        .executeTakeFirst();
-      return row !== undefined;
-    });
+    return this.#database.read((db) => hasResult(db, attempt));
   }
 
   /** Whether a host holds any lease now. */
@@ -429,11 +422,7 @@ function withReason(recording: AttemptRecording, { why }: JobRow): AttemptRecord
 
 /** A worker whose answer was lost says it again: what it says is kept already. */
 async function isKept(within: Within, attempt: string, finish: Finish): Promise<boolean> {
-  if (finish.kind !== "done" && finish.kind !== "farm-fault") return false;
-  const there = await within
-    .selectFrom("result")
-    .select("id")
-    .where("id", "=", attempt)
-    .executeTakeFirst();
-  return there !== undefined;
+  return (
+    (finish.kind === "done" || finish.kind === "farm-fault") && (await hasResult(within, attempt))
+  );
 }

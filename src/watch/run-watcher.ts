@@ -1,4 +1,4 @@
-import { CreameryError, reasonOf } from "../base/errors.ts";
+import { CreameryError, lineOfFault } from "../base/errors.ts";
 import { backoffMs } from "./backoff.ts";
 import { SYSTEM_CLOCK, type WatchClock } from "./clock.ts";
 import type { WatchEvent } from "./event.ts";
@@ -88,7 +88,7 @@ export async function runWatcher(watcher: Watcher, options: RunWatcherOptions): 
       health = {
         ...health,
         consecutiveFailures: failures,
-        fault: thrown instanceof CreameryError ? thrown.line : reasonOf(thrown),
+        fault: lineOfFault(thrown),
       };
     }
     health = { ...health, nextPollAt: clock.now() + waitMs };

@@ -18,6 +18,7 @@ import { Queue } from "../queue/queue.ts";
 import { newAttemptId } from "../store/attempt-id.ts";
 import type { Database } from "../store/database.ts";
 import { openDatabase } from "../store/open-database.ts";
+import { probe } from "../store/probe.ts";
 import { SqlDeliveries } from "../store/sql/sql-deliveries.ts";
 import { SqlPrincipals } from "../store/sql/sql-principals.ts";
 import { SqlStore } from "../store/sql/sql-store.ts";
@@ -93,9 +94,7 @@ export async function startTrialFarm(): Promise<TrialFarm> {
     farm: { image: "2026.11.2+0ed3d8fa", version: "0.1.0" },
     coordinatorOf: (name, boot) => new LocalCoordinator({ name, boot, queue, hosts, store }),
     api: new Hono(),
-    ready: async () => {
-      await database.read((db) => db.selectFrom("farm_setting").select("name").execute());
-    },
+    ready: () => probe(database),
     metrics: () => Promise.resolve({ text: "", type: "text/plain" }),
     peer,
     nowMs: Date.now,

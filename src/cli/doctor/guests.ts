@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import { CreameryError, reasonOf } from "../../base/errors.ts";
+import { CreameryError, lineOfFault } from "../../base/errors.ts";
 import { definitionHash } from "../../image/definition-hash.ts";
 import { channelImage } from "../../image/channels.ts";
 import { currentImage } from "../../image/image-store.ts";
@@ -111,7 +111,7 @@ export async function machineFinding(
     };
   } catch (thrown) {
     signal.throwIfAborted();
-    const detail = thrown instanceof CreameryError ? thrown.line : reasonOf(thrown);
+    const detail = lineOfFault(thrown);
     return { name: kind, detail, ...KINDS[kind] };
   }
 }

@@ -1,7 +1,7 @@
 import { openIndexService, type IndexService } from "../../index/index-service.ts";
-import { findUpstreams } from "../../index/upstreams.ts";
 import type { FarmConfig } from "../../model/config/farm-config.ts";
 import { findCratesIndex, type CratesQuestion } from "./find-crates-index.ts";
+import { findFarmUpstreams } from "./find-farm-upstreams.ts";
 
 export interface OpenIndexOptions extends CratesQuestion {
   readonly config: FarmConfig;
@@ -13,11 +13,7 @@ export interface OpenIndexOptions extends CratesQuestion {
  */
 export async function openIndex(options: OpenIndexOptions): Promise<IndexService> {
   const { config, directory, env, signal } = options;
-  const settings = Object.fromEntries(
-    Object.entries(config.upstreams).filter(([, value]) => value !== undefined),
-  );
-  const upstreams = await findUpstreams({
-    settings,
+  const upstreams = await findFarmUpstreams(config, {
     signal,
     env,
     cacheDir: directory,

@@ -11,11 +11,7 @@ import { admissionPolicyOf } from "../../queue/admission/policy-of.ts";
 import type { RetestEnvironment } from "../../queue/retests/plan-retests.ts";
 import { Hosts } from "../../queue/hosts.ts";
 import { Queue } from "../../queue/queue.ts";
-import {
-  queuePolicyOf,
-  serviceSettings,
-  type ServiceSettings,
-} from "../../model/config/service-table.ts";
+import { queuePolicyOf, type ServiceSettings } from "../../model/config/service-table.ts";
 import {
   NO_HOOK_SECRETS,
   secretsOfHosts,
@@ -40,6 +36,7 @@ import type { FarmAppDeps } from "../../web/farm-app.ts";
 import { LiveEvents } from "../../web/live-events.ts";
 import { peerOf } from "../../web/peer-of.ts";
 import { LocalCoordinator } from "../../worker/local-coordinator.ts";
+import { findFarmUpstreams } from "../farm/find-farm-upstreams.ts";
 import type { Host } from "../farm/open-host.ts";
 import type { FarmLog } from "./farm-log.ts";
 import { attemptWatcher } from "./live-parts.ts";
@@ -64,15 +61,13 @@ export interface Service extends AsyncDisposable {
   readonly admission: ReleaseAdmission;
   readonly webhooks: WebhookDeps;
   readonly coordinatorOf: FarmAppDeps["coordinatorOf"];
-  /** What a release or push is tested on, and in which lanes. */
-  readonly configurations: () => readonly RequestedConfiguration[];
-  readonly settings: ServiceSettings;
 }
 
 export interface OpenServiceOptions {
   readonly host: Host;
   /** A path of SQLite's file, or PostgreSQL's URL. */
   readonly location: string;
+  readonly settings: ServiceSettings;
   readonly log: FarmLog;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
@@ -83,9 +78,8 @@ export interface OpenServiceOptions {
 
 /** @throws CreameryError `store`, `configuration-file`, `unreadable-path`. */
 export async function openService(options: OpenServiceOptions): Promise<Service> {
-  const { host, log, signal } = options;
+  const { host, settings, log, signal } = options;
   const { config } = host;
-  const settings = serviceSettings(config.service);
   await using opened = new AsyncDisposableStack();
   const { metrics, lack } = options;
   const database = opened.use(
@@ -130,20 +124,13 @@ export async function openService(options: OpenServiceOptions): Promise<Service>
     database,
     holder: newAttemptId(),
     memory,
-    upstreams: async () => {
-      const { findUpstreams } = await import("../../index/upstreams.ts");
-      const { upstreams: table } = config;
-      const told = Object.fromEntries(
-        Object.entries(table).filter(([, value]) => value !== undefined),
-      );
-      return await findUpstreams({
-        settings: told,
+    upstreams: () =>
+      findFarmUpstreams(config, {
         signal,
         env: options.env,
         cacheDir: join(host.directories.cache, "index"),
         cratesIndex: null,
-      });
-    },
+      }),
     allow: config.allowedAddresses,
     contact: settings.contact,
     requestsPerSecond: settings.requestsPerSecond,
@@ -180,8 +167,6 @@ export async function openService(options: OpenServiceOptions): Promise<Service>
     webhooks,
     coordinatorOf: (name, boot) =>
       new LocalCoordinator({ name, boot, queue, hosts, store, watcher, onDead }),
-    configurations,
-    settings,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 
-import { CreameryError, reasonOf } from "../../base/errors.ts";
+import { lineOfFault } from "../../base/errors.ts";
 import type { AttemptBucket } from "../../bucket/bucket.ts";
 import { HostFacts } from "../../queue/hosts.ts";
 import { newAttemptId } from "../../store/attempt-id.ts";
@@ -109,13 +109,9 @@ export async function runHost(options: RunHostOptions, signal: AbortSignal): Pro
           seconds: Math.round(seconds * 100) / 100,
         });
       },
-      onTrouble: (fault) => log.tell("worker-trouble", { reason: lineOf(fault) }),
+      onTrouble: (fault) => log.tell("worker-trouble", { reason: lineOfFault(fault) }),
       onRecovered: () => log.tell("worker-recovered", { host: name }),
     },
   });
   await loop.run(signal);
-}
-
-function lineOf(fault: unknown): string {
-  return fault instanceof CreameryError ? fault.line : reasonOf(fault);
 }

@@ -14,6 +14,7 @@ import { CreameryError, diskFullFault } from "../../base/errors.ts";
 import { lockBuilds } from "../build-lock.ts";
 import { checkRoom } from "../check-room.ts";
 import { loadImage } from "../image-store.ts";
+import { IMAGE_TAR_FORM } from "../tar-form.ts";
 
 /** An image as one file, for hosts that fetch it instead of building it. */
 export const ImageArchive = z.strictObject({
@@ -36,15 +37,6 @@ export interface PackRequest {
   readonly onPacked: (bytes: number) => void;
 }
 
-const TAR_FORM = [
-  "--format=pax",
-  "--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f",
-  "--sort=name",
-  "--numeric-owner",
-  // An image that has any is not unpacked elsewhere: it is said then, and not left out here.
-  "--xattrs",
-  "--xattrs-include=security.capability",
-] as const;
 /** A tenth smaller than by default, in a time that is still the disk's more than the processor's. */
 const ZSTD_LEVEL = 6;
 
@@ -119,10 +111,17 @@ async function pack(
   const names = ["manifest.json", "tree.jsonl", "boot", "rootfs"];
   const there = new Set(await readdir(directory));
   await rm(part, { force: true });
+  // An image that has extended attributes is not unpacked elsewhere: it is said then, and not left out here.
   // Read from the first moment on: what a child says to nobody is lost when it ends.
   const tar = spawn(
     "tar",
-    ["--create", ...TAR_FORM, "--directory", directory, ...names.filter((name) => there.has(name))],
+    [
+      "--create",
+      ...IMAGE_TAR_FORM,
+      "--directory",
+      directory,
+      ...names.filter((name) => there.has(name)),
+    ],
     {
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8" },

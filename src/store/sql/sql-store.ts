@@ -124,15 +124,20 @@ export class SqlStore implements Store {
   }
 }
 
+/** Whether a result of an attempt is kept. */
+export async function hasResult(db: Kysely<Tables>, attemptId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom("result")
+    .select("id")
+    .where("id", "=", attemptId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Keeps an attempt within a transaction: once, however often it is said. */
 export async function insertResult(within: Within, recording: AttemptRecording): Promise<void> {
   const { attempt, results } = recording;
-  const there = await within
-    .selectFrom("result")
-    .select("id")
-    .where("id", "=", attempt.id)
-    .executeTakeFirst();
-  if (there !== undefined) return;
+  if (await hasResult(within, attempt.id)) return;
   const release = await internRelease(within, recording);
   const keys = {
     ...release,
