@@ -128,10 +128,9 @@ export class CatalogueAnswers {
       exchange,
       () => this.#catalogue.kept(file),
       () => this.#catalogue.follow(page, file),
+      (stored) => this.#witness.file(page, file, stored),
     );
-    if (sent === null) return;
-    this.#witness.file(page, file, sent.stored);
-    if (sent.fetched) await this.#confirm(file, sent.stored);
+    if (sent?.fetched === true) await this.#confirm(file, sent.stored);
   }
 
   /** `crates/...`. @param crates where that is, absolute or relative to itself, to its slash; null where the Host header can't say it. */
@@ -162,12 +161,12 @@ export class CatalogueAnswers {
       (candidate) => candidate.version === rest[2] && candidate.sha256 === rest[3],
     );
     if (version === undefined) return this.#refuse(exchange, 404, "no such version of this crate");
-    const sent = await this.#sendFile(
+    await this.#sendFile(
       exchange,
       () => this.#catalogue.kept({ key: version.sha256, sha256: version.sha256 }),
       () => this.#catalogue.followCrate(version),
+      (stored) => this.#witness.crate(version, stored),
     );
-    if (sent !== null) this.#witness.crate(version, sent.stored);
   }
 
   send({ request, response }: Exchange, body: Buffer, contentType: string): void {
@@ -212,7 +211,13 @@ export class CatalogueAnswers {
     exchange: Exchange,
     kept: () => Promise<StoredFile | null>,
     follow: () => Promise<FileReader>,
+    whole: (stored: StoredFile) => void,
   ): ReturnType<typeof sendFile> {
-    return sendFile(exchange, { kept, follow, count: (bytes) => this.#witness.count(bytes) });
+    return sendFile(exchange, {
+      kept,
+      follow,
+      whole,
+      count: (bytes) => this.#witness.count(bytes),
+    });
   }
 }

@@ -13,6 +13,8 @@ export interface FileSource {
   readonly follow: () => Promise<FileReader>;
   /** Called before bytes are sent. @throws CreameryError when they are too many. */
   readonly count: (bytes: number) => void;
+  /** Called before the last of what was asked for is sent: who has it all finds it recorded. */
+  readonly whole?: (stored: StoredFile) => void;
 }
 
 /** Sends a file, from disk or while it comes. @returns null when no whole file was at hand or asked for (HEAD, a range that can't be). */
@@ -26,7 +28,7 @@ export async function sendFile(
   response.setHeader("cache-control", "max-age=31536000, immutable");
   const stored = await source.kept();
   if (stored !== null) {
-    await sendStored(exchange, stored, source.count);
+    await sendStored(exchange, stored, source);
     return request.method === "HEAD" ? null : { stored, fetched: false };
   }
   using reader = await source.follow();
@@ -38,16 +40,24 @@ export async function sendFile(
   if (request.headers.range !== undefined) {
     // A part of what is not here yet: the whole is fetched and verified first.
     const whole = await within(reader.done, { signal });
-    await sendStored(exchange, whole, source.count);
+    await sendStored(exchange, whole, source);
     return { stored: whole, fetched: true };
   }
+  let sentBytes = 0;
+  let isTold = false;
   for await (const chunk of reader.read(0, signal)) {
+    sentBytes += chunk.length;
+    if (sentBytes === size) {
+      source.whole?.(await reader.done);
+      isTold = true;
+    }
     // Not before there is something to send: one that comes to nothing can still be told why.
     if (!response.headersSent) writeHead(response, size);
     source.count(chunk.length);
     await write(response, chunk, signal);
   }
   const whole = await reader.done;
+  if (!isTold) source.whole?.(whole);
   if (!response.headersSent) writeHead(response, size);
   response.end();
   return { stored: whole, fetched: true };
@@ -60,7 +70,7 @@ function writeHead(response: ServerResponse, size: number | null): void {
 async function sendStored(
   { request, response, signal }: Exchange,
   stored: StoredFile,
-  count: FileSource["count"],
+  { count, whole }: Pick<FileSource, "count" | "whole">,
 ): Promise<void> {
   const range = parseRange(request.headers.range, stored.sizeBytes);
   response.setHeader("etag", `"${stored.sha256}"`);
@@ -74,7 +84,12 @@ async function sendStored(
     ...(range === null ? {} : { "content-range": `bytes ${start}-${end - 1}/${stored.sizeBytes}` }),
   };
   response.writeHead(range === null ? 200 : 206, head);
-  if (request.method === "HEAD" || end === start) {
+  if (request.method === "HEAD") {
+    response.end();
+    return;
+  }
+  if (end === start) {
+    whole?.(stored);
     response.end();
     return;
   }
@@ -93,6 +108,7 @@ async function sendStored(
         });
       await sent;
       count(bytesRead);
+      if (at + bytesRead === end) whole?.(stored);
       sent = write(response, buffer.subarray(0, bytesRead), signal);
       // Its failure is met at the next turn: until then it must not count as nobody's.
       sent.catch(() => undefined);
