@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// `unit` needs nothing but Node and Python; `guest` needs root, a built image and the gVisor binary.
+// `unit` needs nothing but Node and Python; `browser` Chromium; `guest` needs root, a built image and the gVisor binary.
 export default defineConfig({
   test: {
     projects: [
@@ -14,6 +14,16 @@ export default defineConfig({
           hookTimeout: 60_000,
           include: ["src/**/*.test.ts", "test/unit/**/*.test.ts"],
           exclude: ["**/*.guest.test.ts"],
+        },
+      },
+      {
+        test: {
+          // Needs Debian's Chromium.
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
         },
       },
       {

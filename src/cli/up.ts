@@ -3,6 +3,7 @@ import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
+import type { Context } from "hono";
 import { z } from "zod";
 
 import { reasonOf } from "../base/errors.ts";
@@ -13,7 +14,10 @@ import { retestPolicyOf } from "../queue/admission/policy-of.ts";
 import { keepHouse } from "../queue/housekeeper.ts";
 import { probe } from "../store/probe.ts";
 import { farmApi } from "../web/api/farm-api.ts";
+import { authenticate } from "../web/authenticate.ts";
 import { farmApp } from "../web/farm-app.ts";
+import type { PagesDeps } from "../web/pages/page-deps.ts";
+import { pagesApp } from "../web/pages/pages-app.ts";
 import { isLoopback } from "../web/client-address.ts";
 import { imageToTestOn } from "./farm/ensure-image.ts";
 import { openFarmBucket } from "./farm/open-farm-bucket.ts";
@@ -127,6 +131,11 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     version: VERSION,
   });
   const status = statusSource({ over, leaseMs, version: VERSION });
+  const parts: PagesDeps = {
+    ...apiParts({ host, service, bucket, live: service.live, status, log, version: VERSION }),
+    publicUrl: settings.url,
+  };
+  const peer = (context: Context) => service.webhooks.peer(context);
   const app = farmApp({
     principals: service.principals,
     queue,
@@ -144,14 +153,13 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     webhooks: service.webhooks,
     farm: { image: host.image.id, version: VERSION },
     coordinatorOf: service.coordinatorOf,
-    api: farmApi(
-      apiParts({ host, service, bucket, live: service.live, status, log, version: VERSION }),
-    ),
+    api: farmApi(parts),
+    pages: pagesApp(parts, authenticate({ principals: service.principals, peer, nowMs: Date.now })),
     ready: () => probe(database),
     metrics: () => metrics.text(),
     lack,
     onAnswered: (route, code, seconds) => metrics.answered(route, code, seconds),
-    peer: (context) => service.webhooks.peer(context),
+    peer,
     nowMs: Date.now,
   });
   const serving = opened.use(await serveFarm(app, settings.listen, await readTls(settings.tls)));

@@ -94,6 +94,7 @@ export async function startTrialFarm(): Promise<TrialFarm> {
     farm: { image: "2026.11.2+0ed3d8fa", version: "0.1.0" },
     coordinatorOf: (name, boot) => new LocalCoordinator({ name, boot, queue, hosts, store }),
     api: new Hono(),
+    pages: new Hono(),
     ready: () => probe(database),
     metrics: () => Promise.resolve({ text: "", type: "text/plain" }),
     peer,

@@ -31,6 +31,8 @@ export interface FarmAppDeps {
   readonly coordinatorOf: (host: string, boot: string) => Coordinator;
   /** What only people and their programs ask, below `/api/v1`. */
   readonly api: Hono<ApiEnv>;
+  /** What people look at, at the root (pages/pages-app.ts). */
+  readonly pages: Hono<Authenticated>;
   /** Whether the store answers; throws where it does not. */
   readonly ready: () => Promise<void>;
   /** In Prometheus' text format, and its content type. */
@@ -115,5 +117,6 @@ export function farmApp(deps: FarmAppDeps): Hono<FarmEnv> {
     }),
   );
   app.route(API, api);
+  app.route("/", deps.pages);
   return app;
 }

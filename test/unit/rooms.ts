@@ -15,6 +15,8 @@ export const ROOMS = [
   "worker",
   "judge",
   "watch",
+  "notify",
+  "pages",
   "web",
   "cli",
 ] as const;

@@ -31,6 +31,13 @@ function isPingUrl(text: string): boolean {
   return protocol === "http:" || protocol === "https:";
 }
 
+/** Scheme and host of an address that has nothing else; null for any other text. */
+function originOf(text: string): string | null {
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) return null;
+  return url.href === `${url.origin}/` ? url.origin : null;
+}
+
 /** `[farm]`: what `creamery up` is to the world. */
 export const ServiceTable = z
   .strictObject({
@@ -38,6 +45,12 @@ export const ServiceTable = z
     listen: z
       .string()
       .refine((text) => parseListen(text) !== null, 'is no address and port, as "127.0.0.1:8440"')
+      .optional(),
+    /** Where people find it, for feeds, badges and notices: `https://farm.example`. */
+    url: z
+      .string()
+      .max(2048)
+      .refine((text) => originOf(text) !== null, 'is no origin, as "https://farm.example"')
       .optional(),
     /** PEM. Without them whatever stands before the farm speaks TLS. */
     tls_cert: absolute.optional(),
@@ -81,6 +94,8 @@ export type QueueTable = z.infer<typeof QueueTable>;
 
 export interface ServiceSettings {
   readonly listen: ListenPlace;
+  /** `https://farm.example`; null where the operator did not say it. */
+  readonly url: string | null;
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly trustedProxies: readonly string[];
   readonly contact: string | null;
@@ -102,6 +117,7 @@ export function serviceSettings(table: ServiceTable): ServiceSettings {
   const { tls_cert: cert, tls_key: key } = table;
   return {
     listen: (table.listen === undefined ? null : parseListen(table.listen)) ?? USUAL_LISTEN,
+    url: table.url === undefined ? null : originOf(table.url),
     tls: cert === undefined || key === undefined ? null : { cert, key },
     trustedProxies: table.trusted_proxies ?? [],
     contact: table.contact ?? null,

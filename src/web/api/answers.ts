@@ -12,10 +12,12 @@ import { problem, problemResponse, type Problem } from "../problem.ts";
 /** What of a request ends it: an answer of its own, thrown from wherever it is known. */
 export class Refused extends Error {
   readonly #response: () => Response;
+  readonly status: number;
 
   constructor(told: Problem | NotAllowed) {
     super("kind" in told ? told.reason : told.detail);
     this.name = "Refused";
+    this.status = told.status;
     this.#response = () => ("kind" in told ? refusal(told) : problem(told));
   }
 

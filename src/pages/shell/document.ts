@@ -1,0 +1,81 @@
+import { clip, printableLine } from "../../base/bounded-text.ts";
+import { html, markupOf, NOTHING, type Html } from "./html.ts";
+import type { Page, PageContext, Section } from "./page.ts";
+import type { Place } from "./place.ts";
+
+const NAVIGATION: readonly (readonly [
+  Section,
+  Exclude<Place["kind"], undefined> & Section,
+  string,
+])[] = [
+  ["home", "home", "Farm"],
+  ["changes", "changes", "Changes"],
+  ["queue", "queue", "Queue"],
+  ["hosts", "hosts", "Hosts"],
+  ["images", "images", "Images"],
+  ["about", "about", "About"],
+];
+
+/** A page in its shell, whole: what a browser gets. */
+export async function documentOf(page: Page, context: PageContext): Promise<string> {
+  const { site } = context;
+  const title = clip(printableLine(page.title), 200);
+  const style = site.href({ kind: "asset", name: "style.css" }) ?? "";
+  const icon = site.href({ kind: "asset", name: "icon.svg" }) ?? "";
+  const scripts = (["shell.js", ...(page.scripts ?? [])] as const).map((name) => {
+    const source = site.href({ kind: "asset", name });
+    return source === null ? NOTHING : html`<script type="module" src="${source}"></script>`;
+  });
+  const feed =
+    page.feed === undefined
+      ? NOTHING
+      : html`<link rel="alternate" type="application/atom+xml" href="${page.feed.href}" title="${page.feed.title}">`;
+  return markupOf(html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title} · Creamery</title>
+<link rel="stylesheet" href="${style}">
+<link rel="icon" href="${icon}" type="image/svg+xml">
+${feed}${scripts}
+</head>
+<body>
+<a class="skip" href="#main">Skip to content</a>
+${headerOf(page, context)}
+<main id="main" tabindex="-1">
+${page.main}
+</main>
+${footerOf(context)}
+</body>
+</html>
+`);
+}
+
+function headerOf({ section }: Page, { site, viewer }: PageContext): Html {
+  const links = NAVIGATION.map(([own, kind, text]) => {
+    const href = site.href({ kind });
+    if (href === null) return NOTHING;
+    return own === section
+      ? html`<li><a href="${href}" aria-current="page">${text}</a></li>`
+      : html`<li><a href="${href}">${text}</a></li>`;
+  });
+  const search = site.kind === "live" ? site.href({ kind: "search" }) : null;
+  const login = site.kind === "live" ? site.href({ kind: "login" }) : null;
+  return html`<header class="top">
+<nav aria-label="Farm"><ul>${links}</ul></nav>
+${
+  search === null
+    ? NOTHING
+    : html`<form class="search" role="search" action="${search}" method="get"><label for="q">Search</label><input id="q" name="q" type="search" maxlength="200" autocomplete="off" spellcheck="false" placeholder="project or attempt" aria-keyshortcuts="/"><button>Go</button></form>`
+}
+${login === null ? NOTHING : html`<p class="who"><a href="${login}">${viewer.name ?? "Log in"}</a></p>`}
+</header>`;
+}
+
+function footerOf({ site }: PageContext): Html {
+  const links = html` <a href="/api/v1/docs">API</a> · <a href="/api/v1/export/results.sqlite">All public results</a>`;
+  return html`<footer><p>Creamery tests each release of each package on each interpreter.${
+    site.kind === "live" ? links : NOTHING
+  }</p></footer>`;
+}

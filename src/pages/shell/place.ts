@@ -1,0 +1,60 @@
+import type { AssetName } from "./assets.ts";
+
+export const DOWNLOADS = [
+  "result.json",
+  "junit.xml",
+  "result.sarif",
+  "log.txt",
+  "pylock.toml",
+] as const;
+export type Download = (typeof DOWNLOADS)[number];
+
+/** Everything that has an address of its own, for people. */
+export type Place =
+  | { readonly kind: "home" | "queue" | "hosts" | "images" | "changes" | "about" | "login" }
+  | { readonly kind: "search"; readonly query?: string }
+  | { readonly kind: "project"; readonly project: string }
+  | { readonly kind: "release"; readonly project: string; readonly version: string }
+  | { readonly kind: "attempt"; readonly id: string; readonly fragment?: string }
+  /** @property page from 1. */
+  | { readonly kind: "log"; readonly id: string; readonly page: number; readonly fragment?: string }
+  | { readonly kind: "download"; readonly id: string; readonly what: Download }
+  | { readonly kind: "comparison"; readonly id: string }
+  | { readonly kind: "feed" | "matrix" | "badge" | "shields"; readonly project: string }
+  | { readonly kind: "asset"; readonly name: AssetName };
+
+/** Below the root of the farm, without a slash before it; without query and fragment. */
+export function pathOf(place: Exclude<Place, { readonly kind: "asset" }>): string {
+  switch (place.kind) {
+    case "home":
+      return "";
+    case "queue":
+    case "hosts":
+    case "images":
+    case "changes":
+    case "about":
+    case "login":
+    case "search":
+      return place.kind;
+    case "project":
+      return `p/${encodeURIComponent(place.project)}`;
+    case "release":
+      return `p/${encodeURIComponent(place.project)}/${encodeURIComponent(place.version)}`;
+    case "attempt":
+      return `a/${encodeURIComponent(place.id)}`;
+    case "log":
+      return `a/${encodeURIComponent(place.id)}/log/${place.page}`;
+    case "download":
+      return `a/${encodeURIComponent(place.id)}/${place.what}`;
+    case "comparison":
+      return `compare/${encodeURIComponent(place.id)}`;
+    case "feed":
+      return `p/${encodeURIComponent(place.project)}/feed.xml`;
+    case "matrix":
+      return `p/${encodeURIComponent(place.project)}/matrix.svg`;
+    case "badge":
+      return `badge/${encodeURIComponent(place.project)}.svg`;
+    case "shields":
+      return `badge/${encodeURIComponent(place.project)}.json`;
+  }
+}

@@ -1,0 +1,18 @@
+import type { Context } from "hono";
+
+import type { PageContext } from "../../pages/shell/page.ts";
+import type { ApiDeps } from "../api/api-deps.ts";
+import type { Authenticated } from "../authenticate.ts";
+
+/** What pages are made from: what the API answers from, and nothing more. */
+export interface PagesDeps extends ApiDeps {
+  /** `https://farm.example`, as the operator says it; null where nobody did. */
+  readonly publicUrl: string | null;
+}
+
+/** What stands in the context of each request for a page. */
+export interface PagesEnv {
+  readonly Variables: Authenticated["Variables"] & { readonly page: PageContext };
+}
+
+export type PagesContext = Context<PagesEnv>;

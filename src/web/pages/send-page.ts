@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+
+import { documentOf } from "../../pages/shell/document.ts";
+import type { Page } from "../../pages/shell/page.ts";
+import { matches } from "../api/conditional.ts";
+import type { PagesContext } from "./page-deps.ts";
+
+/**
+ * Nothing that a package wrote can run, load or send anything, even where it were not escaped: scripts and styles are the
+ * farm's own files, and there are none within pages.
+ */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+export const PAGE_HEADERS: Readonly<Record<string, string>> = {
+  "content-type": "text/html; charset=utf-8",
+  "content-security-policy": POLICY,
+  "referrer-policy": "same-origin",
+  "x-content-type-options": "nosniff",
+  "cross-origin-opener-policy": "same-origin",
+};
+
+/** A page as an answer, with an ETag. What was shown to somebody who is known is no other's. */
+export async function sendPage(context: PagesContext, page: Page, status = 200): Promise<Response> {
+  const text = await documentOf(page, context.get("page"));
+  return sendText(context, text, PAGE_HEADERS, status);
+}
+
+/** A text with its headers, and an ETag where it was found. */
+export function sendText(
+  context: PagesContext,
+  text: string,
+  given: Readonly<Record<string, string>>,
+  status = 200,
+): Response {
+  const isKnown = context.get("principal")?.kind !== "anonymous";
+  const headers: Record<string, string> = {
+    "cache-control": isKnown ? "private, no-cache" : "no-cache",
+    vary: "authorization, cookie",
+    "x-content-type-options": "nosniff",
+    ...given,
+  };
+  if (status !== 200) return new Response(text, { status, headers });
+  const hash = createHash("sha256").update(text).digest("base64url").slice(0, 27);
+  headers["etag"] = `W/"${hash}"`;
+  if (!matches(context.req.header("if-none-match"), hash))
+    return new Response(text, { status, headers });
+  delete headers["content-type"];
+  return new Response(null, { status: 304, headers });
+}
