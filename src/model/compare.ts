@@ -9,6 +9,20 @@ export interface Comparable {
   readonly axes: Axes;
 }
 
+/** The axes that a new release may change and still be compared with the one before. */
+const NEW_RELEASE: readonly (keyof Axes)[] = ["source", "plan"];
+
+/** What may differ between an attempt and its baseline: nothing, but where the release is another. */
+export function changingAxes(old: Axes, current: Axes): readonly (keyof Axes)[] {
+  return old.source === current.source ? [] : NEW_RELEASE;
+}
+
+/** Inputs that moved for another reason than the release: what makes two attempts incomparable. */
+export function movedAxes(old: Axes, current: Axes): (keyof Axes)[] {
+  const changing = changingAxes(old, current);
+  return differingAxes(old, current).filter((axis) => !changing.includes(axis));
+}
+
 /**
  * Two attempts of one project on one configuration. `old` null: no baseline; `current` null: what was
  * there is gone. Only `changing` axes may differ (a new release changes its source, a new image does not);

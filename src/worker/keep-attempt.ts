@@ -6,8 +6,7 @@ import type { AttemptBucket } from "../bucket/bucket.ts";
 import { installedFromFreeze, lockFrom } from "../index/pylock.ts";
 import type { MachineKind } from "../model/attempt.ts";
 import type { Verdict } from "../model/classify.ts";
-import { compare } from "../model/compare.ts";
-import type { Axes } from "../model/axes.ts";
+import { changingAxes, compare } from "../model/compare.ts";
 import type { AttemptJson } from "../model/result-json.ts";
 import { parseCause } from "../model/result-words.ts";
 import type { JobReason, Store } from "../store/store.ts";
@@ -38,9 +37,6 @@ export interface KeepDeps {
   readonly store: Pick<Store, "latestComparable" | "recordAttempt">;
   readonly signal: AbortSignal;
 }
-
-/** The axes that a new release may change and still be compared with the one before. */
-const NEW_RELEASE: readonly (keyof Axes)[] = ["source", "plan"];
 
 /**
  * Keeps everything of an attempt: log, report, lock, record and what reproduces it in the bucket, the result in the
@@ -174,7 +170,6 @@ async function comparisonOf(
     olderThan: attempt.id,
   });
   const before = baseline?.attempt ?? null;
-  const released = before !== null && before.axes.source !== attempt.axes.source;
   return compare(
     before === null
       ? null
@@ -184,6 +179,6 @@ async function comparisonOf(
           axes: before.axes,
         },
     { outcome: verdict.outcome, cause: verdict.cause, axes: attempt.axes },
-    released ? NEW_RELEASE : [],
+    before === null ? [] : changingAxes(before.axes, attempt.axes),
   );
 }

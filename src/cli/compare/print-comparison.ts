@@ -2,7 +2,7 @@ import { printableLine } from "../../base/bounded-text.ts";
 import type { Change, Sides } from "../../judge/change.ts";
 import { VERDICTS, type CompareVerdict, type SideRun } from "../../judge/compare-sides.ts";
 import type { ComparedJson, ComparisonJson, RunJson } from "../../judge/comparison-json.ts";
-import { releaseOf } from "../test/cells.ts";
+import { releaseOf } from "../../model/attempt-words.ts";
 import { renderMatrix, type MatrixCell } from "../test/matrix.ts";
 import { paint, type Tone } from "../test/tone.ts";
 import type { CellSide } from "./plan-cells.ts";

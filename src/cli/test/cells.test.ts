@@ -4,7 +4,8 @@ import { OUTCOMES } from "../../model/attempt.ts";
 import type { AttemptJson } from "../../model/result-json.ts";
 import { sampleAttempt } from "../../model/result-json.sample.ts";
 import { ALL_CAUSE_KINDS } from "../../model/result-words.ts";
-import { cellsOf, countsOf, wordOf } from "./cells.ts";
+import { countsOf } from "../../model/attempt-words.ts";
+import { cellsOf, wordOf } from "./cells.ts";
 import { exitCodeOf } from "./exit-code.ts";
 
 const TESTS = { collected: 506, passed: 487, failed: 0, errors: 0, skipped: 19, deselected: 0 };

@@ -1,9 +1,10 @@
-import type { TestCounts } from "../../model/attempt.ts";
+import { detailOf, releaseOf } from "../../model/attempt-words.ts";
 import { compareConfigurations } from "../../model/configuration-name.ts";
 import type { AttemptJson } from "../../model/result-json.ts";
-import { standingOf } from "./exit-code.ts";
+import { standingOf } from "../../model/standing.ts";
 import type { MatrixCell } from "./matrix.ts";
-import { isSameSource, type MissingCell } from "./missing-cells.ts";
+import type { MissingCell } from "../../model/missing-cell.ts";
+import { isSameSource } from "./missing-cells.ts";
 import type { Tone } from "./tone.ts";
 
 /** One word for an attempt, that says the verdict without its colour. */
@@ -44,43 +45,6 @@ export function wordOf(attempt: AttemptJson): VerdictWord {
 }
 
 const UNSOUND = { fail: "FAIL", crash: "CRASH", killed: "KILLED", error: "error" } as const;
-
-/** `lmdb 3.0.0`; the name alone where a tree could not be built. */
-export function releaseOf(attempt: Pick<AttemptJson, "project" | "version">): string {
-  return attempt.version === "" ? attempt.project : `${attempt.project} ${attempt.version}`;
-}
-
-/** `487 passed, 19 skipped`: what there is any of. */
-export function countsOf(tests: TestCounts): string {
-  const counts = [
-    [tests.passed, "passed"],
-    [tests.failed, "failed"],
-    [tests.errors, tests.errors === 1 ? "error" : "errors"],
-    [tests.skipped, "skipped"],
-  ] as const;
-  return counts
-    .filter(([count]) => count > 0)
-    .map(([count, what]) => `${count} ${what}`)
-    .join(", ");
-}
-
-/** Below the word: counts of a pass; else the cause, of a skip with the smoke result beside, of a difference how many tests. */
-export function detailOf(attempt: AttemptJson): string {
-  const cause = attempt.cause ?? "no cause is known";
-  switch (attempt.outcome) {
-    case "pass":
-      return attempt.tests === null ? "" : countsOf(attempt.tests);
-    case "skip":
-      return attempt.smoke === null ? cause : `${cause}, smoke ${attempt.smoke}`;
-    case "fail":
-    case "crash":
-    case "killed":
-    case "error":
-      return standingOf(attempt) === "sound" && attempt.tests !== null
-        ? `${attempt.tests.failed + attempt.tests.errors} of ${attempt.tests.collected}: ${cause}`
-        : cause;
-  }
-}
 
 /**
  * A cell for each attempt, and for each that could not be made. Releases that only their source tells apart have it in their

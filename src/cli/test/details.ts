@@ -1,6 +1,7 @@
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import type { AttemptJson } from "../../model/result-json.ts";
-import { countsOf, releaseOf, wordOf } from "./cells.ts";
+import { countsOf, releaseOf } from "../../model/attempt-words.ts";
+import { wordOf } from "./cells.ts";
 import { paint } from "./tone.ts";
 
 const MAX_IDS = 5;

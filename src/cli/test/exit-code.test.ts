@@ -4,7 +4,8 @@ import { OUTCOMES } from "../../model/attempt.ts";
 import type { AttemptJson } from "../../model/result-json.ts";
 import { sampleAttempt } from "../../model/result-json.sample.ts";
 import { ALL_CAUSE_KINDS, causeGroup } from "../../model/result-words.ts";
-import { exitCodeOf, standingOf } from "./exit-code.ts";
+import { standingOf } from "../../model/standing.ts";
+import { exitCodeOf } from "./exit-code.ts";
 
 const PASS = sampleAttempt({ outcome: "pass", cause: null });
 const SKIP = sampleAttempt({ outcome: "skip", cause: "no-tests" });

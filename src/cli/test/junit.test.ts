@@ -7,7 +7,7 @@ import { OUTCOMES, type TestOutcome, type TestResult } from "../../model/attempt
 import { sampleAttempt } from "../../model/result-json.sample.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { controlsOf, HOSTILE, hostileAttempt } from "./hostile.sample.ts";
-import { renderJunit, splitId, type JunitAttempt } from "./junit.ts";
+import { renderJunit, splitId, type JunitAttempt } from "../../pages/attempt/junit.ts";
 
 const TEST_OUTCOMES = [
   "passed",

@@ -4,8 +4,9 @@ import { ResultJson } from "../../model/result-json.ts";
 import { sampleAttempt } from "../../model/result-json.sample.ts";
 import { cellsOf } from "./cells.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import { renderJunit } from "./junit.ts";
-import { missingJson, type MissingCell } from "./missing-cells.ts";
+import { renderJunit } from "../../pages/attempt/junit.ts";
+import type { MissingCell } from "../../model/missing-cell.ts";
+import { missingJson } from "./missing-cells.ts";
 import { textOf } from "./print-results.ts";
 
 const CELL: MissingCell = {

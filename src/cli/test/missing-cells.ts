@@ -1,12 +1,7 @@
 import { printableLine } from "../../base/bounded-text.ts";
+import type { MissingCell } from "../../model/missing-cell.ts";
 import type { AttemptJson, MissingCellJson } from "../../model/result-json.ts";
 import { paint } from "./tone.ts";
-
-/** A cell of the matrix that nothing can run in: the image was made without its interpreter. */
-export interface MissingCell extends MissingCellJson {
-  /** Named by whoever asked, or a priority configuration; else it is there because of `all`. */
-  readonly asked: boolean;
-}
 
 /** What the JSON says of it: all but why it is shown. */
 export function missingJson(cell: MissingCell): MissingCellJson {

@@ -10,7 +10,7 @@ import { keepSource } from "../../worker/keep-attempt.ts";
 import { resolveSource } from "../../worker/sources/resolve-source.ts";
 import type { Target } from "../../worker/sources/target.ts";
 import type { Farm } from "../farm/open-farm.ts";
-import type { MissingCell } from "./missing-cells.ts";
+import type { MissingCell } from "../../model/missing-cell.ts";
 
 export interface PlanOptions {
   /** As typed after `--on`. */

@@ -9,9 +9,10 @@ import { showsColour } from "../shows-colour.ts";
 import { cellsOf } from "./cells.ts";
 import { renderDetails } from "./details.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import { renderJunit } from "./junit.ts";
+import { renderJunit } from "../../pages/attempt/junit.ts";
 import { renderMatrix } from "./matrix.ts";
-import { missingJson, renderMissing, type MissingCell } from "./missing-cells.ts";
+import type { MissingCell } from "../../model/missing-cell.ts";
+import { missingJson, renderMissing } from "./missing-cells.ts";
 import { displayWidth } from "./display-width.ts";
 import type { RanJobs } from "./run-jobs.ts";
 

@@ -6,7 +6,8 @@ import { guestSpec } from "../../worker/guest-spec.ts";
 import { WarmInstaller } from "../../worker/warm-installer.ts";
 import { testJob, type TestedJob } from "../../worker/test-job.ts";
 import type { Farm } from "../farm/open-farm.ts";
-import { detailOf, wordOf } from "./cells.ts";
+import { detailOf } from "../../model/attempt-words.ts";
+import { wordOf } from "./cells.ts";
 import { openEcho } from "./echo.ts";
 import type { Progress } from "./progress.ts";
 

@@ -2,9 +2,9 @@ import { clip, printable, printableLine } from "../../base/bounded-text.ts";
 import type { TestOutcome, TestResult } from "../../model/attempt.ts";
 import type { AttemptJson } from "../../model/result-json.ts";
 import { parseCause } from "../../model/result-words.ts";
-import { detailOf, releaseOf } from "./cells.ts";
-import type { MissingCell } from "./missing-cells.ts";
-import { standingOf } from "./exit-code.ts";
+import { detailOf, releaseOf } from "../../model/attempt-words.ts";
+import type { MissingCell } from "../../model/missing-cell.ts";
+import { standingOf } from "../../model/standing.ts";
 
 export interface JunitAttempt {
   readonly attempt: AttemptJson;
