@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { ALL_CAUSE_KINDS } from "../../model/result-words.ts";
+import { ALL_CAUSE_KINDS } from "./result-words.ts";
 import { causeWords } from "./cause-words.ts";
 
 test("each cause of the closed list has a plain sentence of its own, with and without a name", () => {
