@@ -1,6 +1,8 @@
 import { sql, type Kysely } from "kysely";
 
+import type { Within } from "../model/authorise.ts";
 import type { Tables } from "../store/schema.ts";
+import { isVisible } from "../store/sql/visible-projects.ts";
 
 /** From a release's upload to its first verdict. */
 export interface ReleaseLatency {
@@ -17,11 +19,13 @@ const NEWEST = 1000;
  * Seconds from upload to first verdict, of the releases whose verdict came since then, at most the newest so many; null where there was
  * none. Of what was uploaded before it was watched nobody could have been faster, and it does not count; nor does a release whose
  * index does not say when it was uploaded.
+ * @param within only of what somebody gets to see; all, where it is left out, for the farm itself.
  */
 export async function releaseLatency(
   db: Kysely<Tables>,
   sinceMs: number,
   most = 100,
+  within?: Within,
 ): Promise<ReleaseLatency | null> {
   const newest = db
     .selectFrom("release_time")
@@ -29,7 +33,7 @@ export async function releaseLatency(
     .orderBy("target_id", "desc")
     .limit(NEWEST)
     .as("newest");
-  const rows = await db
+  let select = db
     .selectFrom(newest)
     .innerJoin("target", "target.id", "newest.target_id")
     .innerJoin("project", "project.id", "target.project_id")
@@ -46,8 +50,9 @@ export async function releaseLatency(
       ),
     )
     .orderBy("newest.verdict_ms", "desc")
-    .limit(most)
-    .execute();
+    .limit(most);
+  if (within !== undefined) select = select.where(isVisible(within));
+  const rows = await select.execute();
   const seconds = rows
     .map(({ uploadedMs, verdictMs }) =>
       Math.max(0, (Number(verdictMs) - Number(uploadedMs)) / 1000),

@@ -5,10 +5,10 @@ import { join } from "node:path";
 const PAGES = join(import.meta.dirname, "..");
 
 /** One sheet for all pages, of its parts in this order. */
-const STYLE = ["shell/base.css"];
+const STYLE = ["shell/base.css", "shell/live.css", "home/home.css"];
 
 /** What browsers run, as it lies there: each is a module of its own, and imports nothing. */
-const SCRIPTS = ["shell"] as const;
+const SCRIPTS = ["shell", "live"] as const;
 
 export type AssetName = "style.css" | "icon.svg" | `${(typeof SCRIPTS)[number]}.js`;
 

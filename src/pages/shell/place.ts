@@ -9,9 +9,13 @@ export const DOWNLOADS = [
 ] as const;
 export type Download = (typeof DOWNLOADS)[number];
 
+/** What a page is asked for besides its address, by name: filters, a place in a list. */
+export type Parameters = Readonly<Record<string, string>>;
+
 /** Everything that has an address of its own, for people. */
 export type Place =
-  | { readonly kind: "home" | "queue" | "hosts" | "images" | "changes" | "about" | "login" }
+  | { readonly kind: "home" | "hosts" | "changes" | "about" | "login" | "comparisons" }
+  | { readonly kind: "queue" | "images"; readonly parameters?: Parameters }
   | { readonly kind: "search"; readonly query?: string }
   | { readonly kind: "project"; readonly project: string }
   | { readonly kind: "release"; readonly project: string; readonly version: string }
@@ -19,7 +23,8 @@ export type Place =
   /** @property page from 1. */
   | { readonly kind: "log"; readonly id: string; readonly page: number; readonly fragment?: string }
   | { readonly kind: "download"; readonly id: string; readonly what: Download }
-  | { readonly kind: "comparison"; readonly id: string }
+  | { readonly kind: "comparison"; readonly id: string; readonly parameters?: Parameters }
+  | { readonly kind: "comparison-json"; readonly id: string }
   | { readonly kind: "feed" | "matrix" | "badge" | "shields"; readonly project: string }
   | { readonly kind: "asset"; readonly name: AssetName };
 
@@ -46,8 +51,12 @@ export function pathOf(place: Exclude<Place, { readonly kind: "asset" }>): strin
       return `a/${encodeURIComponent(place.id)}/log/${place.page}`;
     case "download":
       return `a/${encodeURIComponent(place.id)}/${place.what}`;
+    case "comparisons":
+      return "compare";
     case "comparison":
       return `compare/${encodeURIComponent(place.id)}`;
+    case "comparison-json":
+      return `compare/${encodeURIComponent(place.id)}/comparison.json`;
     case "feed":
       return `p/${encodeURIComponent(place.project)}/feed.xml`;
     case "matrix":

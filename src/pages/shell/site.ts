@@ -18,6 +18,10 @@ export function liveSite(origin: string | null): Site {
     const path = `/${pathOf(place)}`;
     if (place.kind === "search" && place.query !== undefined)
       return `${path}?q=${encodeURIComponent(place.query)}`;
+    if ("parameters" in place && place.parameters !== undefined) {
+      const query = new URLSearchParams(place.parameters).toString();
+      return query === "" ? path : `${path}?${query}`;
+    }
     return "fragment" in place && place.fragment !== undefined ? `${path}#${place.fragment}` : path;
   };
   return {

@@ -73,7 +73,7 @@ export async function resultsPage(
 }
 
 /** The oldest id that one page may look at; null where it may look at all that is left. */
-async function windowEnd(
+export async function windowEnd(
   db: Kysely<Tables>,
   olderThan: string | undefined,
   most: number,

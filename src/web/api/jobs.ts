@@ -1,22 +1,18 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 
-import type { Within } from "../../model/authorise.ts";
 import { isName, normaliseName } from "../../python/names.ts";
 import { JOB_STATES, LANES } from "../../queue/job.ts";
-import { busiestProjects, jobsPage, laneCounts } from "../../queue/job-views.ts";
-import type { Database } from "../../store/database.ts";
-import { countSince } from "../../store/sql/result-queries.ts";
+import { jobsPage } from "../../queue/job-views.ts";
+import { KeptReading } from "../kept-reading.ts";
 import { ALWAYS, NOT_FOUND, NOT_MODIFIED, ok } from "./answers.ts";
 import type { ApiDeps, ApiEnv } from "./api-deps.ts";
 import { whileItIsSo } from "./conditional.ts";
+import { countQueue } from "./count-queue.ts";
 import { cursorOf, PAGE, readNumberCursor } from "./cursors.ts";
 import { isOperator, jobOf, seenJob } from "./job-view.ts";
 import { Job, Jobs, QueueState } from "./schemas/queue.ts";
 import { queueSightOf } from "./sight.ts";
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-const MOST_BUSY = 20;
 /** Counts are as old as this at most. */
 const COUNT_MS = 2000;
 
@@ -97,37 +93,10 @@ export function jobRoutes(app: OpenAPIHono<ApiEnv>, deps: ApiDeps): void {
   });
 
   // It is counted by reading all that is queued: not for each who looks.
-  const counted = new Map<
-    string,
-    { readonly state: Promise<QueueState>; readonly untilMs: number }
-  >();
+  const counted = new KeptReading<QueueState>(COUNT_MS, () => deps.nowMs());
   app.openapi(queue, async (context) => {
     const within = queueSightOf(context, deps);
-    const key = JSON.stringify(within);
-    const nowMs = deps.nowMs();
-    const before = counted.get(key);
-    if (before !== undefined && before.untilMs > nowMs)
-      return context.json(await before.state, 200);
-    for (const [old, { untilMs }] of counted) if (untilMs <= nowMs) counted.delete(old);
-    const state = countQueue(database, within, nowMs);
-    counted.set(key, { state, untilMs: nowMs + COUNT_MS });
-    state.catch(() => counted.delete(key));
-    return context.json(await state, 200);
+    const count = () => countQueue(database, within, deps.nowMs());
+    return context.json(await counted.of(JSON.stringify(within), count), 200);
   });
-}
-
-async function countQueue(database: Database, within: Within, nowMs: number): Promise<QueueState> {
-  const counts = await database.read((db) => laneCounts(db, within));
-  const busiest = await database.read((db) => busiestProjects(db, within, MOST_BUSY));
-  return {
-    lanes: counts.map(({ oldestMs, ...rest }) => ({
-      ...rest,
-      oldestAt: new Date(oldestMs).toISOString(),
-    })),
-    busiest: busiest.map(({ project, count }) => ({ project, jobs: count })),
-    attempts: {
-      lastHour: await countSince(database, nowMs - HOUR_MS, within),
-      lastDay: await countSince(database, nowMs - DAY_MS, within),
-    },
-  };
 }

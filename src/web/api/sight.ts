@@ -50,7 +50,8 @@ export function mustSeeFarm(context: ApiContext, deps: Pick<ApiDeps, "nowMs">): 
   });
 }
 
-function both(one: Within, other: Within): Within {
+/** What is within either. */
+export function both(one: Within, other: Within): Within {
   return {
     allPublic: one.allPublic || other.allPublic,
     private:

@@ -6,6 +6,7 @@ import { errorPage } from "../../pages/shell/error-page.ts";
 import { Refused } from "../api/answers.ts";
 import type { Authenticated } from "../authenticate.ts";
 import { routeClassOf } from "../route-class.ts";
+import { homeRoutes } from "./home.ts";
 import { pageContext } from "./page-context.ts";
 import type { PagesContext, PagesDeps, PagesEnv } from "./page-deps.ts";
 import { searchRoutes } from "./search.ts";
@@ -36,6 +37,7 @@ export function pagesApp(
   outer.use(authenticated);
   app.use(pageContext(deps));
   app.onError((thrown, context) => faultPage(context, thrown, deps));
+  homeRoutes(app, deps);
   searchRoutes(app, deps);
   // What is mounted beside it answers for itself.
   app.all("*", (context, next) =>
