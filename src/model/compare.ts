@@ -71,9 +71,9 @@ export function compare(
   }
 }
 
-type Standing = "good" | "bad" | "none";
+export type Standing = "good" | "bad" | "none";
 
-function standing(outcome: Outcome): Standing {
+export function standing(outcome: Outcome): Standing {
   switch (outcome) {
     case "pass":
       return "good";
@@ -97,10 +97,10 @@ const FARM_CAUSES: ReadonlySet<string> = new Set([
 ]);
 
 /** What the farm did wrong or did not look for is neither a baseline nor news. */
-function isVerdict({ cause }: Comparable): boolean {
+export function isVerdict({ cause }: Pick<Comparable, "cause">): boolean {
   return cause === null || !(FARM_CAUSES.has(cause.kind) || cause.kind === "smoke-only");
 }
 
-function sameCause(left: Cause | null, right: Cause | null): boolean {
+export function sameCause(left: Cause | null, right: Cause | null): boolean {
   return left?.kind === right?.kind && left?.detail === right?.detail;
 }

@@ -145,6 +145,39 @@ export interface Tables {
     /** Of what is delayed: then it is not tested any more. */
     expires_ms: number | null;
   };
+  /** How a project stands on a configuration, as far as that has settled (../model/settle-verdict.ts). */
+  verdict: {
+    project_id: number;
+    configuration_id: number;
+    /** Empty for releases; of a repository the branch or tag. */
+    line: string;
+    /** The one that settled it last; null where none has. */
+    attempt: string | null;
+    /** One that failed, and settles nothing before another says the same. */
+    pending: string | null;
+  };
+  /** Changes of that. Who sees an id sees all that are smaller. */
+  verdict_change: {
+    id: Generated<number>;
+    project_id: number;
+    configuration_id: number;
+    line: string;
+    /** `broke`, `fixed` or `changed`. */
+    kind: string;
+    version: string;
+    attempt: string;
+    outcome: string;
+    /** As it is written for people; null on a pass. */
+    cause: string | null;
+    before_version: string;
+    before_attempt: string;
+    before_outcome: string;
+    before_cause: string | null;
+    /** What people group it by: `cffi`, `numpy 2.4`, the project itself. */
+    root: string;
+    /** When the attempt ended. */
+    at_ms: number;
+  };
   delivery: {
     id: Generated<number>;
     scope: string;

@@ -4,6 +4,7 @@ import { compactResults } from "./0003-compact-results.ts";
 import { queue } from "./0004-queue.ts";
 import { watchersAndPrincipals } from "./0005-watchers-and-principals.ts";
 import { graphAndRetests } from "./0006-graph-and-retests.ts";
+import { verdictChanges } from "./0007-verdict-changes.ts";
 import type { Migration } from "./migration.ts";
 
 /** All of them, in order. */
@@ -14,4 +15,5 @@ export const MIGRATIONS: readonly Migration[] = [
   queue,
   watchersAndPrincipals,
   graphAndRetests,
+  verdictChanges,
 ];

@@ -203,8 +203,43 @@ const WATCHED = {
   ],
 } satisfies Partial<{ [Table in keyof Tables]: Partial<Selectable<Tables[Table]>>[] }>;
 
+/** The same of what schema 6 brings. */
+const GRAPH = {
+  dependency: [{ project_id: 1, depends_on: "numpy", kind: "run" }],
+  dependency_source: [{ project_id: 1, version: "1.0", seen_ms: 11 }],
+  dependent_count: [{ name: "numpy", direct: 1 }],
+  newest_release: [{ project_id: 1, version: "1.0", seen_ms: 12 }],
+  tested: [
+    {
+      project_id: 1,
+      configuration_id: 1,
+      version: "1.0",
+      tested_ms: 13,
+      image_id: null,
+      interpreter: "cpython-3.13.5",
+      planned_ms: 14,
+    },
+  ],
+  retest_wave: [
+    { project: "numpy", version: "2.4", noted_ms: 15, planned: 16, ended_ms: null, note: null },
+  ],
+  seen_release: [
+    {
+      project: "mine",
+      version: "1.0",
+      seen_ms: 17,
+      class: "watched",
+      decision: "test",
+      reason: "it is watched",
+      new_name: 1,
+      expires_ms: null,
+    },
+  ],
+} satisfies Partial<{ [Table in keyof Tables]: Partial<Selectable<Tables[Table]>>[] }>;
+
 const fillQueue = (db: Kysely<unknown>): Promise<void> => fillTables(db, QUEUE);
 const fillWatched = (db: Kysely<unknown>): Promise<void> => fillTables(db, WATCHED);
+const fillGraph = (db: Kysely<unknown>): Promise<void> => fillTables(db, GRAPH);
 
 async function fillTables(
   db: Kysely<unknown>,
@@ -223,6 +258,7 @@ const FILLS: Readonly<Record<number, (db: Kysely<unknown>) => Promise<void>>> = 
   3: fillResults,
   4: fillQueue,
   5: fillWatched,
+  6: fillGraph,
 };
 
 test("migrations are numbered from 1 without a gap", () => {
@@ -301,6 +337,17 @@ describe.each(Object.entries(PASTS))("what earlier versions kept in %s", (_, beg
     }));
     const nothing = Object.fromEntries(Object.keys(WATCHED).map((table) => [table, []]));
     expect(watched).toMatchObject(version >= 5 ? WATCHED : nothing);
+    const graph = await database.read(async (db) => ({
+      dependency: await db.selectFrom("dependency").selectAll().execute(),
+      dependency_source: await db.selectFrom("dependency_source").selectAll().execute(),
+      dependent_count: await db.selectFrom("dependent_count").selectAll().execute(),
+      newest_release: await db.selectFrom("newest_release").selectAll().execute(),
+      tested: await db.selectFrom("tested").selectAll().execute(),
+      retest_wave: await db.selectFrom("retest_wave").selectAll().execute(),
+      seen_release: await db.selectFrom("seen_release").selectAll().execute(),
+    }));
+    const bare = Object.fromEntries(Object.keys(GRAPH).map((table) => [table, []]));
+    expect(graph).toMatchObject(version >= 6 ? GRAPH : bare);
   });
 
   test("an older Creamery that is still at work is told to end, and writes nothing that nobody would read", async () => {

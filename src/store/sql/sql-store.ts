@@ -14,6 +14,7 @@ import { isAttemptId } from "../attempt-id.ts";
 import { internName, internRelease, internTest } from "./intern.ts";
 import { noteKnown } from "./known-rows.ts";
 import { attemptOf, NO_BASELINE, rowOf } from "./result-row.ts";
+import { noteVerdict } from "./verdict-rows.ts";
 import { withoutNul } from "./without-nul.ts";
 
 /** A suite that fails everywhere is told by its counts; so many of its tests are kept here, all in the bucket. */
@@ -164,6 +165,7 @@ export async function insertResult(within: Within, recording: AttemptRecording):
       .onConflict((on) => on.columns(["result_id", "test_id"]).doNothing())
       .execute();
   }
+  await noteVerdict(within, recording, keys);
 }
 
 /** Results with all that they refer to, as `attemptOf` reads them. */

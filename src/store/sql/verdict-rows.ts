@@ -1,0 +1,174 @@
+import { sql } from "kysely";
+import { z } from "zod";
+
+import { OUTCOMES } from "../../model/attempt.ts";
+import { rootOf } from "../../model/change-root.ts";
+import { formatCause, parseCause, parseConfidence } from "../../model/result-words.ts";
+import {
+  settle,
+  weightOf,
+  type Cell,
+  type NewResult,
+  type SettledResult,
+  type VerdictChange,
+} from "../../model/settle-verdict.ts";
+import type { Within } from "../database.ts";
+import type { AttemptRecording } from "../store.ts";
+import { indexedText } from "./indexed-text.ts";
+import { STATE } from "./job-rows.ts";
+import type { KnownKeys } from "./known-rows.ts";
+import { unpackDetail } from "./packed-detail.ts";
+
+/** Of releases. */
+export const RELEASES = "";
+/** Of a repository that nobody named a branch of. */
+const UNNAMED = "HEAD";
+/** A row of settings that whoever writes a change holds until it is kept. */
+const LOCK = "verdict-changes";
+
+/**
+ * Notes how a result that is being kept, in the same transaction, leaves its project standing, and the change where there is one. Of two
+ * of one cell at once the second sees what the first has said.
+ */
+export async function noteVerdict(
+  within: Within,
+  recording: AttemptRecording,
+  { project_id, configuration_id }: KnownKeys,
+): Promise<void> {
+  const result = newResult(recording);
+  if (result === null || weightOf(result) === "nothing") return;
+  const line = result.source === "release" ? RELEASES : await branchOf(within, result.attempt);
+  const key = { project_id, configuration_id, line };
+  // Locks the row where others write beside, and makes it where there is none.
+  const row = await within
+    .insertInto("verdict")
+    .values({ ...key, attempt: null, pending: null })
+    .onConflict((on) =>
+      on
+        .columns(["project_id", "configuration_id", "line"])
+        .doUpdateSet({ pending: sql<string | null>`verdict.pending` }),
+    )
+    .returning(["attempt", "pending"])
+    .executeTakeFirstOrThrow();
+  const before = await cellOf(within, row.attempt, row.pending);
+  const { cell, change } = settle(before, result);
+  const now = {
+    attempt: cell.settled?.attempt ?? null,
+    pending: cell.pending?.attempt ?? null,
+  };
+  if (now.attempt !== row.attempt || now.pending !== row.pending)
+    await within
+      .updateTable("verdict")
+      .set(now)
+      .where("project_id", "=", project_id)
+      .where("configuration_id", "=", configuration_id)
+      .where("line", "=", line)
+      .execute();
+  if (change !== null) await insertChange(within, key, { result, change, recording });
+}
+
+/** Null for what has a cause or a confidence that is none: a later Creamery's. */
+function newResult({ attempt, reason }: AttemptRecording): NewResult | null {
+  const { id, version, source, phase, outcome } = attempt;
+  const cause = attempt.cause === null ? null : parseCause(attempt.cause);
+  const confidence = parseConfidence(attempt.confidence);
+  if (confidence === null || (attempt.cause !== null && cause === null)) return null;
+  return {
+    attempt: id,
+    // As it is read back of a release.
+    version: indexedText(version),
+    source: source.kind,
+    reason,
+    phase,
+    outcome,
+    cause,
+    confidence,
+  };
+}
+
+/** The branch or tag that a leased job's attempt is of. */
+async function branchOf(within: Within, attempt: string): Promise<string> {
+  const row = await within
+    .selectFrom("queue_job")
+    .innerJoin("target", "target.id", "queue_job.target_id")
+    .select("target.line")
+    .where("queue_job.state", "=", sql.lit(STATE.leased))
+    .where("queue_job.attempt", "=", attempt)
+    .executeTakeFirst();
+  return row === undefined || row.line === "" ? UNNAMED : indexedText(row.line);
+}
+
+const Detail = z.looseObject({ cause: z.string().nullable() });
+
+async function cellOf(
+  within: Within,
+  settled: string | null,
+  pending: string | null,
+): Promise<Cell> {
+  const ids = [settled, pending].filter((id) => id !== null);
+  if (ids.length === 0) return { settled: null, pending: null };
+  const rows = await within
+    .selectFrom("result")
+    .innerJoin("release", "release.id", "result.release_id")
+    .select([
+      "result.id",
+      "result.outcome",
+      "result.cause_kind",
+      "result.detail",
+      "release.version",
+    ])
+    .where("result.id", "in", ids)
+    .execute();
+  const results = rows.map((row): SettledResult => {
+    const text = row.cause_kind === null ? null : Detail.parse(unpackDetail(row.id, row.detail));
+    return {
+      attempt: row.id,
+      version: row.version,
+      outcome: z.enum(OUTCOMES).parse(row.outcome),
+      cause: typeof text?.cause === "string" ? parseCause(text.cause) : null,
+    };
+  });
+  const named = (id: string | null) => results.find(({ attempt }) => attempt === id) ?? null;
+  return { settled: named(settled), pending: named(pending) };
+}
+
+interface Noted {
+  readonly result: NewResult;
+  readonly change: VerdictChange;
+  readonly recording: AttemptRecording;
+}
+
+async function insertChange(
+  within: Within,
+  key: {
+    readonly project_id: number;
+    readonly configuration_id: number;
+    readonly line: string;
+  },
+  { result, change: { kind, before }, recording: { attempt, startedAt } }: Noted,
+): Promise<void> {
+  // Ids are given in the order in which changes are seen: who reads on after the last that it has seen misses none.
+  await sql`insert into farm_setting (name, value) values (${LOCK}, 'null')
+    on conflict (name) do update set value = farm_setting.value`.execute(within);
+  const text = (cause: NewResult["cause"]) =>
+    cause === null ? null : indexedText(formatCause(cause));
+  const { project, why } = attempt;
+  const root = rootOf({ project, cause: result.cause, beforeCause: before.cause, why });
+  await within
+    .insertInto("verdict_change")
+    .values({
+      ...key,
+      kind,
+      version: result.version,
+      attempt: result.attempt,
+      outcome: result.outcome,
+      cause: text(result.cause),
+      before_version: before.version,
+      before_attempt: before.attempt,
+      before_outcome: before.outcome,
+      before_cause: text(before.cause),
+      root: indexedText(root),
+      at_ms: Date.parse(startedAt) + Math.round((attempt.seconds["total"] ?? 0) * 1000),
+    })
+    .execute();
+}
