@@ -44,6 +44,9 @@ const DEADLINES_MS: Partial<Record<LauncherRequest["kind"], number>> = {
   "read-user-file": FILE_MS,
   "read-user-text": FILE_MS,
   "write-user-file": FILE_MS,
+  "begin-user-tree": FILE_MS,
+  "add-to-user-tree": FILE_MS,
+  "end-user-tree": FILE_MS,
 };
 
 /** The unprivileged end of the channel to the launcher: one for a process (`launcher()`). */

@@ -4,12 +4,10 @@ import { text } from "node:stream/consumers";
 import { z } from "zod";
 
 import { exitCodeOf } from "../base/child.ts";
-import { CreameryError } from "../base/errors.ts";
 import type { KeptFile, KeptFiles } from "../image/lock/kept-files.ts";
 import { splitFiles } from "../image/lock/split-files.ts";
 import { AS_FARM, type Directories } from "./directories.ts";
-import { errorOf } from "./fault.ts";
-import { faultSchema } from "./protocol.ts";
+import { faultIn } from "./child-fault.ts";
 import type { Session } from "./session.ts";
 
 const keptFileSchema = z.strictObject({ sha256: z.string(), sizeBytes: z.int().nonnegative() });
@@ -87,7 +85,7 @@ export class FarmFiles implements KeptFiles {
     // It may end before it has read all.
     child.stdin.on("error", () => undefined).end(JSON.stringify(request));
     const fault = Promise.all([ended, said]).then(([code, words]) =>
-      code === 0 ? null : faultIn(words),
+      code === 0 ? null : faultIn(words, "bucket", "what reads and writes kept files"),
     );
     return { stdout: child.stdout, fault };
   }
@@ -95,16 +93,4 @@ export class FarmFiles implements KeptFiles {
 
 function plain({ sha256, sizeBytes }: KeptFile): KeptFile {
   return { sha256, sizeBytes };
-}
-
-function faultIn(words: string): CreameryError {
-  const last = words.trim().split("\n").at(-1) ?? "";
-  try {
-    return errorOf(faultSchema.parse(JSON.parse(last)));
-  } catch (cause) {
-    return new CreameryError("bucket", "what reads and writes kept files has failed", {
-      input: last.slice(0, 300),
-      cause,
-    });
-  }
 }

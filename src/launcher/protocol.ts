@@ -165,6 +165,25 @@ const writeUserFile = z.strictObject({
   /** For its owner alone to read. */
   isPrivate: z.boolean().optional(),
 });
+/** As `begin-user-tree` answers it. */
+const treePartSchema = z.string().regex(/^\.creamery-[0-9a-f]{16}\.part$/u);
+/** A directory of files at a path of the person who asked: put together beside it, to take its place once it is whole. */
+const beginUserTree = z.strictObject({ kind: z.literal("begin-user-tree"), path: userPathSchema });
+const addToUserTree = z.strictObject({
+  kind: z.literal("add-to-user-tree"),
+  path: userPathSchema,
+  part: treePartSchema,
+  /** Frames of files (tree-frames.ts). */
+  content: exchangeNameSchema,
+  isPrivate: z.boolean(),
+});
+const endUserTree = z.strictObject({
+  kind: z.literal("end-user-tree"),
+  path: userPathSchema,
+  part: treePartSchema,
+  keep: z.boolean(),
+  isPrivate: z.boolean(),
+});
 
 export const launcherRequestSchema = z.discriminatedUnion("kind", [
   prepareGuest,
@@ -192,6 +211,9 @@ export const launcherRequestSchema = z.discriminatedUnion("kind", [
   readUserFile,
   readUserText,
   writeUserFile,
+  beginUserTree,
+  addToUserTree,
+  endUserTree,
 ]);
 export type LauncherRequest = z.infer<typeof launcherRequestSchema>;
 export type StartGuestRequest = z.infer<typeof startGuest>;
@@ -256,6 +278,9 @@ export const replySchemas = {
   "read-user-file": z.strictObject({ file: z.string(), sizeBytes: z.number() }),
   "read-user-text": z.strictObject({ text: z.string() }),
   "write-user-file": z.strictObject({}),
+  "begin-user-tree": z.strictObject({ part: treePartSchema }),
+  "add-to-user-tree": z.strictObject({}),
+  "end-user-tree": z.strictObject({}),
 } as const satisfies Record<LauncherRequest["kind"], z.ZodType>;
 export type LauncherReply<Kind extends LauncherRequest["kind"]> = z.infer<
   (typeof replySchemas)[Kind]

@@ -152,6 +152,14 @@ export function serve(options: ServeOptions): Service {
       case "write-user-file":
         await (await import("./user-files.ts")).writeUserFile({ ...asked, ...request });
         return {};
+      case "begin-user-tree":
+        return await (await import("./user-tree.ts")).beginUserTree({ ...asked, ...request });
+      case "add-to-user-tree":
+        await (await import("./user-tree.ts")).addToUserTree({ ...asked, ...request });
+        return {};
+      case "end-user-tree":
+        await (await import("./user-tree.ts")).endUserTree({ ...asked, ...request });
+        return {};
     }
   }
 

@@ -7,8 +7,7 @@ import { text } from "node:stream/consumers";
 import { exitCodeOf } from "../base/child.ts";
 import { CreameryError } from "../base/errors.ts";
 import { AS_FARM } from "./directories.ts";
-import { errorOf } from "./fault.ts";
-import { faultSchema } from "./protocol.ts";
+import { faultIn } from "./child-fault.ts";
 import type { Session } from "./session.ts";
 
 export interface UnpackRequest {
@@ -78,17 +77,5 @@ export async function unpackContained(request: UnpackRequest): Promise<void> {
     throw new CreameryError("launcher", "the archive can't be read with the farm's rights", {
       input: archive,
     });
-  throw faultIn(words);
-}
-
-function faultIn(words: string): CreameryError {
-  const last = words.trim().split("\n").at(-1) ?? "";
-  try {
-    return errorOf(faultSchema.parse(JSON.parse(last)));
-  } catch (cause) {
-    return new CreameryError("launcher", "what unpacks images has failed", {
-      input: last.slice(0, 300),
-      cause,
-    });
-  }
+  throw faultIn(words, "launcher", "what unpacks images");
 }

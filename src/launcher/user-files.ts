@@ -1,5 +1,5 @@
 import { constants, createWriteStream } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { open, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { Transform, Writable, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -166,24 +166,29 @@ export async function writeUserFile(
   request: FileRequest & { content: string; isPrivate?: boolean | undefined },
 ): Promise<void> {
   const { session, asker, path, content, isPrivate = false, signal } = request;
-  // The farm owns the directory and could put a link or a pipe there: opened without following, without waiting.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await open(join(session.exchange, content), flags).catch((cause: unknown) => {
-    throw new CreameryError("launcher", "there is nothing to write", { input: content, cause });
-  });
+  const { handle, sizeBytes } = await openExchanged(session, content);
   try {
-    const state = await handle.stat();
-    if (!state.isFile())
-      throw new CreameryError("launcher", "what is to be written is no file", { input: content });
-    await writeAs(
-      { asker, path, signal },
-      state.size,
-      handle.createReadStream({ autoClose: false }),
-      isPrivate,
-    );
+    const stream = handle.createReadStream({ autoClose: false });
+    await writeAs({ asker, path, signal }, sizeBytes, stream, isPrivate);
   } finally {
     await handle.close();
   }
+}
+
+/** A file of the exchange directory. @throws CreameryError `launcher`. */
+export async function openExchanged(
+  { exchange }: Pick<Session, "exchange">,
+  content: string,
+): Promise<{ readonly handle: FileHandle; readonly sizeBytes: number }> {
+  // The farm owns the directory and could put a link or a pipe there: opened without following, without waiting.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const handle = await open(join(exchange, content), flags).catch((cause: unknown) => {
+    throw new CreameryError("launcher", "there is nothing to write", { input: content, cause });
+  });
+  const state = await handle.stat();
+  if (state.isFile()) return { handle, sizeBytes: state.size };
+  await handle.close();
+  throw new CreameryError("launcher", "what is to be written is no file", { input: content });
 }
 
 /** That a file could be written there, before the work of making it. @throws CreameryError `output-file`. */
