@@ -10,6 +10,7 @@ import { reasonOf } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { archivesDirectory, directoriesFrom } from "../launcher/directories.ts";
 import { serviceSettings, type ServiceSettings } from "../model/config/service-table.ts";
+import { KeptLogs } from "../pages/log/kept-logs.ts";
 import { retestPolicyOf } from "../queue/admission/policy-of.ts";
 import { keepHouse } from "../queue/housekeeper.ts";
 import { probe } from "../store/probe.ts";
@@ -134,6 +135,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
   const parts: PagesDeps = {
     ...apiParts({ host, service, bucket, live: service.live, status, log, version: VERSION }),
     publicUrl: settings.url,
+    logs: opened.use(new KeptLogs({ bucket, directory: join(data, "shown-logs") })),
   };
   const peer = (context: Context) => service.webhooks.peer(context);
   const app = farmApp({

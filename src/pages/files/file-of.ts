@@ -42,6 +42,7 @@ export function fileOf(place: Place): string | null {
     case "queue":
     case "hosts":
     case "login":
+    case "log-part":
     case "comparisons":
     case "comparison":
     case "comparison-json":

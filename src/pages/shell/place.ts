@@ -22,6 +22,13 @@ export type Place =
   | { readonly kind: "attempt"; readonly id: string; readonly fragment?: string }
   /** @property page from 1. */
   | { readonly kind: "log"; readonly id: string; readonly page: number; readonly fragment?: string }
+  /** What a page with a log asks for: pieces of it, and where in it a text or a line stands. */
+  | {
+      readonly kind: "log-part";
+      readonly id: string;
+      readonly part: "lines" | "panel" | "find";
+      readonly parameters?: Parameters;
+    }
   | { readonly kind: "download"; readonly id: string; readonly what: Download }
   | { readonly kind: "comparison"; readonly id: string; readonly parameters?: Parameters }
   | { readonly kind: "comparison-json"; readonly id: string }
@@ -49,6 +56,8 @@ export function pathOf(place: Exclude<Place, { readonly kind: "asset" }>): strin
       return `a/${encodeURIComponent(place.id)}`;
     case "log":
       return `a/${encodeURIComponent(place.id)}/log/${place.page}`;
+    case "log-part":
+      return `a/${encodeURIComponent(place.id)}/log/${place.part}`;
     case "download":
       return `a/${encodeURIComponent(place.id)}/${place.what}`;
     case "comparisons":

@@ -7,6 +7,7 @@ import { Refused } from "../api/answers.ts";
 import type { Authenticated } from "../authenticate.ts";
 import { routeClassOf } from "../route-class.ts";
 import { homeRoutes } from "./home.ts";
+import { logRoutes } from "./log.ts";
 import { pageContext } from "./page-context.ts";
 import type { PagesContext, PagesDeps, PagesEnv } from "./page-deps.ts";
 import { searchRoutes } from "./search.ts";
@@ -39,6 +40,7 @@ export function pagesApp(
   app.onError((thrown, context) => faultPage(context, thrown, deps));
   homeRoutes(app, deps);
   searchRoutes(app, deps);
+  logRoutes(app, deps);
   // What is mounted beside it answers for itself.
   app.all("*", (context, next) =>
     routeClassOf(context.req.path) === "pages" ? missingPage(context) : next(),

@@ -1,5 +1,8 @@
+import { join } from "node:path";
+
 import { Hono } from "hono";
 
+import { KeptLogs } from "../../pages/log/kept-logs.ts";
 import { authenticate, type Authenticated } from "../authenticate.ts";
 import { FailedTries } from "../failed-tries.ts";
 import { sampleFarm, type SampleFarm } from "../api/farm.sample.ts";
@@ -21,7 +24,13 @@ export async function sampleSite(
   change: Parameters<typeof sampleFarm>[0] & { readonly pages?: Partial<PagesDeps> } = {},
 ): Promise<SampleSite> {
   const farm = await sampleFarm(change);
-  const deps: PagesDeps = { ...farm.deps, publicUrl: "https://farm.example", ...change.pages };
+  const logs = new KeptLogs({ bucket: farm.bucket, directory: join(farm.directory, "logs") });
+  const deps: PagesDeps = {
+    ...farm.deps,
+    publicUrl: "https://farm.example",
+    logs,
+    ...change.pages,
+  };
   const app = new Hono<Authenticated>();
   app.route("/", farm.app);
   app.route(
@@ -50,6 +59,9 @@ export async function sampleSite(
       if (answer.status !== 200) throw new Error(`${path} is answered ${answer.status}`);
       return answer.text();
     },
-    [Symbol.asyncDispose]: () => farm[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await logs[Symbol.asyncDispose]();
+      await farm[Symbol.asyncDispose]();
+    },
   };
 }
