@@ -5,6 +5,7 @@ import { sampleAttempt } from "../model/result-json.sample.ts";
 import { newAttemptId } from "../store/attempt-id.ts";
 import type { Database } from "../store/database.ts";
 import { SqlStore } from "../store/sql/sql-store.ts";
+import { changesAfter } from "../store/sql/verdict-changes.ts";
 import type { AttemptRecording } from "../store/store.ts";
 import { Hosts, HostFacts } from "./hosts.ts";
 import type { EnqueueRequest, JobState, Lane } from "./job.ts";
@@ -141,6 +142,28 @@ export function queueContract(open: () => Promise<Database>): void {
     expect(Object.fromEntries(kept.map(({ attempt: { project, why } }) => [project, why]))).toEqual(
       { attrs: undefined, six: "numpy 2.4 is new" },
     );
+  });
+
+  test("what a push comes to is held against its own branch, and not against another's", async () => {
+    await using farm = await opened();
+    const worker = await farm.arrive("one");
+    const source = { kind: "repository", sha256: "c".repeat(64) } as const;
+    const pushed = async (line: string, outcome: "pass" | "fail") => {
+      await farm.queue.enqueue([request("six", { line, reason: "push", version: "" })]);
+      nowMs += 5 * 3_600_000;
+      const [job] = await farm.queue.claim({ workerId: worker, most: 1 });
+      const id = job?.attempt ?? "";
+      const cause = outcome === "pass" ? null : "test-failure";
+      const attempt = sampleAttempt({ id, project: "six", version: "", source, outcome, cause });
+      const sent = recording(id, "six", { reason: "push", attempt });
+      await farm.queue.finish(worker, id, { kind: "done", recordings: [sent] });
+    };
+    await pushed("refs/heads/main", "pass");
+    await pushed("refs/heads/wild", "fail");
+    await pushed("refs/heads/main", "pass");
+    await pushed("refs/heads/wild", "pass");
+    const changes = await farm.database.read((db) => changesAfter(db, { after: 0, limit: 9 }));
+    expect(changes.map(({ line, kind }) => `${line} ${kind}`)).toEqual(["refs/heads/wild fixed"]);
   });
 
   test("a request that is made again is no other, also when its jobs are long done", async () => {

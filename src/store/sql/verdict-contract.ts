@@ -3,11 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 
 import { sampleAttempt } from "../../model/result-json.sample.ts";
-import type { AttemptJson } from "../../model/result-json.ts";
 import { newAttemptId } from "../attempt-id.ts";
 import type { Database } from "../database.ts";
-import type { AttemptRecording } from "../store.ts";
-import { insertResult, SqlStore } from "./sql-store.ts";
+import { ChangeRecorder } from "./change-recorder.sample.ts";
+import { insertResult } from "./sql-store.ts";
 
 const STARTED_MS = Date.UTC(2026, 10, 24, 10);
 const PASS = { outcome: "pass", cause: null, confidence: "unconfirmed" } as const;
@@ -18,32 +17,21 @@ const BUILD = {
   confidence: "unconfirmed",
 } as const;
 
-const recordingOf = (attempt: Partial<AttemptJson>): AttemptRecording => ({
-  attempt: sampleAttempt(attempt),
+const SLOW = {
   visibility: "public",
   reason: "release",
-  startedAt: new Date(STARTED_MS).toISOString(),
+  startedAt: "2026-11-24T10:00:00Z",
   results: [],
-});
+} as const;
 
 /** Where projects stand, and when that changed, in either database. */
 export function verdictContract(open: () => Promise<Database>): void {
   async function opened() {
     const database = await open();
-    const store = new SqlStore(database);
-    let serial = 0;
-    const record = async (
-      attempt: Partial<AttemptJson> = {},
-      more: Partial<AttemptRecording> = {},
-    ): Promise<string> => {
-      const id = attempt.id ?? newAttemptId(STARTED_MS + ++serial * 1000);
-      const startedAt = new Date(STARTED_MS + serial * 1000).toISOString();
-      await store.recordAttempt({ ...recordingOf({ ...attempt, id }), startedAt, ...more });
-      return id;
-    };
+    const recorder = new ChangeRecorder(database, STARTED_MS);
+    const record = recorder.record.bind(recorder);
     return {
       database,
-      store,
       record,
       changes: () =>
         database.read((db) =>
@@ -187,7 +175,10 @@ export function verdictContract(open: () => Promise<Database>): void {
     const order: string[] = [];
     const holds = Promise.withResolvers<void>();
     const slow = farm.database.write(async (within) => {
-      await insertResult(within, recordingOf({ id: "z1", project: "slow" }));
+      await insertResult(within, {
+        ...SLOW,
+        attempt: sampleAttempt({ id: "z1", project: "slow" }),
+      });
       holds.resolve();
       await sleep(100);
       order.push("slow");
