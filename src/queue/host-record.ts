@@ -1,4 +1,7 @@
+import type { Kysely } from "kysely";
+
 import type { Within } from "../store/database.ts";
+import type { Tables } from "../store/schema.ts";
 import { judgeHost, type HostRecord } from "./judge-host.ts";
 
 /** So many ends of leases are remembered of each host, and for so long. */
@@ -53,14 +56,9 @@ async function judge(within: Within, workerId: number, nowMs: number): Promise<H
   const own = hosts.find(({ id }) => id === workerId);
   // What an operator drains stays what the operator said.
   if (own?.state !== "active") return null;
-  const rows = await within
-    .selectFrom("farm_setting")
-    .selectAll()
-    .where("name", "like", `${KEY}%`)
-    .execute();
-  const texts = new Map(rows.map(({ name, value }) => [name, value]));
-  const recordOf = ({ id, name: host }: { readonly id: number; readonly name: string }) =>
-    countOf(host, endsIn(texts.get(`${KEY}${id}`) ?? "", nowMs));
+  const records = await hostRecords(within, hosts, nowMs);
+  const recordOf = ({ id, name: host }: (typeof hosts)[number]) =>
+    records.get(id) ?? { host, finishes: 0, faults: 0 };
   // Who is out of service already says nothing of how the others are.
   const others = hosts.filter(({ id, state }) => id !== workerId && state !== "out-of-service");
   const reason = judgeHost(recordOf(own), others.map(recordOf));
@@ -75,6 +73,23 @@ async function judge(within: Within, workerId: number, nowMs: number): Promise<H
 
 function countOf(host: string, ends: readonly End[]): HostRecord {
   return { host, finishes: ends.length, faults: ends.filter(({ isFault }) => isFault).length };
+}
+
+/** How the leases of each host ended in the last day, by its number in the store: at most the last so many of each. */
+export async function hostRecords(
+  db: Kysely<Tables>,
+  hosts: readonly { readonly id: number; readonly name: string }[],
+  nowMs: number,
+): Promise<ReadonlyMap<number, HostRecord>> {
+  const rows = await db
+    .selectFrom("farm_setting")
+    .selectAll()
+    .where("name", "like", `${KEY}%`)
+    .execute();
+  const texts = new Map(rows.map(({ name, value }) => [name, value]));
+  return new Map(
+    hosts.map(({ id, name }) => [id, countOf(name, endsIn(texts.get(`${KEY}${id}`) ?? "", nowMs))]),
+  );
 }
 
 /** `o` or `f` and the instant, s since 1970 in base 36, for each. */

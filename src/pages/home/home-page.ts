@@ -32,17 +32,17 @@ export function homePage(facts: HomeFacts, context: PageContext): Page {
 ${troublesOf(troubles, context)}
 </div>
 ${liveBar(context)}
-<section aria-labelledby="queue">
-<h2 id="queue">Queue</h2>
+<div>
+<h2>Queue</h2>
 <div data-live="queue">${lanesTable(lanes, context)}</div>
 ${queue === null ? NOTHING : html`<p><a href="${queue}">All jobs</a></p>`}
-</section>
-<section aria-labelledby="verdicts">
-<h2 id="verdicts">Newest verdicts</h2>
+</div>
+<div>
+<h2>Newest verdicts</h2>
 <div data-live="verdicts" class="newest">${
       verdicts.length === 0 ? html`<p>There is none yet.</p>` : verdictList(verdicts, context)
     }</div>
-</section>`,
+</div>`,
   };
 }
 

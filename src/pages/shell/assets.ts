@@ -5,7 +5,15 @@ import { join } from "node:path";
 const PAGES = join(import.meta.dirname, "..");
 
 /** One sheet for all pages, of its parts in this order. */
-const STYLE = ["shell/base.css", "shell/live.css", "home/home.css", "log/log.css"];
+const STYLE = [
+  "shell/base.css",
+  "shell/live.css",
+  "home/home.css",
+  "queue/queue.css",
+  "hosts/hosts.css",
+  "images/images.css",
+  "log/log.css",
+];
 
 /** What browsers run, as it lies there: each is a module of its own, and imports nothing. */
 const SCRIPTS = ["shell", "live", "log"] as const;

@@ -8,8 +8,11 @@ import type { Authenticated } from "../authenticate.ts";
 import { routeClassOf } from "../route-class.ts";
 import { homeRoutes } from "./home.ts";
 import { logRoutes } from "./log.ts";
+import { hostRoutes } from "./hosts.ts";
+import { imageRoutes } from "./images.ts";
 import { pageContext } from "./page-context.ts";
 import type { PagesContext, PagesDeps, PagesEnv } from "./page-deps.ts";
+import { queueRoutes } from "./queue.ts";
 import { searchRoutes } from "./search.ts";
 import { sendPage } from "./send-page.ts";
 
@@ -39,6 +42,9 @@ export function pagesApp(
   app.use(pageContext(deps));
   app.onError((thrown, context) => faultPage(context, thrown, deps));
   homeRoutes(app, deps);
+  queueRoutes(app, deps);
+  hostRoutes(app, deps);
+  imageRoutes(app, deps);
   searchRoutes(app, deps);
   logRoutes(app, deps);
   // What is mounted beside it answers for itself.

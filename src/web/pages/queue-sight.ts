@@ -10,3 +10,12 @@ export function pageQueueSight(context: PagesContext, { nowMs }: Pick<PagesDeps,
   const queue = authorise(principal, "see-queue", FARM, nowMs());
   return queue.kind === "allowed" ? both(within, queue.within) : within;
 }
+
+/** Whether who looks is shown of jobs what is for operators alone. */
+export function seesForOperators(
+  context: PagesContext,
+  { nowMs }: Pick<PagesDeps, "nowMs">,
+): boolean {
+  const principal = context.get("principal") ?? ANONYMOUS;
+  return authorise(principal, "see-queue", FARM, nowMs()).kind === "allowed";
+}
