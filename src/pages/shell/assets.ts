@@ -13,6 +13,8 @@ const STYLE = [
   "hosts/hosts.css",
   "images/images.css",
   "log/log.css",
+  "project/project.css",
+  "charts/charts.css",
 ];
 
 /** What browsers run, as it lies there: each is a module of its own, and imports nothing. */

@@ -17,7 +17,7 @@ export type Place =
   | { readonly kind: "home" | "hosts" | "changes" | "about" | "login" | "comparisons" }
   | { readonly kind: "queue" | "images"; readonly parameters?: Parameters }
   | { readonly kind: "search"; readonly query?: string }
-  | { readonly kind: "project"; readonly project: string }
+  | { readonly kind: "project"; readonly project: string; readonly parameters?: Parameters }
   | { readonly kind: "release"; readonly project: string; readonly version: string }
   | { readonly kind: "attempt"; readonly id: string; readonly fragment?: string }
   /** @property page from 1. */

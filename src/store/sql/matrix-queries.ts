@@ -1,12 +1,16 @@
 import { sql } from "kysely";
 import { z } from "zod";
 
-import { OUTCOMES, type Outcome } from "../../model/attempt.ts";
+import { OUTCOMES, type Outcome, type TestCounts } from "../../model/attempt.ts";
 import type { Within } from "../../model/authorise.ts";
 import { VISIBILITIES } from "../../model/principals.ts";
+import { TestCountsJson } from "../../model/result-json.ts";
 import type { Database } from "../database.ts";
-import type { JobReason } from "../store.ts";
+import type { JobReason, StoredAttempt } from "../store.ts";
 import type { KnownProject } from "./project-queries.ts";
+import { unpackDetail } from "./packed-detail.ts";
+import { attemptOf } from "./result-row.ts";
+import { joinedResults } from "./sql-store.ts";
 import { isVisible } from "./visible-projects.ts";
 import { withoutNul } from "./without-nul.ts";
 
@@ -16,8 +20,10 @@ import { withoutNul } from "./without-nul.ts";
 export const MOST_OF_CONFIGURATION = 500;
 /** Of a project so many releases and pushes are known by name at most, those that were heard of last. */
 const MOST_VERSIONS = 5000;
+/** Far more than there will ever be. */
+const MOST_CONFIGURATIONS = 1_000_000;
 /** Attempts for another reason than to know how a release stands. */
-const ASIDE: readonly JobReason[] = ["confirm", "experiment", "blame", "reproduce"];
+export const ASIDE: readonly JobReason[] = ["confirm", "experiment", "blame", "reproduce"];
 
 export interface VisibleProject extends KnownProject {
   readonly id: number;
@@ -85,38 +91,64 @@ export async function newestCells(
   mostEach: number = MOST_OF_CONFIGURATION,
 ): Promise<readonly CellRow[]> {
   if (versionIds.length === 0) return [];
-  const rows = await database.read((db) => {
-    const windowEnd = sql<string>`coalesce((select older.id from result older
-      where older.project_id = ${projectId} and older.configuration_id = configuration.id
-      order by older.id desc limit 1 offset ${mostEach}), '')`;
-    return db
+  const { rows, names } = await database.read(async (db) => {
+    const configurations = await db
       .selectFrom("configuration")
-      .innerJoin("result", "result.configuration_id", "configuration.id")
       .select([
-        "configuration.name as configuration",
-        "result.id as attempt",
-        "result.release_id as versionId",
-        "result.outcome",
-        "result.cause_kind as causeKind",
-        "result.started_ms as startedMs",
+        "id",
+        "name",
+        sql<string | null>`(select older.id from result older
+          where older.project_id = ${projectId} and older.configuration_id = configuration.id
+          order by older.id desc limit 1 offset ${mostEach})`.as("windowEnd"),
       ])
-      .where("result.project_id", "=", projectId)
-      .where("result.id", ">", windowEnd)
-      .where("result.release_id", "in", versionIds)
-      .where("result.reason", "not in", ASIDE)
       .execute();
+    let select = db
+      .selectFrom("result")
+      .select([
+        "configuration_id",
+        "id as attempt",
+        "release_id as versionId",
+        "outcome",
+        "cause_kind as causeKind",
+        "started_ms as startedMs",
+      ])
+      .where("project_id", "=", projectId)
+      .where("release_id", "in", versionIds)
+      .where("reason", "not in", ASIDE);
+    // Few projects have so many that the oldest are left out.
+    if (configurations.some(({ windowEnd }) => windowEnd !== null))
+      select = select.where((eb) =>
+        eb.or(
+          configurations.map(({ id, windowEnd }) =>
+            windowEnd === null
+              ? eb("configuration_id", "=", id)
+              : eb.and([eb("configuration_id", "=", id), eb("id", ">", windowEnd)]),
+          ),
+        ),
+      );
+    return {
+      rows: await select.execute(),
+      names: new Map(configurations.map(({ id, name }) => [id, name])),
+    };
   });
-  const newest = new Map<string, (typeof rows)[number]>();
+  const newest = new Map<number, (typeof rows)[number]>();
   for (const row of rows) {
-    const key = `${row.versionId} ${row.configuration}`;
+    const key = row.versionId * MOST_CONFIGURATIONS + row.configuration_id;
     const other = newest.get(key);
     // Ids are made in the order of time.
     if (other === undefined || other.attempt < row.attempt) newest.set(key, row);
   }
-  return [...newest.values()].map((row) => ({ ...row, outcome: outcomeOf(row.outcome) }));
+  return [...newest.values()].map((row) => ({
+    attempt: row.attempt,
+    versionId: row.versionId,
+    configuration: names.get(row.configuration_id) ?? "",
+    outcome: outcomeOf(row.outcome),
+    causeKind: row.causeKind,
+    startedMs: row.startedMs,
+  }));
 }
 
-function outcomeOf(text: string): Outcome {
+export function outcomeOf(text: string): Outcome {
   return OUTCOMES.find((outcome) => outcome === text) ?? "error";
 }
 
@@ -142,4 +174,43 @@ export async function withdrawals(
       .execute(),
   );
   return new Map(rows.map(({ version, state, reason }) => [version, { state, reason }]));
+}
+
+const Sizes = z.object({
+  tests: TestCountsJson.nullable(),
+  seconds: z.looseObject({ total: z.number().optional() }),
+});
+
+export interface AttemptSizes {
+  readonly tests: TestCounts | null;
+  readonly totalSeconds: number | null;
+}
+
+/** How many tests attempts had and how long they took, by their ids: for some fifty, since each has to be unpacked. */
+export async function attemptSizes(
+  database: Database,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, AttemptSizes>> {
+  if (ids.length === 0) return new Map();
+  const rows = await database.read((db) =>
+    db.selectFrom("result").select(["id", "detail"]).where("id", "in", ids).execute(),
+  );
+  return new Map(
+    rows.map(({ id, detail }) => {
+      const { tests, seconds } = Sizes.parse(unpackDetail(id, detail));
+      return [id, { tests, totalSeconds: seconds.total ?? null }];
+    }),
+  );
+}
+
+/** Attempts by their ids, whole: each costs some 60 µs to unpack, so for few. No order. */
+export async function attemptsOf(
+  database: Database,
+  ids: readonly string[],
+): Promise<readonly StoredAttempt[]> {
+  if (ids.length === 0) return [];
+  const rows = await database.read((db) =>
+    joinedResults(db).where("result.id", "in", ids).execute(),
+  );
+  return rows.map(attemptOf);
 }

@@ -6,6 +6,7 @@ import { errorPage } from "../../pages/shell/error-page.ts";
 import { Refused } from "../api/answers.ts";
 import type { Authenticated } from "../authenticate.ts";
 import { routeClassOf } from "../route-class.ts";
+import { badgeRoutes } from "./badge.ts";
 import { homeRoutes } from "./home.ts";
 import { logRoutes } from "./log.ts";
 import { hostRoutes } from "./hosts.ts";
@@ -13,6 +14,7 @@ import { imageRoutes } from "./images.ts";
 import { pageContext } from "./page-context.ts";
 import type { PagesContext, PagesDeps, PagesEnv } from "./page-deps.ts";
 import { queueRoutes } from "./queue.ts";
+import { projectRoutes } from "./project.ts";
 import { searchRoutes } from "./search.ts";
 import { sendPage } from "./send-page.ts";
 
@@ -47,6 +49,8 @@ export function pagesApp(
   imageRoutes(app, deps);
   searchRoutes(app, deps);
   logRoutes(app, deps);
+  projectRoutes(app, deps);
+  badgeRoutes(app, deps);
   // What is mounted beside it answers for itself.
   app.all("*", (context, next) =>
     routeClassOf(context.req.path) === "pages" ? missingPage(context) : next(),
