@@ -1,6 +1,6 @@
 import type { Coordinator, LivePiece } from "./coordinator.ts";
 
-const EVERY_MS = 500;
+const EVERY_MS = 200;
 /** Of what was not sent yet: who watches misses what is more. */
 const MOST_CHARS = 128 * 1024;
 const MOST_PHASES = 50;

@@ -2,10 +2,10 @@ import { clip, printableLine } from "../../base/bounded-text.ts";
 import { html, NOTHING, type Html } from "../shell/html.ts";
 import type { PageContext } from "../shell/page.ts";
 import { lineRows } from "./line-markup.ts";
-import { pageOfLine, type LogView, type ShownSection } from "./log-view.ts";
+import { endsWell, pageOfLine, type LogView, type ShownSection } from "./log-view.ts";
 
 /** What a page with a log has to load, besides what all pages do. */
-export const LOG_SCRIPTS = ["log.js"] as const;
+export const LOG_SCRIPTS = ["log.js", "log-find.js"] as const;
 
 /**
  * The log of an attempt within a page, below a heading of the page's own: its steps, folded but for the one that tells most.
@@ -84,7 +84,9 @@ export function sectionTitle({
   const name = step === "" ? "before the first step" : clip(printableLine(step), 60);
   const lines = `${count.toLocaleString("en")} ${count === 1 ? "line" : "lines"}`;
   const ended =
-    end === null ? NOTHING : html` <span class="log-end">${clip(printableLine(end), 80)}</span>`;
+    end === null
+      ? NOTHING
+      : html` <span class="log-end ${endsWell(end) ? "v-skip" : "v-fail"}">${clip(printableLine(end), 80)}</span>`;
   return html`<span class="log-name">${name}</span> <code>${clip(printableLine(command), 200)}</code>${ended} <span class="soft">${lines}</span>`;
 }
 

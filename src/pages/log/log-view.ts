@@ -69,10 +69,15 @@ export async function readLog(
 /** The last step that did not end well; else the tests; else the last one. */
 function openSection(sections: readonly LogSection[]): LogSection | undefined {
   return (
-    sections.findLast(({ end }) => end !== null && !end.startsWith("exit 0")) ??
+    sections.findLast(({ end }) => end !== null && !endsWell(end)) ??
     sections.findLast(({ step }) => step === "test") ??
     sections.at(-1)
   );
+}
+
+/** Whether a step came to a good end, as its log says it. */
+export function endsWell(end: string): boolean {
+  return end === "exit 0" || end.startsWith("exit 0 ");
 }
 
 async function partsOf(

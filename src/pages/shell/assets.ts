@@ -18,7 +18,7 @@ const STYLE = [
 ];
 
 /** What browsers run, as it lies there: each is a module of its own, and imports nothing. */
-const SCRIPTS = ["shell", "live", "log"] as const;
+const SCRIPTS = ["shell", "live", "log", "log-find", "log-follow"] as const;
 
 export type AssetName = "style.css" | "icon.svg" | `${(typeof SCRIPTS)[number]}.js`;
 

@@ -12,6 +12,7 @@ import { pagesApp } from "./pages-app.ts";
 /** A farm's pages and its API over a real store, for tests. */
 export interface SampleSite extends AsyncDisposable {
   readonly farm: SampleFarm;
+  readonly logs: KeptLogs;
   /** Pages, and the API below `/api/v1`. */
   readonly app: Hono<Authenticated>;
   /** @param path from the root. @param init `as` a token's header. */
@@ -52,6 +53,7 @@ export async function sampleSite(
   };
   return {
     farm,
+    logs,
     app,
     get,
     text: async (path, as) => {
