@@ -5,6 +5,10 @@ import { CreameryError, reasonOf } from "./errors.ts";
 import { addressPolicy, assertHostAllowed, guardedLookup } from "./guarded-address.ts";
 
 export interface GuardedFetchOptions {
+  /** What is posted; without it, it is asked by GET. */
+  readonly body?: string;
+  /** Whether redirects are followed: by default, and never where something is posted. Headers go along, secret ones too. */
+  readonly follow?: boolean;
   readonly signal: AbortSignal;
   /** For everything together, redirects included. */
   readonly timeoutMs: number;
@@ -14,7 +18,6 @@ export interface GuardedFetchOptions {
   readonly allow?: readonly string[];
   /** PEM text trusted besides those that this process trusts. */
   readonly ca?: string;
-  readonly maxRedirects?: number;
 }
 
 export interface GuardedResponse {
@@ -25,9 +28,12 @@ export interface GuardedResponse {
   readonly url: string;
 }
 
+const MAX_REDIRECTS = 5;
+
 /**
  * Fetches what a package or a person names: https alone, each hop's addresses checked after resolution
- * (the socket connects to the address that was checked), size and time bounded.
+ * (the socket connects to the address that was checked), size and time bounded. What is posted goes to whom it is meant for
+ * and to nobody else: there a redirect is the answer.
  * @throws CreameryError `address-refused`, `upstream`, `no-network`, `deadline`, `interrupted`.
  */
 export async function guardedFetch(
@@ -38,9 +44,10 @@ export async function guardedFetch(
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const signal = AbortSignal.any([options.signal, deadline]);
   const agent = new Agent({ keepAlive: false });
+  const follow = options.body === undefined && options.follow !== false;
   let current = parseHttpsUrl(url);
   try {
-    for (let hop = 0; hop <= (options.maxRedirects ?? 5); hop++) {
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       assertHostAllowed(current.hostname, policy);
       const response = await once(
         current,
@@ -48,13 +55,16 @@ export async function guardedFetch(
           agent,
           signal,
           lookup: guardedLookup(policy),
-          headers: { "user-agent": "creamery", ...options.headers },
+          headers: { "user-agent": "creamery", ...lengthOf(options.body), ...options.headers },
+          ...(options.body === undefined ? {} : { method: "POST" }),
           ...(options.ca === undefined ? {} : { ca: authoritiesWith(options.ca) }),
         },
         options.maxBytes,
+        options.body,
       );
       const location = response.headers["location"];
-      if (response.status < 300 || response.status > 399 || location === undefined)
+      const isRedirect = response.status >= 300 && response.status <= 399;
+      if (!isRedirect || location === undefined || !follow)
         return { ...response, url: current.href };
       current = parseHttpsUrl(new URL(location, current).href);
     }
@@ -96,10 +106,15 @@ export function parseHttpsUrl(text: string): URL {
   return url;
 }
 
+function lengthOf(body: string | undefined): Record<string, number> {
+  return body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
+}
+
 function once(
   url: URL,
   options: RequestOptions,
   maxBytes: number,
+  body: string | undefined,
 ): Promise<Omit<GuardedResponse, "url">> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, options, (incoming) => {
@@ -130,6 +145,6 @@ function once(
       });
     });
     outgoing.on("error", reject);
-    outgoing.end();
+    outgoing.end(body);
   });
 }

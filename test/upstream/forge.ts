@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 
+import { makeCertificate } from "./https-server.ts";
+
 /** A local forge: git's own server program behind TLS, with one repository of one commit on the branch `main`. */
 
 export interface ForgeOptions {
@@ -99,17 +101,6 @@ function gitIn(directory: string, argv: readonly string[]): string {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
   });
-}
-
-/** @returns the files of its key and of itself. */
-function makeCertificate(root: string): readonly [key: string, certificate: string] {
-  const [key, certificate] = [join(root, "key.pem"), join(root, "cert.pem")];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
-  const form = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
-  execFileSync("openssl", ["req", ...form, ...subject, "-keyout", key, "-out", certificate], {
-    stdio: "ignore",
-  });
-  return [key, certificate];
 }
 
 /** By the Common Gateway Interface (RFC 3875), as git-http-backend(1) has it. */

@@ -6,6 +6,12 @@ import { isConfigurationName } from "../configuration-name.ts";
 import { AdmissionTable, RetestTable } from "./admission-table.ts";
 import { bucketOf, BucketTable, RetentionTable, type BucketConfig } from "./bucket-table.ts";
 import { DEFAULT_LIMITS, LimitsTable, withLimits, type Limits } from "./limits.ts";
+import {
+  lacksRepository,
+  NotifyTable,
+  projectNotices,
+  type ProjectNotices,
+} from "./notify-table.ts";
 import { overrideOf, ProjectName, ProjectTable, type ProjectOverride } from "./project-table.ts";
 import { formatProblem, readTable } from "./read-table.ts";
 import { QueueTable, ServiceTable } from "./service-table.ts";
@@ -28,10 +34,24 @@ const ISOLATION = ["vm", "gvisor", "container"] as const;
 /** The weakest isolation that tests may run in. */
 export type IsolationLevel = (typeof ISOLATION)[number];
 
-/** `[project.NAME]`, and what a file of the overrides' directory holds. */
-const OperatorTable = ProjectTable.extend(RepositoryTable.shape).extend({
+/** What a file of the overrides' directory holds. */
+const OverrideTable = ProjectTable.extend(RepositoryTable.shape).extend({
   /** Who may see it; what is released is public, what only this host has is private. */
   visibility: z.enum(["public", "private"]).optional(),
+});
+
+/** `[project.NAME]` */
+const OperatorTable = OverrideTable.extend({
+  /** Who is told when its verdict changes. */
+  notify: NotifyTable.optional(),
+}).superRefine(({ notify, repository }, context) => {
+  const forge = lacksRepository(notify, repository);
+  if (forge !== null)
+    context.addIssue({
+      code: "custom",
+      path: ["notify", forge, "repository"],
+      message: "is missing: the project's own table names none either",
+    });
 });
 
 /** `creamery.toml`. */
@@ -118,6 +138,8 @@ export interface OperatorOverride {
   /** Where its code is; null where nothing is said. */
   readonly repository: ConfiguredRepository | null;
   readonly visibility: "public" | "private" | null;
+  /** Null where nobody is to be told of anything. */
+  readonly notices: ProjectNotices | null;
 }
 
 /**
@@ -164,7 +186,7 @@ export function parseFarmConfig(
  * @throws CreameryError `configuration-file`.
  */
 export function parseOverrideFile(text: string, file: string, project: string): OperatorOverride {
-  return operatorOverride(project, asTable(text, file, OperatorTable));
+  return operatorOverride(project, asTable(text, file, OverrideTable));
 }
 
 /** Limits of one project: the farm's, with the operator's own for it in place. */
@@ -182,12 +204,17 @@ export function parseConfigurationsFile(text: string, file: string): readonly st
   return asTable(text, file, ConfigurationsTable).priority;
 }
 
-function operatorOverride(project: string, table: z.infer<typeof OperatorTable>): OperatorOverride {
+function operatorOverride(
+  project: string,
+  table: z.infer<typeof OverrideTable> & { readonly notify?: NotifyTable | undefined },
+): OperatorOverride {
+  const repository = configuredRepository(project, table);
   return {
     plan: overrideOf(table),
     limits: table.limits ?? {},
-    repository: configuredRepository(project, table),
+    repository,
     visibility: table.visibility ?? null,
+    notices: table.notify === undefined ? null : projectNotices(project, table.notify, repository),
   };
 }
 

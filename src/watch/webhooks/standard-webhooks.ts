@@ -1,3 +1,6 @@
+import { createHmac } from "node:crypto";
+
+import type { Secret } from "../../base/secret.ts";
 import type { HookSecret } from "../../model/config/webhooks-table.ts";
 import { refused, type Authentic, type HookRequest, type Refused } from "./delivery.ts";
 import { signer } from "./signatures.ts";
@@ -25,6 +28,26 @@ export function authenticateStandard({ headers, body, secrets }: HookRequest): A
   );
   if (by === null) return refused(401, "the signature is not that of a secret of this hook");
   return { kind: "authentic", by, sentAtMs: Number(timestamp) * 1000, idSigned: true };
+}
+
+/**
+ * The headers with which a message is sent by the same scheme.
+ * @param id the same each time that the message is sent, so that who gets it twice can tell. @param body as it is sent.
+ */
+export function signStandard(
+  secret: Secret,
+  id: string,
+  sentAtMs: number,
+  body: string,
+): Readonly<Record<string, string>> {
+  const [key = ""] = keysOf(secret.reveal());
+  const timestamp = String(Math.floor(sentAtMs / 1000));
+  const digest = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
+  return {
+    "webhook-id": id,
+    "webhook-timestamp": timestamp,
+    "webhook-signature": `v1,${digest}`,
+  };
 }
 
 /** The scheme's key is what stands in base64 behind `whsec_`; a sender that does not know of the prefix signs with the text. */
