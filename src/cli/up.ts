@@ -34,6 +34,7 @@ import { FarmFactsReader } from "./service/farm-facts.ts";
 import { FarmLog, logFormOf } from "./service/farm-log.ts";
 import { FarmMetrics } from "./service/metrics.ts";
 import { openService, retestEnvironmentOf } from "./service/open-service.ts";
+import { noticesOf, sendNoticesLoop } from "./service/send-notices-loop.ts";
 import { planRetestsLoop } from "./service/plan-retests-loop.ts";
 import { operatorToken } from "./service/operator-token.ts";
 import { newBoot, runHost, slotsOf } from "./service/run-host.ts";
@@ -131,6 +132,8 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     alarms: () => over.alarms,
     version: VERSION,
   });
+  const boot = newBoot();
+  const notices = await noticesOf({ host, service, settings, metrics, log, holder: boot });
   const status = statusSource({ over, leaseMs, version: VERSION });
   const parts: PagesDeps = {
     ...apiParts({ host, service, bucket, live: service.live, status, log, version: VERSION }),
@@ -179,7 +182,6 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     slots: options.worker ? slotsOf(settings.slots) : 0,
   });
 
-  const boot = newBoot();
   const work = options.worker
     ? runHost(
         {
@@ -253,6 +255,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
       },
       either,
     ),
+    sendNoticesLoop(notices, either),
     untilAborted(either),
   ]);
   // A process that is killed would keep nothing of what it compiled.

@@ -178,6 +178,44 @@ export interface Tables {
     /** When the attempt ended. */
     at_ms: number;
   };
+  /** What notices are to be planned of: a change of verdict, or what came of a pushed commit. */
+  notice_due: {
+    id: Generated<number>;
+    project_id: number;
+    attempt: string;
+    change_id: number | null;
+    /** Of the commit. */
+    target_id: number | null;
+  };
+  /** What is to be told to somebody, until it is delivered, and for a while after. */
+  notice: {
+    id: Generated<number>;
+    /** What its receiver knows it by. */
+    key: string;
+    project_id: number;
+    /** `webhook`, `github`, `gitlab`: of the project's own. */
+    target: string;
+    /** JSON (../notify/change-notice.ts). */
+    body: string;
+    state: number;
+    tries: number;
+    made_ms: number;
+    /** When it is tried next: while it is being tried, when another may. */
+    next_ms: number;
+    ended_ms: number | null;
+    /** Why it was not taken, the last time. */
+    answer: string | null;
+  };
+  /** What was said last of a commit on a configuration. */
+  commit_told: {
+    project_id: number;
+    target: string;
+    commit_name: string;
+    configuration_id: number;
+    said: string;
+    notice_id: number;
+    told_ms: number;
+  };
   delivery: {
     id: Generated<number>;
     scope: string;

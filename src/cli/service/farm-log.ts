@@ -44,6 +44,9 @@ export interface FarmEvents {
   stopped: { seconds: number };
   retests: { planned: string; total: number; bound: string };
   "not-admitted": { count: number; releases: string };
+  "notices-failing": { project: string; target: string; reason: string };
+  "notices-again": { project: string; target: string };
+  "notice-lost": { project: string; target: string; how: string; reason: string };
   housekeeping: { what: string; detail: string };
 }
 
@@ -59,6 +62,8 @@ const LEVELS: Partial<Record<keyof FarmEvents, "warn" | "error">> = {
   alarm: "warn",
   "ping-failing": "warn",
   silent: "error",
+  "notices-failing": "warn",
+  "notice-lost": "warn",
   "disk-low": "warn",
 };
 

@@ -7,6 +7,8 @@ import { HOST_STATES } from "../../queue/hosts.ts";
 import { JOB_STATES, LANES } from "../../queue/job.ts";
 import type { Finish } from "../../queue/queue.ts";
 import { causeGroup, parseCause } from "../../model/result-words.ts";
+import type { Delivery, TargetKind } from "../../notify/notice-target.ts";
+import type { WaitingNotices } from "../../store/sql/notice-rows.ts";
 import type { Alarm } from "./alarms.ts";
 import { ALARM_KINDS } from "./alarms.ts";
 import type { FarmFacts } from "./farm-facts.ts";
@@ -82,6 +84,12 @@ export class FarmMetrics {
   );
   readonly #writeFaults = this.#counter("store_write_faults_total", "Transactions that failed");
   readonly #pings = this.#counter("pings_total", "Of the dead-man's switch", ["result"]);
+  readonly #notices = this.#counter("notices_total", "Tries to tell of changes and commits", [
+    "target",
+    "result",
+  ]);
+  readonly #noticesWaiting = this.#gauge("notices_waiting", "Notices that are not delivered yet");
+  readonly #noticesOldest = this.#gauge("notices_oldest_seconds", "Age of the oldest of them");
   readonly #jobs = this.#gauge("jobs", "Jobs that are open, or dead", ["lane", "state"]);
   readonly #oldest = this.#gauge("jobs_oldest_seconds", "Age of the oldest of them", [
     "lane",
@@ -175,6 +183,16 @@ export class FarmMetrics {
 
   pinged(isAnswered: boolean): void {
     this.#pings.inc({ result: isAnswered ? "answered" : "failed" });
+  }
+
+  noticeTried(target: TargetKind, result: Delivery["kind"]): void {
+    this.#notices.inc({ target, result });
+  }
+
+  /** Known to the one of several coordinators that sends them. */
+  noticesWaiting({ count, oldestMs }: WaitingNotices): void {
+    this.#noticesWaiting.set(count);
+    this.#noticesOldest.set(oldestMs === null ? 0 : (this.#now() - oldestMs) / 1000);
   }
 
   /** All of it, in Prometheus' text format; also while the store does not answer. */

@@ -5,6 +5,7 @@ import { queue } from "./0004-queue.ts";
 import { watchersAndPrincipals } from "./0005-watchers-and-principals.ts";
 import { graphAndRetests } from "./0006-graph-and-retests.ts";
 import { verdictChanges } from "./0007-verdict-changes.ts";
+import { notices } from "./0008-notices.ts";
 import type { Migration } from "./migration.ts";
 
 /** All of them, in order. */
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly Migration[] = [
   watchersAndPrincipals,
   graphAndRetests,
   verdictChanges,
+  notices,
 ];

@@ -237,9 +237,37 @@ const GRAPH = {
   ],
 } satisfies Partial<{ [Table in keyof Tables]: Partial<Selectable<Tables[Table]>>[] }>;
 
+/** The same of what schema 7 brings; its results are those of schemas 1 and 3. */
+const VERDICTS = {
+  verdict: [
+    { project_id: 1, configuration_id: 1, line: "", attempt: "a2", pending: null },
+    { project_id: 1, configuration_id: 1, line: "refs/heads/main", attempt: null, pending: "a1" },
+  ],
+  verdict_change: [
+    {
+      id: 9,
+      project_id: 1,
+      configuration_id: 1,
+      line: "",
+      kind: "broke",
+      version: "1.0",
+      attempt: "a2",
+      outcome: "fail",
+      cause: "timeout",
+      before_version: "0.9",
+      before_attempt: "a1",
+      before_outcome: "pass",
+      before_cause: null,
+      root: "mine",
+      at_ms: 2 ** 42,
+    },
+  ],
+} satisfies Partial<{ [Table in keyof Tables]: Partial<Selectable<Tables[Table]>>[] }>;
+
 const fillQueue = (db: Kysely<unknown>): Promise<void> => fillTables(db, QUEUE);
 const fillWatched = (db: Kysely<unknown>): Promise<void> => fillTables(db, WATCHED);
 const fillGraph = (db: Kysely<unknown>): Promise<void> => fillTables(db, GRAPH);
+const fillVerdicts = (db: Kysely<unknown>): Promise<void> => fillTables(db, VERDICTS);
 
 async function fillTables(
   db: Kysely<unknown>,
@@ -259,6 +287,7 @@ const FILLS: Readonly<Record<number, (db: Kysely<unknown>) => Promise<void>>> = 
   4: fillQueue,
   5: fillWatched,
   6: fillGraph,
+  7: fillVerdicts,
 };
 
 test("migrations are numbered from 1 without a gap", () => {
@@ -348,6 +377,12 @@ describe.each(Object.entries(PASTS))("what earlier versions kept in %s", (_, beg
     }));
     const bare = Object.fromEntries(Object.keys(GRAPH).map((table) => [table, []]));
     expect(graph).toMatchObject(version >= 6 ? GRAPH : bare);
+    const verdicts = await database.read(async (db) => ({
+      verdict: await db.selectFrom("verdict").selectAll().orderBy("line").execute(),
+      verdict_change: await db.selectFrom("verdict_change").selectAll().execute(),
+    }));
+    const unsaid = { verdict: [], verdict_change: [] };
+    expect(verdicts).toMatchObject(version >= 7 ? VERDICTS : unsaid);
   });
 
   test("an older Creamery that is still at work is told to end, and writes nothing that nobody would read", async () => {

@@ -17,6 +17,7 @@ import type { AttemptRecording } from "../store.ts";
 import { indexedText } from "./indexed-text.ts";
 import { STATE } from "./job-rows.ts";
 import type { KnownKeys } from "./known-rows.ts";
+import { noteDue } from "./notice-rows.ts";
 import { unpackDetail } from "./packed-detail.ts";
 
 /** Of releases. */
@@ -37,7 +38,8 @@ export async function noteVerdict(
 ): Promise<void> {
   const result = newResult(recording);
   if (result === null || weightOf(result) === "nothing") return;
-  const line = result.source === "release" ? RELEASES : await branchOf(within, result.attempt);
+  const target = result.source === "release" ? null : await leasedTarget(within, result.attempt);
+  const line = result.source === "release" ? RELEASES : (target?.line ?? UNNAMED);
   const key = { project_id, configuration_id, line };
   // Locks the row where others write beside, and makes it where there is none.
   const row = await within
@@ -64,7 +66,13 @@ export async function noteVerdict(
       .where("configuration_id", "=", configuration_id)
       .where("line", "=", line)
       .execute();
-  if (change !== null) await insertChange(within, key, { result, change, recording });
+  const changeId =
+    change === null ? null : await insertChange(within, key, { result, change, recording });
+  // A commit is told what came of it also where that is what came of the one before, and where a later one was quicker.
+  const isBelieved = weightOf(result) === "settles" || now.attempt === result.attempt;
+  const targetId = isBelieved ? (target?.id ?? null) : null;
+  if (changeId !== null || targetId !== null)
+    await noteDue(within, { project_id, attempt: result.attempt, changeId, targetId });
 }
 
 /** Null for what has a cause or a confidence that is none: a later Creamery's. */
@@ -86,16 +94,20 @@ function newResult({ attempt, reason }: AttemptRecording): NewResult | null {
   };
 }
 
-/** The branch or tag that a leased job's attempt is of. */
-async function branchOf(within: Within, attempt: string): Promise<string> {
+/** What a leased job's attempt is of, and its branch or tag. */
+async function leasedTarget(
+  within: Within,
+  attempt: string,
+): Promise<{ readonly id: number; readonly line: string } | null> {
   const row = await within
     .selectFrom("queue_job")
     .innerJoin("target", "target.id", "queue_job.target_id")
-    .select("target.line")
+    .select(["target.id", "target.line"])
     .where("queue_job.state", "=", sql.lit(STATE.leased))
     .where("queue_job.attempt", "=", attempt)
     .executeTakeFirst();
-  return row === undefined || row.line === "" ? UNNAMED : indexedText(row.line);
+  if (row === undefined) return null;
+  return { id: row.id, line: row.line === "" ? UNNAMED : indexedText(row.line) };
 }
 
 const Detail = z.looseObject({ cause: z.string().nullable() });
@@ -146,7 +158,7 @@ async function insertChange(
     readonly line: string;
   },
   { result, change: { kind, before }, recording: { attempt, startedAt } }: Noted,
-): Promise<void> {
+): Promise<number> {
   // Ids are given in the order in which changes are seen: who reads on after the last that it has seen misses none.
   await sql`insert into farm_setting (name, value) values (${LOCK}, 'null')
     on conflict (name) do update set value = farm_setting.value`.execute(within);
@@ -154,7 +166,7 @@ async function insertChange(
     cause === null ? null : indexedText(formatCause(cause));
   const { project, why } = attempt;
   const root = rootOf({ project, cause: result.cause, beforeCause: before.cause, why });
-  await within
+  const { id } = await within
     .insertInto("verdict_change")
     .values({
       ...key,
@@ -170,5 +182,7 @@ async function insertChange(
       root: indexedText(root),
       at_ms: Date.parse(startedAt) + Math.round((attempt.seconds["total"] ?? 0) * 1000),
     })
-    .execute();
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  return id;
 }
