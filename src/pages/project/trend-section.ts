@@ -29,7 +29,7 @@ export function trendSection({ configuration, points }: Trend, site: Site): Html
   return html`<h2 id="trend">Tests and time</h2>
 <p class="soft">On ${where}, the configuration with most results, ${points.length} releases.</p>
 <div class="charts">
-${figure("Tests collected, those that failed darker", tests, first, last)}
+${figure("Tests collected; at the foot those that failed", tests, first, last)}
 ${figure("Time from start to end", seconds, first, last)}
 </div>
 <details><summary>The same as a table</summary>

@@ -102,7 +102,7 @@ function whyOf({ cause, confidence, outcome }: AttemptJson): Html {
     ...(outcome === "skip" ? [] : [`for ${who} to mend`]),
     ...sureness(parseConfidence(confidence)),
   ];
-  return html`${text} <span class="soft">${notes.join("; ")}</span>`;
+  return html`${text} ${notes.length === 0 ? NOTHING : html`<span class="soft">(${notes.join("; ")})</span>`}`;
 }
 
 function sureness(confidence: Confidence | null): readonly string[] {

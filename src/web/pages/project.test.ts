@@ -186,7 +186,7 @@ describe("the page of a release", () => {
     expect(text.match(/E {3}&lt;script&gt;alert\(1\)/gu)?.length).toBe(1);
     expect(text).not.toContain("<script>alert");
     expect(text).toContain("CPython 3.13, CPython 3.14 · <code>test-failure</code>");
-    expect(text).toContain("for the package to mend; 2 of 2 runs agree");
+    expect(text).toContain("(for the package to mend; 2 of 2 runs agree)");
     expect(text).toContain(`Before it: <a href="/p/lmdb/1.0">1.0</a>`);
   });
 
