@@ -12,6 +12,7 @@ const STYLE = [
   "queue/queue.css",
   "hosts/hosts.css",
   "images/images.css",
+  "about/about.css",
   "log/log.css",
   "project/project.css",
   "charts/charts.css",

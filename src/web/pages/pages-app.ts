@@ -7,6 +7,7 @@ import { Refused } from "../api/answers.ts";
 import type { Authenticated } from "../authenticate.ts";
 import { routeClassOf } from "../route-class.ts";
 import { badgeRoutes } from "./badge.ts";
+import { aboutRoutes } from "./about.ts";
 import { homeRoutes } from "./home.ts";
 import { logRoutes } from "./log.ts";
 import { hostRoutes } from "./hosts.ts";
@@ -47,6 +48,7 @@ export function pagesApp(
   queueRoutes(app, deps);
   hostRoutes(app, deps);
   imageRoutes(app, deps);
+  aboutRoutes(app, deps);
   searchRoutes(app, deps);
   logRoutes(app, deps);
   projectRoutes(app, deps);
