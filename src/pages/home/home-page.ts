@@ -15,11 +15,14 @@ export interface HomeFacts {
   /** From upload to first verdict, seconds, of the last day; null where there was none. */
   readonly latency: { readonly p50: number; readonly p90: number; readonly count: number } | null;
   readonly verdicts: readonly NewVerdict[];
+  /** What newly broke, newest first. */
+  readonly broke: readonly NewVerdict[];
 }
 
 export function homePage(facts: HomeFacts, context: PageContext): Page {
   const { site } = context;
-  const { troubles, lanes, verdicts } = facts;
+  const { troubles, lanes, verdicts, broke } = facts;
+  const changes = site.href({ kind: "changes" });
   const queue = site.href({ kind: "queue" });
   const sentence = wellness(troubles);
   return {
@@ -36,6 +39,15 @@ ${liveBar(context)}
 <h2>Queue</h2>
 <div data-live="queue">${lanesTable(lanes, context)}</div>
 ${queue === null ? NOTHING : html`<p><a href="${queue}">All jobs</a></p>`}
+</div>
+<div>
+<h2>Newly broken</h2>
+<div data-live="broke" class="broke">${
+      broke.length === 0
+        ? html`<p>Nothing that passed before has failed yet.</p>`
+        : verdictList(broke, context)
+    }</div>
+${changes === null ? NOTHING : html`<p><a href="${changes}">All changes of verdict</a></p>`}
 </div>
 <div>
 <h2>Newest verdicts</h2>

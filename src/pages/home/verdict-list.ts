@@ -1,4 +1,5 @@
 import { clip, printableLine } from "../../base/bounded-text.ts";
+import type { ListedChange } from "../../store/sql/verdict-changes.ts";
 import type { StoredAttempt } from "../../store/store.ts";
 import { parseCause } from "../../model/result-words.ts";
 import { causeWords } from "../shell/cause-words.ts";
@@ -36,6 +37,13 @@ export function newVerdictOf({ attempt, startedAt }: StoredAttempt): NewVerdict 
     cause,
     atMs: Date.parse(startedAt) + 1000 * (seconds["total"] ?? 0),
   };
+}
+
+/** A change of verdict, by what it is now. */
+export function changedVerdictOf({ project, configuration, now, atMs }: ListedChange): NewVerdict {
+  const { attempt: id, version, outcome, cause } = now;
+  const kind = cause === null ? null : (parseCause(cause)?.kind ?? null);
+  return { id, look: lookOf(outcome, kind), project, version, configuration, cause, atMs };
 }
 
 /** Verdicts, a line each, as high whatever is in it. */

@@ -91,6 +91,29 @@ test("shows and counts nothing of a private project to who may not see it", asyn
   expect(seen).toContain("/queue?lane=priority&amp;state=queued");
 });
 
+test("shows what newly broke, and of a private project to nobody who may not see it", async () => {
+  for (const [project, visibility] of [
+    ["six", "public"],
+    ["secret", "private"],
+  ] as const)
+    for (const [version, outcome, cause] of [
+      ["1.0", "pass", null],
+      ["2.0", "fail", "test-failure"],
+    ] as const) {
+      site.farm.nowMs += 1000;
+      await site.farm.record({ project, version, outcome, cause }, { visibility });
+    }
+  const broken = async (as?: string) => {
+    const text = await site.text("/", as);
+    return text.slice(text.indexOf("Newly broken"), text.indexOf("Newest verdicts"));
+  };
+  const stranger = await broken();
+  expect(stranger).toContain("/p/six/2.0");
+  expect(stranger).not.toContain("/p/six/1.0");
+  expect(stranger).not.toContain("secret");
+  expect(await broken(await site.farm.token(["read-private"]))).toContain("/p/secret/2.0");
+});
+
 test("measures the way from upload to verdict on what who looks gets to see", async () => {
   const { database, nowMs } = site.farm;
   for (const [project, visibility, seconds] of [

@@ -2,9 +2,10 @@ import type { Hono } from "hono";
 
 import { homePage } from "../../pages/home/home-page.ts";
 import { troublesFor } from "../../pages/home/troubles.ts";
-import { newVerdictOf } from "../../pages/home/verdict-list.ts";
+import { changedVerdictOf, newVerdictOf } from "../../pages/home/verdict-list.ts";
 import { releaseLatency, type ReleaseLatency } from "../../queue/release-latency.ts";
 import { newestVerdicts } from "../../store/sql/newest-verdicts.ts";
+import { newestChanges } from "../../store/sql/verdict-changes.ts";
 import { countQueue } from "../api/count-queue.ts";
 import type { QueueState } from "../api/schemas/queue.ts";
 import { KeptReading } from "../kept-reading.ts";
@@ -14,6 +15,7 @@ import { sendPage } from "./send-page.ts";
 
 const DAY_MS = 86_400_000;
 const NEWEST = 20;
+const NEWEST_BROKEN = 10;
 const MOST_MEASURED = 100;
 
 export function homeRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
@@ -33,12 +35,18 @@ export function homeRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
       database.read((db) => releaseLatency(db, nowMs - DAY_MS, MOST_MEASURED, within)),
     );
     const verdicts = await newestVerdicts(database, { within, limit: NEWEST });
+    const { changes } = await newestChanges(database, {
+      within,
+      kinds: ["broke"],
+      limit: NEWEST_BROKEN,
+    });
     const facts = {
       troubles: troublesFor(viewer, alarms),
       lanes,
       attempts,
       latency,
       verdicts: verdicts.map(newVerdictOf),
+      broke: changes.map(changedVerdictOf),
     };
     return sendPage(context, homePage(facts, page));
   });
