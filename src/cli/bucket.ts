@@ -86,6 +86,7 @@ const WHY: Readonly<Record<RemovalReason, string>> = {
   "unknown-attempt": "of an attempt that came to no end",
   remnant: "left of an attempt that nothing can run again",
   "size-bound": "the oldest that is not pinned, for retention.max_gib",
+  "old-comparison": "a comparison of long ago",
   unreferenced: "nothing that is kept refers to it",
 };
 

@@ -86,7 +86,12 @@ export async function compareCommand(
     signal,
   });
   progress[Symbol.dispose]();
-  const comparison = print.comparisonJson(sides, ran);
+  const { keepComparison } = await import("./compare/keep-comparison.ts");
+  const comparison = await keepComparison(
+    (told) => print.comparisonJson(sides, ran, told),
+    farm.bucket,
+    (fault) => process.stderr.write(`creamery: what was found could not be kept: ${fault}\n`),
+  );
   const colour = showsColour(process.stdout, process.env);
   const screen: Screen = process.stdout;
   const { isTTY = false, columns = 0 } = screen;

@@ -73,6 +73,17 @@ export const ComparisonJson = z.object({
   counts: z.record(z.enum(VERDICTS), count),
   compared: z.array(ComparedJson),
   left: count.describe("What was to be compared and did not come to its end"),
+  id: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("Under which the farm's pages show it (`/compare/ID`); null where it was not kept"),
+  endedAt: z.string().nullable().default(null).describe("When the command ended (RFC 3339)"),
+  changed: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("The project that changes, normalised; null where something else does"),
 });
 export type ComparisonJson = z.infer<typeof ComparisonJson>;
 

@@ -6,9 +6,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { sampleManifest } from "../../src/image/manifest.sample.ts";
 import { arrive } from "../../src/web/api/farm.sample.ts";
+import { comparisonKey } from "../../src/judge/comparison-id.ts";
+import { sampleCompared, sampleComparison } from "../../src/judge/comparison-json.sample.ts";
+import { VERDICTS } from "../../src/judge/compare-sides.ts";
 import { sampleSite, type SampleSite } from "../../src/web/pages/site.sample.ts";
 import { faultsInAllViews, openBrowser, serveApp, visit, type Served } from "./browser.ts";
 
+const COMPARISON = "0".repeat(16);
 const IMAGES = ["2026.11.1+00000001", "2026.11.2+00000002"] as const;
 
 let browser: Browser;
@@ -31,6 +35,14 @@ beforeAll(async () => {
     );
     await writeFile(join(directory, "tree.jsonl"), "");
   }
+  await farm.record({ project: "six" });
+  const comparison = sampleComparison({
+    compared: VERDICTS.map((verdict) => sampleCompared({ verdict })),
+  });
+  await farm.bucket.create(comparisonKey(COMPARISON), Buffer.from(JSON.stringify(comparison)), {
+    signal: new AbortController().signal,
+    compression: "gzip",
+  });
   served = await serveApp(site.app);
 });
 afterAll(async () => {
@@ -42,6 +54,11 @@ afterAll(async () => {
 test("the queue, the hosts and the images are well in all widths and schemes", async () => {
   const [a, b] = IMAGES.map(encodeURIComponent);
   for (const path of ["/queue", "/queue?state=dead", "/hosts", "/images", `/images?a=${a}&b=${b}`])
+    expect(await faultsInAllViews(browser, `${served.url}${path}`), path).toEqual([]);
+});
+
+test("what the farm says of itself, and comparisons, are well in all widths and schemes", async () => {
+  for (const path of ["/about", "/compare", `/compare/${COMPARISON}`])
     expect(await faultsInAllViews(browser, `${served.url}${path}`), path).toEqual([]);
 });
 

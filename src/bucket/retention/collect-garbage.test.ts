@@ -188,6 +188,18 @@ test("files of images go where no lock names them, they are old, and all locks a
   expect(farm.keys()).toEqual(["image-files/named", "image-files/young"]);
 });
 
+test("what a comparison found is kept for a year, and is no reason to keep or remove anything else", async () => {
+  const farm = new Farm();
+  await farm.attempt(40);
+  await farm.put("comparisons/old.json", "{}", 366);
+  await farm.put("comparisons/young.json", "{}", 364);
+  const { removed } = await farm.collect({ policy: { ...policy, maxBytes: 1 } });
+  expect(removed.map(({ key, because }) => `${key} ${because}`)).toEqual([
+    "comparisons/old.json old-comparison",
+  ]);
+  expect(farm.keys("comparisons/")).toEqual(["comparisons/young.json"]);
+});
+
 describe("a bound", () => {
   test("takes the oldest that are not pinned first, whole, and no more than it must", async () => {
     const farm = new Farm();

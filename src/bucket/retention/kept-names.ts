@@ -2,6 +2,8 @@
 
 export const ATTEMPTS = "attempts/";
 export const SOURCES = "sources/";
+/** `comparisons/ID.json`: what `creamery compare` found. */
+export const COMPARISONS = "comparisons/";
 export const IMAGE_FILES = "image-files/";
 
 /** What runs an attempt again: it names the sources that lie in the bucket. */

@@ -1,5 +1,13 @@
 import type { BlobEntry } from "../bucket.ts";
-import { AGAIN, attemptOf, ATTEMPTS, IMAGE_FILES, isLockName, SOURCES } from "./kept-names.ts";
+import {
+  AGAIN,
+  attemptOf,
+  ATTEMPTS,
+  COMPARISONS,
+  IMAGE_FILES,
+  isLockName,
+  SOURCES,
+} from "./kept-names.ts";
 import type { RetentionPolicy } from "./retention-facts.ts";
 import type { Retention } from "./retention-of.ts";
 
@@ -31,6 +39,8 @@ export type RemovalReason =
   | "remnant"
   /** All together is larger than the bound, and this is the oldest that is not pinned. */
   | "size-bound"
+  /** A comparison of long ago. */
+  | "old-comparison"
   /** Nothing that is kept refers to it. */
   | "unreferenced";
 
@@ -49,6 +59,10 @@ export interface CollectionPlan {
   readonly unreadable: readonly string[];
 }
 
+/** Of what `creamery compare` found all is kept for so long: it is small, and says what no attempt says alone. */
+export const COMPARISON_DAYS = 365;
+const DAY_MS = 24 * 3_600_000;
+
 interface Dir {
   readonly id: string;
   readonly entries: BlobEntry[];
@@ -59,13 +73,17 @@ interface Dir {
 export function planCollection(facts: CollectionFacts): CollectionPlan {
   const { policy, nowMs } = facts;
   const isOld = (madeMs: number): boolean => madeMs < nowMs - policy.graceMs;
-  const { dirs, sources, imageFiles, totalBytes } = sorted(facts.entries);
+  const { dirs, sources, imageFiles, comparisons, totalBytes } = sorted(facts.entries);
   const removals: Removal[] = [];
   let keptBytes = totalBytes;
   const remove = (entry: BlobEntry, because: RemovalReason, attempt: string | null): void => {
     removals.push({ key: entry.key, storedBytes: entry.storedBytes, because, attempt });
     keptBytes -= entry.storedBytes;
   };
+
+  for (const entry of comparisons)
+    if (isOld(entry.madeMs) && entry.madeMs < nowMs - COMPARISON_DAYS * DAY_MS)
+      remove(entry, "old-comparison", null);
 
   /** How many of those that stay refer to a source. */
   const references = new Map<string, number>();
@@ -140,6 +158,7 @@ function sorted(entries: Iterable<BlobEntry>) {
   const dirs = new Map<string, Dir>();
   const sources: BlobEntry[] = [];
   const imageFiles: BlobEntry[] = [];
+  const comparisons: BlobEntry[] = [];
   let totalBytes = 0;
   for (const entry of entries) {
     totalBytes += entry.storedBytes;
@@ -151,8 +170,9 @@ function sorted(entries: Iterable<BlobEntry>) {
       dir.youngestMs = Math.max(dir.youngestMs, entry.madeMs);
     } else if (entry.key.startsWith(SOURCES)) sources.push(entry);
     else if (entry.key.startsWith(IMAGE_FILES)) imageFiles.push(entry);
+    else if (entry.key.startsWith(COMPARISONS)) comparisons.push(entry);
   }
-  return { dirs, sources, imageFiles, totalBytes };
+  return { dirs, sources, imageFiles, comparisons, totalBytes };
 }
 
 /**

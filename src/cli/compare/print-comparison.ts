@@ -16,10 +16,11 @@ const WORDS: Readonly<Record<CompareVerdict, readonly [word: string, tone: Tone]
   incomparable: ["incomparable", "neutral"],
 };
 
-/** The published form of a comparison (docs/compare.md). */
+/** The published form of a comparison (docs/compare.md). @param told where it is kept, and when it ended. */
 export function comparisonJson(
   { a, b, change }: Sides,
   { compared, left }: Pick<RanCells, "compared" | "left">,
+  told: Pick<ComparisonJson, "id" | "endedAt"> = { id: null, endedAt: null },
 ): ComparisonJson {
   const count = (verdict: CompareVerdict) =>
     compared.filter((one) => one.compared.verdict === verdict).length;
@@ -37,6 +38,8 @@ export function comparisonJson(
     },
     compared: compared.map((one) => comparedJson(one, change)),
     left,
+    ...told,
+    changed: change.kind === "release" ? change.project : null,
   };
 }
 
@@ -97,7 +100,7 @@ export interface Look {
 
 /** Table, what is worth a word below it, and the counts; whole lines. */
 export function renderComparison(comparison: ComparisonJson, look: Look): string {
-  const { a, b, compared, left } = comparison;
+  const { a, b, compared, left, id } = comparison;
   const matrix = renderMatrix(compared.map(cellOf), look);
   const details = compared
     .filter((one) => one.verdict !== "unchanged")
@@ -108,6 +111,7 @@ export function renderComparison(comparison: ComparisonJson, look: Look): string
     matrix,
     ...(details.length === 0 ? [] : ["\n", ...details.map((line) => `${line}\n`)]),
     `\n${countsLine(comparison)}${left > 0 ? `; ${left} did not come to an end` : ""}\n`,
+    ...(id === null ? [] : [`kept as ${id}: /compare/${id} of the farm's pages\n`]),
   ].join("");
 }
 

@@ -13,6 +13,7 @@ const STYLE = [
   "hosts/hosts.css",
   "images/images.css",
   "about/about.css",
+  "compare/compare.css",
   "log/log.css",
   "project/project.css",
   "charts/charts.css",

@@ -14,8 +14,8 @@ export type Parameters = Readonly<Record<string, string>>;
 
 /** Everything that has an address of its own, for people. */
 export type Place =
-  | { readonly kind: "home" | "hosts" | "changes" | "about" | "login" | "comparisons" }
-  | { readonly kind: "queue" | "images"; readonly parameters?: Parameters }
+  | { readonly kind: "home" | "hosts" | "changes" | "about" | "login" }
+  | { readonly kind: "queue" | "images" | "comparisons"; readonly parameters?: Parameters }
   | { readonly kind: "search"; readonly query?: string }
   | { readonly kind: "project"; readonly project: string; readonly parameters?: Parameters }
   | { readonly kind: "release"; readonly project: string; readonly version: string }

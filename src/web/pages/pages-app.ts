@@ -8,6 +8,7 @@ import type { Authenticated } from "../authenticate.ts";
 import { routeClassOf } from "../route-class.ts";
 import { badgeRoutes } from "./badge.ts";
 import { aboutRoutes } from "./about.ts";
+import { compareRoutes } from "./compare.ts";
 import { homeRoutes } from "./home.ts";
 import { logRoutes } from "./log.ts";
 import { hostRoutes } from "./hosts.ts";
@@ -49,6 +50,7 @@ export function pagesApp(
   hostRoutes(app, deps);
   imageRoutes(app, deps);
   aboutRoutes(app, deps);
+  compareRoutes(app, deps);
   searchRoutes(app, deps);
   logRoutes(app, deps);
   projectRoutes(app, deps);
