@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { FUZZ, FUZZ_TIMEOUT_MS } from "../../../test/properties.ts";
+import { ChangeRecorder } from "../../store/sql/change-recorder.sample.ts";
 import { cursorOf } from "./cursors.ts";
 import { arrive, sampleFarm, type SampleFarm } from "./farm.sample.ts";
 import { OpenApiDocument, type Known } from "./openapi-requests.sample.ts";
@@ -23,6 +24,7 @@ async function fill(farm: SampleFarm): Promise<Known> {
       compression: "gzip",
     });
     ids.push(id);
+    await new ChangeRecorder(farm.database, farm.nowMs).breaks({ project }, { visibility });
     keys.push(await farm.enqueue(project, { visibility }));
   }
   await arrive(farm, "one");
@@ -43,6 +45,8 @@ async function fill(farm: SampleFarm): Promise<Known> {
     version: ["1.0"],
     configuration: ["cpython-3.13"],
     prefix: ["", "s"],
+    kind: ["broke", "fixed"],
+    since: ["2026-11-24T10:00:00Z", "2026-11-24T12:00:00+02:00"],
     limit: ["1", "2", "200"],
     range: ["bytes=0-2", "bytes=99-", "bytes=-1"],
     "idempotency-key": ["a", "b"],
@@ -50,6 +54,7 @@ async function fill(farm: SampleFarm): Promise<Known> {
     cursor: [
       cursorOf("projects", "a"),
       cursorOf("jobs", "3"),
+      cursorOf("changes", "3"),
       cursorOf("attempts", "\0"),
       cursorOf("failures", "t::\0"),
     ],

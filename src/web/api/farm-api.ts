@@ -4,6 +4,7 @@ import { faultAnswer, misfit } from "./answers.ts";
 import type { ApiDeps, ApiEnv } from "./api-deps.ts";
 import { assetRoutesOf } from "./attempt-assets.ts";
 import { attemptRoutes } from "./attempts.ts";
+import { changeRoutes } from "./changes.ts";
 import { coverageRoutes } from "./coverage.ts";
 import { documentRoutes } from "./documents.ts";
 import { eventRoutes } from "./events.ts";
@@ -31,6 +32,7 @@ export function farmApi(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   projectRoutes(app, deps);
   attemptRoutes(app, deps);
   assetRoutesOf(app, deps);
+  changeRoutes(app, deps);
   jobRoutes(app, deps);
   jobActionRoutes(app, deps);
   hostRoutes(app, deps);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { SCOPES, type Scope } from "../../model/principals.ts";
+import { ChangeRecorder } from "../../store/sql/change-recorder.sample.ts";
 import { sampleFarm, type SampleFarm } from "./farm.sample.ts";
 
 const RUNS = 25;
@@ -69,10 +70,15 @@ test("nobody is ever told the name of a project that is not theirs to see, and e
       for (const { name, visibility } of all) {
         const id = await farm.record({ project: name }, { visibility });
         const key = await farm.enqueue(name, { visibility });
+        await new ChangeRecorder(farm.database, farm.nowMs + 60_000).breaks(
+          { project: name },
+          { visibility },
+        );
         kept.push({ id, key, name });
       }
       const told = {
         results: (await ask("/projects")).text + (await ask("/attempts")).text,
+        changes: (await ask("/changes")).text,
         queue: (await ask("/jobs")).text,
         counts: (await ask("/queue")).text,
         events: await overheard(farm, as, () => {
@@ -92,10 +98,11 @@ test("nobody is ever told the name of a project that is not theirs to see, and e
         const of = kept.find(({ name }) => name === project.name);
         const results = maySee(who, project, "results");
         const queue = maySee(who, project, "queue");
-        const at = { project: project.name, results, queue };
+        const at = { project: project.name, results, changes: results, queue };
         expect({
           project: project.name,
           results: told.results.includes(project.name),
+          changes: told.changes.includes(project.name),
           queue: told.queue.includes(project.name),
         }).toEqual(at);
         expect({
