@@ -177,11 +177,22 @@ function apply(region, fresh) {
   const focused = region.contains(document.activeElement) ? document.activeElement : null;
   const place = focused === null ? null : placeOf(focused, region);
   if (place !== null && atPlace(place, fresh) === null) return false;
+  const opened = new Set([...region.querySelectorAll("details[open]")].map(keyOf));
   morph(region, fresh);
+  // Rows may have moved: what was opened of one thing is not another's.
+  for (const details of region.querySelectorAll("details")) {
+    const key = keyOf(details);
+    if (key !== null) details.open = opened.has(key);
+  }
   const again = place === null ? null : atPlace(place, region);
   if (again instanceof HTMLElement && again !== document.activeElement)
     again.focus({ preventScroll: true });
   return true;
+}
+
+/** @param {Element} element */
+function keyOf(element) {
+  return element.closest("[data-key]")?.getAttribute("data-key") ?? null;
 }
 
 /**

@@ -16,6 +16,8 @@ export function fileOf(place: Place): string | null {
     case "images":
     case "about":
       return `${place.kind}/index.html`;
+    case "changes-feed":
+      return "changes/feed.xml";
     case "search":
       return "projects/index.html";
     case "project":

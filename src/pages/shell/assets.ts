@@ -17,6 +17,7 @@ const STYLE = [
   "log/log.css",
   "project/project.css",
   "charts/charts.css",
+  "changes/changes.css",
 ];
 
 /** What browsers run, as it lies there: each is a module of its own, and imports nothing. */

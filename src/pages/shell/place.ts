@@ -14,8 +14,11 @@ export type Parameters = Readonly<Record<string, string>>;
 
 /** Everything that has an address of its own, for people. */
 export type Place =
-  | { readonly kind: "home" | "hosts" | "changes" | "about" | "login" }
-  | { readonly kind: "queue" | "images" | "comparisons"; readonly parameters?: Parameters }
+  | { readonly kind: "home" | "hosts" | "about" | "login" | "changes-feed" }
+  | {
+      readonly kind: "queue" | "images" | "changes" | "comparisons";
+      readonly parameters?: Parameters;
+    }
   | { readonly kind: "search"; readonly query?: string }
   | { readonly kind: "project"; readonly project: string; readonly parameters?: Parameters }
   | { readonly kind: "release"; readonly project: string; readonly version: string }
@@ -48,6 +51,8 @@ export function pathOf(place: Exclude<Place, { readonly kind: "asset" }>): strin
     case "login":
     case "search":
       return place.kind;
+    case "changes-feed":
+      return "changes/feed.xml";
     case "project":
       return `p/${encodeURIComponent(place.project)}`;
     case "release":

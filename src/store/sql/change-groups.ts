@@ -1,5 +1,3 @@
-import { sql, type RawBuilder } from "kysely";
-
 import type { Within } from "../../model/authorise.ts";
 import type { ChangeKind } from "../../model/settle-verdict.ts";
 import type { Database } from "../database.ts";
@@ -19,29 +17,27 @@ export interface GroupQuery {
   readonly mostEach: number;
 }
 
+/** Projects in which something changed in one way, each counted once. */
+export type ChangedProjects = Readonly<Record<ChangeKind, number>>;
+
 /** Changes that have one root, of what somebody gets to see. */
-export interface ChangeGroup {
+export interface ChangeGroup extends ChangedProjects {
   readonly root: string;
   readonly projects: number;
   readonly configurations: number;
   readonly changes: number;
-  /** Of its projects those that broke, and those that were fixed. */
-  readonly broke: number;
-  readonly fixed: number;
   /** Ms since 1970. */
   readonly newestMs: number;
   /** The newest of them. */
   readonly newest: readonly ListedChange[];
 }
 
-export interface ChangeGroups {
+export interface ChangeGroups extends ChangedProjects {
   /** The one with the newest change first. */
   readonly groups: readonly ChangeGroup[];
   readonly groupCount: number;
-  /** Projects that broke, that were fixed, and in which anything changed. */
-  readonly broke: number;
-  readonly fixed: number;
-  readonly projects: number;
+  /** The root of most projects that broke; null where none did. */
+  readonly largest: { readonly root: string; readonly broke: number } | null;
   /** Whether there were more than were looked through: then all of it is of the newest alone. */
   readonly isCut: boolean;
 }
@@ -56,87 +52,113 @@ export async function changeGroups(
   mostGrouped: number = MOST_GROUPED,
 ): Promise<ChangeGroups> {
   return database.read(async (db) => {
-    const window = windowOf(query, mostGrouped);
-    const looked = await sql<{ rows: number | string }>`
-      select count(*) as rows from (${window}) as looked`.execute(db);
-    const fits = fitting(query, window);
-    const distinct = (kind: ChangeKind): RawBuilder<number> =>
-      sql`count(distinct case when kind = ${sql.lit(kind)} then project_id end)`;
-    const totals = await sql<Counted & { groups: number | string }>`
-      select count(distinct root) as groups, count(distinct project_id) as projects, ${distinct("broke")} as broke,
-        ${distinct("fixed")} as fixed
-      from (${fits}) as fits`.execute(db);
-    const found = await sql<Grouped>`
-      select root, count(distinct project_id) as projects, count(distinct configuration_id) as configurations,
-        count(*) as changes, ${distinct("broke")} as broke, ${distinct("fixed")} as fixed, max(at_ms) as newest_ms
-      from (${fits}) as fits group by root order by max(at_ms) desc, max(id) desc limit ${query.mostGroups}`.execute(
-      db,
-    );
-    const roots = found.rows.map(({ root }) => root);
-    const shown =
-      roots.length === 0
+    let looked = db
+      .selectFrom("verdict_change")
+      .select(["id", "project_id", "configuration_id", "kind", "root", "at_ms"])
+      .where("at_ms", ">=", query.sinceMs)
+      .orderBy("at_ms", "desc")
+      .orderBy("id", "desc")
+      .limit(mostGrouped);
+    if (query.root !== undefined) looked = looked.where("root", "=", query.root);
+    let fitting = db
+      .selectFrom(looked.as("looked"))
+      .innerJoin("project", "project.id", "looked.project_id")
+      .select([
+        "looked.id",
+        "looked.project_id",
+        "looked.configuration_id",
+        "looked.kind",
+        "looked.root",
+        "looked.at_ms",
+      ])
+      .where(isVisible(query.within))
+      .where("looked.kind", "in", query.kinds)
+      .orderBy("looked.at_ms", "desc")
+      .orderBy("looked.id", "desc");
+    if (query.configuration !== undefined)
+      fitting = fitting
+        .innerJoin("configuration", "configuration.id", "looked.configuration_id")
+        .where("configuration.name", "=", query.configuration);
+    const counting = db
+      .selectFrom(looked.as("looked"))
+      .select(({ fn }) => fn.countAll<number | string>().as("rows"));
+
+    const all = new Tally();
+    const byRoot = new Map<string, Tally>();
+    for (const row of await fitting.execute()) {
+      const tally = byRoot.get(row.root) ?? new Tally();
+      byRoot.set(row.root, tally.add(row));
+      all.add(row);
+    }
+    // Each stands where its newest change does.
+    const shown = [...byRoot].slice(0, query.mostGroups);
+    const ids = shown.flatMap(([, { ids: own }]) => own.slice(0, query.mostEach));
+    const rows =
+      ids.length === 0
         ? []
-        : await joinedChanges(db)
-            .where(isVisible(query.within))
-            .where(
-              sql<boolean>`verdict_change.id in (select id from (
-                select id, row_number() over (partition by root order by at_ms desc, id desc) as place
-                from (${fits}) as fits where root in (${sql.join(roots)})) as placed where place <= ${query.mostEach})`,
-            )
-            .orderBy("verdict_change.at_ms", "desc")
-            .orderBy("verdict_change.id", "desc")
-            .execute();
-    const changes = shown.map(changeOf);
-    const [total] = totals.rows;
+        : await joinedChanges(db).where("verdict_change.id", "in", ids).execute();
+    const changes = new Map(rows.map((row) => [row.id, changeOf(row)]));
+    const { rows: count } = await counting.executeTakeFirstOrThrow();
     return {
-      groups: found.rows.map((row) => ({
-        root: row.root,
-        projects: Number(row.projects),
-        configurations: Number(row.configurations),
-        changes: Number(row.changes),
-        broke: Number(row.broke),
-        fixed: Number(row.fixed),
-        newestMs: Number(row.newest_ms),
-        newest: changes.filter(({ root }) => root === row.root),
+      groups: shown.map(([root, tally]) => ({
+        root,
+        ...tally.counts(),
+        newest: tally.ids.slice(0, query.mostEach).flatMap((id) => changes.get(id) ?? []),
       })),
-      groupCount: Number(total?.groups ?? 0),
-      broke: Number(total?.broke ?? 0),
-      fixed: Number(total?.fixed ?? 0),
-      projects: Number(total?.projects ?? 0),
-      isCut: Number(looked.rows[0]?.rows ?? 0) >= mostGrouped,
+      groupCount: byRoot.size,
+      ...all.counts(),
+      largest: largestOf(byRoot),
+      isCut: Number(count) >= mostGrouped,
     };
   });
 }
 
-interface Counted {
-  readonly projects: number | string;
-  readonly broke: number | string;
-  readonly fixed: number | string;
+interface Tallied {
+  readonly id: number;
+  readonly project_id: number;
+  readonly configuration_id: number;
+  readonly kind: string;
+  readonly at_ms: number;
 }
 
-interface Grouped extends Counted {
-  readonly root: string;
-  readonly configurations: number | string;
-  readonly changes: number | string;
-  readonly newest_ms: number | string;
+/** Changes as they are counted, newest first. */
+class Tally {
+  readonly ids: number[] = [];
+  readonly #projects = new Map<string, Set<number>>();
+  readonly #configurations = new Set<number>();
+  #newestMs = 0;
+
+  add({ id, project_id: project, configuration_id: configuration, kind, at_ms }: Tallied): this {
+    this.ids.push(id);
+    for (const of of [kind, ""])
+      this.#projects.set(of, (this.#projects.get(of) ?? new Set()).add(project));
+    this.#configurations.add(configuration);
+    this.#newestMs = Math.max(this.#newestMs, at_ms);
+    return this;
+  }
+
+  of(kind: ChangeKind | ""): number {
+    return this.#projects.get(kind)?.size ?? 0;
+  }
+
+  counts() {
+    return {
+      projects: this.of(""),
+      configurations: this.#configurations.size,
+      changes: this.ids.length,
+      broke: this.of("broke"),
+      fixed: this.of("fixed"),
+      changed: this.of("changed"),
+      newestMs: this.#newestMs,
+    };
+  }
 }
 
-/** The newest changes of the period, whosever they are; of one root by its own index. */
-function windowOf({ sinceMs, root }: GroupQuery, most: number): RawBuilder<unknown> {
-  const ofRoot = root === undefined ? sql`` : sql`and root = ${root}`;
-  return sql`select id, project_id, configuration_id, kind, root, at_ms from verdict_change
-    where at_ms >= ${sinceMs} ${ofRoot} order by at_ms desc limit ${most}`;
-}
-
-/** Of these what somebody gets to see and asked for. */
-function fitting(
-  { within, kinds, configuration }: GroupQuery,
-  window: RawBuilder<unknown>,
-): RawBuilder<unknown> {
-  const where =
-    configuration === undefined
-      ? sql``
-      : sql`and looked.configuration_id in (select id from configuration where name = ${configuration})`;
-  return sql`select looked.* from (${window}) as looked join project on project.id = looked.project_id
-    where looked.kind in (${sql.join(kinds)}) and ${isVisible(within)} ${where}`;
+function largestOf(byRoot: ReadonlyMap<string, Tally>): ChangeGroups["largest"] {
+  let largest: ChangeGroups["largest"] = null;
+  for (const [root, tally] of byRoot) {
+    const broke = tally.of("broke");
+    if (broke > (largest?.broke ?? 0)) largest = { root, broke };
+  }
+  return largest;
 }

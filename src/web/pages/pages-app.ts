@@ -9,6 +9,7 @@ import { routeClassOf } from "../route-class.ts";
 import { badgeRoutes } from "./badge.ts";
 import { aboutRoutes } from "./about.ts";
 import { compareRoutes } from "./compare.ts";
+import { changesRoutes } from "./changes.ts";
 import { homeRoutes } from "./home.ts";
 import { logRoutes } from "./log.ts";
 import { hostRoutes } from "./hosts.ts";
@@ -51,6 +52,7 @@ export function pagesApp(
   imageRoutes(app, deps);
   aboutRoutes(app, deps);
   compareRoutes(app, deps);
+  changesRoutes(app, deps);
   searchRoutes(app, deps);
   logRoutes(app, deps);
   projectRoutes(app, deps);
