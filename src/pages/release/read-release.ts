@@ -1,9 +1,10 @@
-import { sameVersion } from "../../python/versions.ts";
+import { parseVersion, sameVersion } from "../../python/versions.ts";
 import type { Database } from "../../store/database.ts";
 import {
   knownVersions,
   MOST_OF_CONFIGURATION,
   newestCells,
+  pendingOf,
   withdrawals,
   type KnownVersion,
   type VisibleProject,
@@ -20,6 +21,8 @@ export interface ReleaseView {
   /** A commit of its repository, and no release. */
   readonly isPush: boolean;
   readonly words: VerdictWords;
+  /** On how many configurations it waits or runs at present, where nothing of it was tested yet. */
+  readonly pending: number;
   /** The newest of each configuration, in their order. */
   readonly attempts: readonly StoredAttempt[];
   /** The versions beside it, in their order; null at an end. */
@@ -42,7 +45,7 @@ export async function readRelease(
   const found = known.find(({ version }) => version === asked);
   if (found === undefined) {
     const other = known.find(({ version }) => sameVersion(version, asked));
-    return other === undefined ? null : { elsewhere: other.version };
+    return other === undefined ? untested(database, project, asked) : { elsewhere: other.version };
   }
   const { releases, pushes } = orderVersions(known);
   const isPush = pushes.includes(found);
@@ -50,9 +53,6 @@ export async function readRelease(
   const at = line.indexOf(found);
   const { matrix, row } = await rowsFrom(database, project, line.slice(at, at + 1 + MOST_ROWS), at);
   const stored = await storedOf(database, row ?? null);
-  const withdrawn = await withdrawals(database, project.name, [found.version]);
-  const [own, whole] = [withdrawn.get(found.version), withdrawn.get("")];
-  const withdrawal = own ?? whole;
   return {
     project,
     version: found.version,
@@ -67,8 +67,41 @@ export async function readRelease(
     ),
     newer: line[at - 1]?.version ?? null,
     older: line[at + 1]?.version ?? null,
-    withdrawal: withdrawal === undefined ? null : { ...withdrawal, isWhole: own === undefined },
+    pending: 0,
+    withdrawal: await withdrawalOf(database, project.name, found.version),
   };
+}
+
+/** What is to be tested, and was not yet; null where it is not. */
+async function untested(
+  database: Database,
+  project: VisibleProject,
+  version: string,
+): Promise<ReleaseView | null> {
+  const pending = await pendingOf(database, project.id, version);
+  if (pending === null) return null;
+  return {
+    project,
+    version,
+    isPush: parseVersion(version) === null,
+    words: verdictSentence(version, [], []),
+    pending,
+    attempts: [],
+    newer: null,
+    older: null,
+    withdrawal: await withdrawalOf(database, project.name, version),
+  };
+}
+
+async function withdrawalOf(
+  database: Database,
+  project: string,
+  version: string,
+): Promise<ReleaseView["withdrawal"]> {
+  const withdrawn = await withdrawals(database, project, [version]);
+  const own = withdrawn.get(version);
+  const withdrawal = own ?? withdrawn.get("");
+  return withdrawal === undefined ? null : { ...withdrawal, isWhole: own === undefined };
 }
 
 /** The version's own row, and those of older ones. @param at how many are newer than it. */

@@ -43,6 +43,7 @@ export function releasePage(view: ReleaseView, context: PageContext): Page {
       project.visibility === "private" ? html` <span class="soft">private</span>` : NOTHING
     }</h1>
 <p class="lead">${words.main}</p>
+${view.pending === 0 ? NOTHING : html`<p>It waits or runs on ${view.pending} configuration${view.pending === 1 ? "" : "s"}.</p>`}
 ${words.notes.length === 0 ? NOTHING : html`<p>${words.notes.join(" ")}</p>`}
 ${withdrawalOf(view)}
 ${view.isPush && version !== shown ? html`<p class="soft">Commit <code>${version}</code></p>` : NOTHING}

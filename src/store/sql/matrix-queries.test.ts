@@ -7,7 +7,7 @@ import type { AttemptJson } from "../../model/result-json.ts";
 import { newAttemptId } from "../attempt-id.ts";
 import type { Database } from "../database.ts";
 import type { AttemptRecording } from "../store.ts";
-import { knownVersions, newestCells, visibleProject } from "./matrix-queries.ts";
+import { knownVersions, newestCells, pendingOf, visibleProject } from "./matrix-queries.ts";
 import { SqlStore } from "./sql-store.ts";
 
 const EVERYTHING: Within = { allPublic: true, private: "all", public: [] };
@@ -100,6 +100,41 @@ onBothDatabases("the cells of a project", (open) => {
     await using _ = database;
     const found = (await cellsOf(database, "mine", 2)).map(({ attempt }) => attempt);
     expect(found).toEqual([ids[0], ids[2], ids[3]]);
+  });
+
+  test("are not there of what waits to be tested, which is known all the same", async () => {
+    const { database } = await filled([{}]);
+    await using _ = database;
+    const project_id = (await visibleProject(database, "mine", EVERYTHING))?.id ?? 0;
+    await database.write(async (db) => {
+      const target = { project_id, line: "" };
+      await db
+        .insertInto("target")
+        .values([
+          { ...target, id: 1, word: "mine==2.0", version: "2.0" },
+          { ...target, id: 2, word: "mine==3.0", version: "3.0" },
+        ])
+        .execute();
+      const { id: configuration_id } = await db
+        .selectFrom("configuration")
+        .select("id")
+        .executeTakeFirstOrThrow();
+      const job = { target_id: 1, configuration_id, reason: "release", lane: 0, tag: 0 };
+      const times = { enqueued_ms: 0, ready_ms: 0, tries: 0, farm_faults: 0 };
+      await db
+        .insertInto("queue_job")
+        .values([
+          { ...job, ...times, key: "a", state: 0 },
+          { ...job, ...times, key: "b", state: 3 },
+        ])
+        .execute();
+    });
+    expect([
+      await pendingOf(database, project_id, "2.0"),
+      await pendingOf(database, project_id, "3.0"),
+      await pendingOf(database, project_id, "4.0"),
+      await pendingOf(database, project_id + 1, "2.0"),
+    ]).toEqual([1, 0, null, null]);
   });
 
   test("are nobody's to see where the project is not", async () => {

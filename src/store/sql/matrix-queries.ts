@@ -8,6 +8,7 @@ import { TestCountsJson } from "../../model/result-json.ts";
 import type { Database } from "../database.ts";
 import type { JobReason, StoredAttempt } from "../store.ts";
 import type { KnownProject } from "./project-queries.ts";
+import { STATE } from "./job-rows.ts";
 import { unpackDetail } from "./packed-detail.ts";
 import { attemptOf } from "./result-row.ts";
 import { joinedResults } from "./sql-store.ts";
@@ -150,6 +151,31 @@ export async function newestCells(
 
 export function outcomeOf(text: string): Outcome {
   return OUTCOMES.find((outcome) => outcome === text) ?? "error";
+}
+
+/** On how many configurations a version waits or runs at present; null where it was never to be tested. */
+export async function pendingOf(
+  database: Database,
+  projectId: number,
+  version: string,
+): Promise<number | null> {
+  const { known, pending } = await database.read((db) =>
+    db
+      .selectFrom("target")
+      .leftJoin("queue_job", (join) =>
+        join
+          .onRef("queue_job.target_id", "=", "target.id")
+          .on("queue_job.state", "in", [STATE.queued, STATE.waiting, STATE.leased]),
+      )
+      .select(({ fn }) => [
+        fn.count<number>("target.id").as("known"),
+        fn.count<number>("queue_job.configuration_id").distinct().as("pending"),
+      ])
+      .where("target.project_id", "=", projectId)
+      .where("target.version", "=", version)
+      .executeTakeFirstOrThrow(),
+  );
+  return known === 0 ? null : pending;
 }
 
 export interface Withdrawal {

@@ -198,6 +198,21 @@ describe("the page of a release", () => {
     expect(text).not.toContain("What was said");
   });
 
+  test("is there for a release that waits to be tested, as the queue links to it", async () => {
+    await draw({ releases: [["1.0", "ppp"]] });
+    const configurations = ["cpython-3.13", "cpython-3.14"] as const;
+    await site.farm.enqueue("lmdb", {
+      word: "lmdb==2.0",
+      version: "2.0",
+      configurations: configurations.map((name) => ({ name, lane: "priority" })),
+    });
+    const text = await site.text("/p/lmdb/2.0");
+    expect(text).toContain(`<p class="lead">It was not tested yet.</p>`);
+    expect(text).toContain("It waits or runs on 2 configurations.");
+    await site.farm.enqueue("secret", { version: "2.0", visibility: "private" });
+    expect((await site.get("/p/secret/2.0")).status).toBe(404);
+  });
+
   test("is found by another spelling of its version, and by none of what it is not", async () => {
     await draw({ releases: [["2.0", "ppp"]] });
     const answer = await site.get("/p/lmdb/v2.0.0");

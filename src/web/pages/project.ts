@@ -71,7 +71,9 @@ export function projectRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
     }
     const project = await readableProject(context, deps, given);
     const view =
-      version.length > MAX_VERSION_CHARS ? null : await readRelease(database, project, version);
+      version.length > MAX_VERSION_CHARS || version.includes("\0")
+        ? null
+        : await readRelease(database, project, version);
     if (view === null)
       throw new CreameryError("unknown-version", "the farm knows no such release", {
         input: clip(printableLine(`${project.name} ${version}`), 200),
