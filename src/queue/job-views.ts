@@ -146,6 +146,17 @@ export async function jobByKey(db: Kysely<Tables>, key: string): Promise<JobView
   return view ?? null;
 }
 
+/** The job that an attempt is run for at present; null where none is. */
+export async function jobRunBy(db: Kysely<Tables>, attempt: string): Promise<JobView | null> {
+  const [view] = await viewsOf(db, (select) =>
+    // As the index of leases has it.
+    select
+      .where("queue_job.attempt", "=", attempt)
+      .where("queue_job.state", "=", sql.lit(JOB_STATES.indexOf("leased"))),
+  );
+  return view ?? null;
+}
+
 export interface LaneCount {
   readonly lane: (typeof LANES)[number];
   readonly state: (typeof JOB_STATES)[number];

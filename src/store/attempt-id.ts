@@ -22,3 +22,11 @@ export function newAttemptId(
 export function isAttemptId(text: string): boolean {
   return text.length <= 64 && /^[0-9a-z][0-9a-z-]*$/.test(text);
 }
+
+/** When an id was made, ms since 1970; null for what is no whole id. */
+export function madeAtMs(id: string): number | null {
+  if (!new RegExp(`^[${ALPHABET}]{${TIME_CHARS + RANDOM_CHARS}}$`, "u").test(id)) return null;
+  let ms = 0;
+  for (const character of id.slice(0, TIME_CHARS)) ms = ms * 32 + ALPHABET.indexOf(character);
+  return ms;
+}

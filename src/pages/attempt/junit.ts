@@ -172,7 +172,7 @@ function faultCase(fault: string): Case {
  * The line of a failure that says what failed: of pytest's text the first that is marked `E` where the last ones are that are
  * (the exception's own, with what explains it below), of a traceback the last that names an exception. Else the first line.
  */
-function assertionLine(message: string): string {
+export function assertionLine(message: string): string {
   const lines = message.trim().split("\n");
   const last = lines.findLastIndex((line) => /^E(?:\s|$)/u.test(line));
   if (last >= 0) {

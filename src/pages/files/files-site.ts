@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 
 import type { Place } from "../shell/place.ts";
-import type { Site } from "../shell/site.ts";
+import { fragmentOf, type Site } from "../shell/site.ts";
 import { fileOf } from "./file-of.ts";
 
 export interface FilesSiteOptions {
@@ -31,8 +31,4 @@ export function filesSite({ from, has, url }: FilesSiteOptions): Site {
       return path === null || url === null ? null : `${url}/${path}${fragmentOf(place)}`;
     },
   };
-}
-
-function fragmentOf(place: Place): string {
-  return "fragment" in place && place.fragment !== undefined ? `#${place.fragment}` : "";
 }

@@ -18,6 +18,7 @@ const STYLE = [
   "project/project.css",
   "charts/charts.css",
   "changes/changes.css",
+  "attempt/attempt.css",
 ];
 
 /** What browsers run, as it lies there: each is a module of its own, and imports nothing. */

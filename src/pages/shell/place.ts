@@ -22,7 +22,12 @@ export type Place =
   | { readonly kind: "search"; readonly query?: string }
   | { readonly kind: "project"; readonly project: string; readonly parameters?: Parameters }
   | { readonly kind: "release"; readonly project: string; readonly version: string }
-  | { readonly kind: "attempt"; readonly id: string; readonly fragment?: string }
+  | {
+      readonly kind: "attempt";
+      readonly id: string;
+      readonly parameters?: Parameters;
+      readonly fragment?: string;
+    }
   /** @property page from 1. */
   | { readonly kind: "log"; readonly id: string; readonly page: number; readonly fragment?: string }
   /** What a page with a log asks for: pieces of it, and where in it a text or a line stands. */

@@ -11,6 +11,10 @@ export interface Site {
   address(place: Place): string | null;
 }
 
+export function fragmentOf(place: Place): string {
+  return "fragment" in place && place.fragment !== undefined ? `#${place.fragment}` : "";
+}
+
 /** A farm's own pages. @param origin `https://farm.example`, as far as it is known. */
 export function liveSite(origin: string | null): Site {
   const href = (place: Place): string => {
@@ -20,9 +24,9 @@ export function liveSite(origin: string | null): Site {
       return `${path}?q=${encodeURIComponent(place.query)}`;
     if ("parameters" in place && place.parameters !== undefined) {
       const query = new URLSearchParams(place.parameters).toString();
-      return query === "" ? path : `${path}?${query}`;
+      return `${query === "" ? path : `${path}?${query}`}${fragmentOf(place)}`;
     }
-    return "fragment" in place && place.fragment !== undefined ? `${path}#${place.fragment}` : path;
+    return path + fragmentOf(place);
   };
   return {
     kind: "live",

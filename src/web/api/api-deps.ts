@@ -44,3 +44,9 @@ export interface ApiDeps {
 /** What stands in the context of each request: `authenticate` has run before. */
 export type ApiEnv = Authenticated;
 export type ApiContext = Context<ApiEnv>;
+
+/** As much of a request as an answer depends on, of the API or of a page. */
+export interface AskedContext {
+  readonly req: ApiContext["req"];
+  get(name: "principal"): Authenticated["Variables"]["principal"];
+}

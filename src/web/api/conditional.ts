@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 
-import type { ApiContext, ApiEnv } from "./api-deps.ts";
+import type { ApiContext, ApiEnv, AskedContext } from "./api-deps.ts";
 
 /** For lists and whatever changes: a weak ETag of what was answered. */
 export const whileItIsSo: MiddlewareHandler<ApiEnv> = async (context, next) => {
@@ -34,11 +34,11 @@ async function tag(context: ApiContext, strength: string, caching: string): Prom
 }
 
 /** What was answered to one principal is no other's. */
-export function cachingHeaders(context: ApiContext, caching: string): Record<string, string> {
+export function cachingHeaders(context: AskedContext, caching: string): Record<string, string> {
   const isAnonymous = context.get("principal").kind === "anonymous";
   return {
     "cache-control": isAnonymous ? caching : `private, ${caching}`,
-    vary: "authorization",
+    vary: "authorization, cookie",
     "x-content-type-options": "nosniff",
   };
 }

@@ -158,7 +158,7 @@ test("a list has a weak ETag that changes with it", async () => {
 test("what is answered to one who shows a token is kept by no shared cache", async () => {
   const as = await farm.token(["read-private"]);
   expect((await get("/projects", as)).headers.get("cache-control")).toBe("private, no-cache");
-  expect((await get("/projects")).headers.get("vary")).toBe("authorization");
+  expect((await get("/projects")).headers.get("vary")).toBe("authorization, cookie");
 });
 
 test("tests that did not pass are listed by name", async () => {

@@ -3,18 +3,18 @@ import { Readable } from "node:stream";
 import type { OpenedBlob } from "../../bucket/bucket.ts";
 import { parseRange } from "../../index/send-file.ts";
 import { problem } from "../problem.ts";
-import type { ApiContext } from "./api-deps.ts";
+import type { AskedContext } from "./api-deps.ts";
 import { cachingHeaders, matches } from "./conditional.ts";
 
 /** Whatever a guest wrote is shown as text or saved, and never obeyed. */
-const HARMLESS = { "content-security-policy": "default-src 'none'; sandbox" };
+export const HARMLESS = { "content-security-policy": "default-src 'none'; sandbox" };
 
 /**
  * What is kept of an attempt, unpacked, whole or one range of it, with its sha256 as its ETag. A range is found by reading
  * what stands before it: what is kept is packed as a whole, and bounded.
  */
 export function sendBlob(
-  context: ApiContext,
+  context: AskedContext,
   blob: OpenedBlob,
   headers: Readonly<Record<string, string>>,
 ): Response {

@@ -6,6 +6,7 @@ import { errorPage } from "../../pages/shell/error-page.ts";
 import { Refused } from "../api/answers.ts";
 import type { Authenticated } from "../authenticate.ts";
 import { routeClassOf } from "../route-class.ts";
+import { attemptRoutes } from "./attempt.ts";
 import { badgeRoutes } from "./badge.ts";
 import { aboutRoutes } from "./about.ts";
 import { compareRoutes } from "./compare.ts";
@@ -53,6 +54,7 @@ export function pagesApp(
   aboutRoutes(app, deps);
   compareRoutes(app, deps);
   changesRoutes(app, deps);
+  attemptRoutes(app, deps);
   searchRoutes(app, deps);
   logRoutes(app, deps);
   projectRoutes(app, deps);

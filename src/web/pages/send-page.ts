@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 
 import { documentOf } from "../../pages/shell/document.ts";
 import type { Page } from "../../pages/shell/page.ts";
-import { matches } from "../api/conditional.ts";
+import { cachingHeaders, matches } from "../api/conditional.ts";
+import { HARMLESS } from "../api/send-blob.ts";
 import type { PagesContext } from "./page-deps.ts";
 
 /**
@@ -32,6 +33,26 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
 export async function sendPage(context: PagesContext, page: Page, status = 200): Promise<Response> {
   const text = await documentOf(page, context.get("page"));
   return sendText(context, text, PAGE_HEADERS, status);
+}
+
+/**
+ * A file that is made once and never changed: a strong ETag, and an hour without asking again. Whatever a package wrote into it is
+ * shown as text or saved, and never obeyed.
+ */
+export function sendFile(
+  context: PagesContext,
+  text: string,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const hash = createHash("sha256").update(text).digest("base64url").slice(0, 27);
+  const shared = {
+    ...cachingHeaders(context, "max-age=3600"),
+    ...HARMLESS,
+    etag: `"${hash}"`,
+  };
+  return matches(context.req.header("if-none-match"), hash)
+    ? new Response(null, { status: 304, headers: shared })
+    : new Response(text, { status: 200, headers: { ...shared, ...headers } });
 }
 
 /** A text with its headers, and an ETag where it was found. */
