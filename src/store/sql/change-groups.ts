@@ -130,8 +130,8 @@ class Tally {
 
   add({ id, project_id: project, configuration_id: configuration, kind, at_ms }: Tallied): this {
     this.ids.push(id);
-    for (const of of [kind, ""])
-      this.#projects.set(of, (this.#projects.get(of) ?? new Set()).add(project));
+    for (const name of [kind, ""])
+      this.#projects.set(name, (this.#projects.get(name) ?? new Set()).add(project));
     this.#configurations.add(configuration);
     this.#newestMs = Math.max(this.#newestMs, at_ms);
     return this;
