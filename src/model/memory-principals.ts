@@ -55,6 +55,10 @@ export class MemoryPrincipals implements Principals {
     );
   }
 
+  change(id: string, { name, scopes }: Pick<Principal, "name" | "scopes">): Promise<boolean> {
+    return Promise.resolve(this.#change(id, (principal) => ({ ...principal, name, scopes })));
+  }
+
   touch(id: string, atMs: number): Promise<void> {
     this.#change(id, (principal) => ({
       ...principal,

@@ -90,6 +90,20 @@ export function principalsContract(open: () => Promise<Principals>): void {
     expect(await principals.revoke("bbbbbbbbbbbbbbbb", 2000)).toBe(false);
   });
 
+  test("its name and what it is good for may change, and nothing else does", async () => {
+    const principals = await open();
+    const one = token("aaaaaaaaaaaaaaaa");
+    await principals.create(made(), one);
+    await principals.create(made(), token("bbbbbbbbbbbbbbbb"));
+    await principals.revoke(one.id, 2000);
+    const before = await principals.find(one.id);
+    expect(await principals.change(one.id, { name: "new", scopes: ["admin"] })).toBe(true);
+    const after = await principals.find(one.id);
+    expect(after).toEqual({ ...before, name: "new", scopes: ["admin"] });
+    expect((await principals.find("bbbbbbbbbbbbbbbb"))?.name).toBe(made().name);
+    expect(await principals.change("x", { name: "new", scopes: [] })).toBe(false);
+  });
+
   test("when it was last used never goes back", async () => {
     const principals = await open();
     const one = token("aaaaaaaaaaaaaaaa");

@@ -34,6 +34,14 @@ export interface Principal {
   readonly lastUsedAtMs: number | null;
 }
 
+/** Whether it was neither revoked nor has expired by then. */
+export function isInForce(
+  { revokedAtMs, expiresAtMs }: Pick<Principal, "revokedAtMs" | "expiresAtMs">,
+  nowMs: number,
+): boolean {
+  return (revokedAtMs ?? Infinity) > nowMs && (expiresAtMs ?? Infinity) > nowMs;
+}
+
 /** Somebody who shows no token. */
 export interface Anonymous {
   readonly kind: "anonymous";
@@ -66,6 +74,8 @@ export interface Principals {
   list(query: { readonly limit: number; readonly after?: string }): Promise<PrincipalPage>;
   /** For good; the first time counts. @returns false when there is none. */
   revoke(id: string, atMs: number): Promise<boolean>;
+  /** @returns false when there is none. */
+  change(id: string, to: Pick<Principal, "name" | "scopes">): Promise<boolean>;
   /** Never goes back; none is no error. */
   touch(id: string, atMs: number): Promise<void>;
 }

@@ -236,6 +236,16 @@ export interface Tables {
     revoked_ms: number | null;
     used_ms: number | null;
   };
+  session: {
+    sha256: string;
+    principal_id: string;
+    how: string;
+    /** JSON of what the provider of OpenID Connect says of them. */
+    who: string | null;
+    created_ms: number;
+    expires_ms: number;
+    used_ms: number;
+  };
   audit: {
     id: string;
     at_ms: number;

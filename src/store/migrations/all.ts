@@ -6,6 +6,7 @@ import { watchersAndPrincipals } from "./0005-watchers-and-principals.ts";
 import { graphAndRetests } from "./0006-graph-and-retests.ts";
 import { verdictChanges } from "./0007-verdict-changes.ts";
 import { notices } from "./0008-notices.ts";
+import { sessions } from "./0009-sessions.ts";
 import type { Migration } from "./migration.ts";
 
 /** All of them, in order. */
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly Migration[] = [
   graphAndRetests,
   verdictChanges,
   notices,
+  sessions,
 ];

@@ -264,10 +264,42 @@ const VERDICTS = {
   ],
 } satisfies Partial<{ [Table in keyof Tables]: Partial<Selectable<Tables[Table]>>[] }>;
 
+/** The same of what schema 8 brings. */
+const NOTICES = {
+  notice_due: [{ id: 3, project_id: 1, attempt: "a2", change_id: 9, target_id: null }],
+  notice: [
+    {
+      id: 4,
+      key: "n-0",
+      project_id: 1,
+      target: "webhook",
+      body: "{}",
+      state: 0,
+      tries: 1,
+      made_ms: 18,
+      next_ms: 19,
+      ended_ms: null,
+      answer: "503",
+    },
+  ],
+  commit_told: [
+    {
+      project_id: 1,
+      target: "github",
+      commit_name: "c0ffee",
+      configuration_id: 1,
+      said: "success",
+      notice_id: 4,
+      told_ms: 20,
+    },
+  ],
+} satisfies Partial<{ [Table in keyof Tables]: Partial<Selectable<Tables[Table]>>[] }>;
+
 const fillQueue = (db: Kysely<unknown>): Promise<void> => fillTables(db, QUEUE);
 const fillWatched = (db: Kysely<unknown>): Promise<void> => fillTables(db, WATCHED);
 const fillGraph = (db: Kysely<unknown>): Promise<void> => fillTables(db, GRAPH);
 const fillVerdicts = (db: Kysely<unknown>): Promise<void> => fillTables(db, VERDICTS);
+const fillNotices = (db: Kysely<unknown>): Promise<void> => fillTables(db, NOTICES);
 
 async function fillTables(
   db: Kysely<unknown>,
@@ -288,6 +320,7 @@ const FILLS: Readonly<Record<number, (db: Kysely<unknown>) => Promise<void>>> = 
   5: fillWatched,
   6: fillGraph,
   7: fillVerdicts,
+  8: fillNotices,
 };
 
 test("migrations are numbered from 1 without a gap", () => {

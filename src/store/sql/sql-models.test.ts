@@ -7,11 +7,13 @@ import { startCluster, type Cluster } from "../../../test/postgresql/cluster.ts"
 import { auditContract } from "../../model/audit-contract.ts";
 import { deliveriesContract } from "../../model/deliveries-contract.ts";
 import { principalsContract } from "../../model/principals-contract.ts";
+import { sessionsContract } from "../../model/sessions-contract.ts";
 import type { Database } from "../database.ts";
 import { openDatabase } from "../open-database.ts";
 import { SqlAudit } from "./sql-audit.ts";
 import { SqlDeliveries } from "./sql-deliveries.ts";
 import { SqlPrincipals } from "./sql-principals.ts";
+import { SqlSessions } from "./sql-sessions.ts";
 
 let cluster: Cluster;
 let directory = "";
@@ -39,6 +41,9 @@ describe.each(["SQLite", "PostgreSQL"])("in %s", (name) => {
   };
   describe("principals", () => {
     principalsContract(async () => new SqlPrincipals(await opened()));
+  });
+  describe("sessions", () => {
+    sessionsContract(async () => new SqlSessions(await opened()));
   });
   describe("audit", () => {
     auditContract(async () => new SqlAudit(await opened()));

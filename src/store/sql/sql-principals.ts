@@ -89,6 +89,18 @@ export class SqlPrincipals implements Principals {
     });
   }
 
+  change(id: string, { name, scopes }: Pick<Principal, "name" | "scopes">): Promise<boolean> {
+    return this.#database.write(async (within) => {
+      const changed = await within
+        .updateTable("principal")
+        .set({ name, scopes: JSON.stringify(scopes) })
+        .where("id", "=", id)
+        .returning("id")
+        .execute();
+      return changed.length > 0;
+    });
+  }
+
   async touch(id: string, atMs: number): Promise<void> {
     await this.#database.write((within) =>
       within
