@@ -32,6 +32,7 @@ import { runDeadMansSwitch } from "./service/dead-mans-switch.ts";
 import { DiskGuard } from "./service/disk-guard.ts";
 import { FarmFactsReader } from "./service/farm-facts.ts";
 import { FarmLog, logFormOf } from "./service/farm-log.ts";
+import { loginParts } from "./service/login-parts.ts";
 import { FarmMetrics } from "./service/metrics.ts";
 import { openService, retestEnvironmentOf } from "./service/open-service.ts";
 import { noticesOf, sendNoticesLoop } from "./service/send-notices-loop.ts";
@@ -134,15 +135,22 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
   });
   const boot = newBoot();
   const notices = await noticesOf({ host, service, settings, metrics, log, holder: boot });
+  const { principals } = service;
+  const login = await loginParts(host, database, principals, launcher());
   const status = statusSource({ over, leaseMs, version: VERSION });
   const parts: PagesDeps = {
     ...apiParts({ host, service, bucket, live: service.live, status, log, version: VERSION }),
+    ...login,
     publicUrl: settings.url,
     logs: opened.use(new KeptLogs({ bucket, directory: join(data, "shown-logs") })),
+    promoteImage: async (channel, imageId) => {
+      await launcher().request({ kind: "promote-image", channel, imageId });
+    },
   };
   const peer = (context: Context) => service.webhooks.peer(context);
   const app = farmApp({
-    principals: service.principals,
+    principals,
+    login,
     queue,
     bucket,
     index: (await host.index).farmIndex((fault) =>
@@ -159,7 +167,16 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     farm: { image: host.image.id, version: VERSION },
     coordinatorOf: service.coordinatorOf,
     api: farmApi(parts),
-    pages: pagesApp(parts, authenticate({ principals: service.principals, peer, nowMs: Date.now })),
+    pages: pagesApp(
+      parts,
+      authenticate({
+        principals,
+        peer,
+        nowMs: Date.now,
+        tokens: login.tokens,
+        sessions: { book: login.sessions, methods: "all" },
+      }),
+    ),
     ready: () => probe(database),
     metrics: () => metrics.text(),
     lack,
@@ -168,7 +185,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     nowMs: Date.now,
   });
   const serving = opened.use(await serveFarm(app, settings.listen, await readTls(settings.tls)));
-  const tokenFile = await operatorToken(directories.data, service.principals, Date.now());
+  const tokenFile = await operatorToken(directories.data, principals, Date.now());
   // This host's own commands speak to it in plain words, wherever else it listens, and however.
   const isPlain = settings.tls === null && isLoopback(settings.listen.host);
   const own = isPlain ? serving : opened.use(await serveFarm(app, OWN_PLACE, null));
@@ -235,6 +252,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
             ? log.tell("store-recovered", { store: database.label })
             : log.tell("store-trouble", { reason: reasonOf(fault) }),
         hourly: [
+          (nowMs) => login.sessions.forget(nowMs),
           (nowMs) => service.deliveries.forget(nowMs - service.webhooks.keepMs),
           nightlyExport(host, service, log, either),
           collectDaily(host, service, bucket, place, log, either),

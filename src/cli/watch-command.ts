@@ -2,7 +2,8 @@ import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
 import type { ApiClient } from "../web/api-client.ts";
-import { EVERYTHING, type WatchedList } from "../web/api/schemas/watched.ts";
+import { EVERYTHING } from "../model/watched-name.ts";
+import type { WatchedList } from "../web/api/schemas/watched.ts";
 import { FARM_OPTIONS, openRunningFarm } from "./farm/running-farm.ts";
 import { agoText, renderTable } from "./table.ts";
 

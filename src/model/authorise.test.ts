@@ -38,6 +38,7 @@ function table(principal: Principal | typeof ANONYMOUS): Record<Action, string> 
     "change-queue": row("change-queue"),
     drain: row("drain"),
     watch: row("watch"),
+    "promote-image": row("promote-image"),
     "see-audit": row("see-audit"),
     "manage-principals": row("manage-principals"),
   };
@@ -56,6 +57,7 @@ const everywhere = (value: string): Record<Action, string> => ({
   "change-queue": value,
   drain: value,
   watch: value,
+  "promote-image": value,
   "see-audit": value,
   "manage-principals": value,
 });
@@ -73,16 +75,19 @@ const operate = {
   "change-queue": "ok ok ok",
   drain: "ok ok ok",
   watch: "ok ok ok",
+  "promote-image": "ok ok ok",
 };
 const alone = {
   drain: "403 403 403",
   watch: "403 403 403",
+  "promote-image": "403 403 403",
   "see-audit": "403 403 403",
   "manage-principals": "403 403 403",
 };
 const anonymousAlone = {
   drain: "401 401 401",
   watch: "401 401 401",
+  "promote-image": "401 401 401",
   "see-audit": "401 401 401",
   "manage-principals": "401 401 401",
 };

@@ -14,6 +14,7 @@ export const ACTIONS = [
   "change-queue",
   "drain",
   "watch",
+  "promote-image",
   "see-audit",
   "manage-principals",
 ] as const;
@@ -90,6 +91,7 @@ const RULES: Readonly<Record<Action, Rule>> = {
   "change-queue": OPERATE,
   drain: { ...OPERATE, farmAlone: true },
   watch: { ...OPERATE, farmAlone: true },
+  "promote-image": { ...OPERATE, farmAlone: true },
   "see-audit": ADMIN,
   "manage-principals": ADMIN,
 };

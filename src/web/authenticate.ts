@@ -7,122 +7,118 @@ import {
   type NotAllowed,
   type Subject,
 } from "../model/authorise.ts";
-import { ANONYMOUS, type Anonymous, type Principal, type Principals } from "../model/principals.ts";
-import { readToken } from "../model/token.ts";
-import { isLoopback, type Peer } from "./client-address.ts";
-import { FailedTries } from "./failed-tries.ts";
+import { ANONYMOUS, isInForce, type Anonymous, type Principal } from "../model/principals.ts";
+import type { Peer } from "./client-address.ts";
+import type { OpenSession, SessionBook } from "./login/session-book.ts";
+import { readCookie } from "./login/session-cookie.ts";
 import { problem } from "./problem.ts";
+import { TokenCheck, type TokenCheckDeps } from "./token-check.ts";
 
 /** What `authenticate` leaves with a request. */
 export interface Authenticated {
   readonly Variables: {
     readonly principal: Principal | Anonymous;
     readonly peer: Peer;
+    /** Null where no browser's cookie showed who asks. */
+    readonly session: OpenSession | null;
+    /** Who it is by now, for what outlives the moment; null where what was shown is good no more. */
+    readonly again: () => Promise<Principal | Anonymous | null>;
   };
 }
 
-export interface AuthenticateDeps {
-  readonly principals: Principals;
-  peer(context: Context): Peer;
-  nowMs(): number;
-  readonly failedTries?: FailedTries;
+/** A request of whoever was authenticated, whatever else is known of it. */
+export type Asked = Pick<Context<Authenticated>, "get" | "req">;
+
+export interface AuthenticateDeps extends TokenCheckDeps {
+  readonly peer: (context: Context) => Peer;
+  /** One for all that is mounted, where there are several. */
+  readonly tokens?: TokenCheck;
+  /** Who logged in with a browser: known by its cookie where no token is shown. */
+  readonly sessions?: {
+    readonly book: SessionBook;
+    /** `safe`: a cookie alone changes nothing, as other sites can have it sent; `all`: each form has a token of its own. */
+    readonly methods: "safe" | "all";
+  };
 }
 
-const TOUCH_MS = 60_000;
-const KNOWN_GOOD = 1000;
 const RETRY_SECONDS = 5;
 
 /**
  * Who sends a request: whoever's token it shows (`Authorization: Bearer`, or the password of `Basic`, which is all that pip
- * and git can send), and nobody where it shows none. A token that is not good ends the request, also one for what anybody
- * may see. Errors are problem+json.
- *
- * A token is looked up by its hash: what a stranger could learn from the time it takes is about the hash of a text that
- * it chose, which leads to no other. An address that fails too often is asked to wait, but a token that was good lately
- * is looked up all the same: a neighbour behind the same address locks nobody out.
+ * and git can send); else whoever logged in with the browser whose cookie it shows; and nobody where it shows neither. A token
+ * that is not good ends the request, also one for what anybody may see; a cookie that is over counts for nothing. Errors are
+ * problem+json.
  */
 export function authenticate(deps: AuthenticateDeps): MiddlewareHandler<Authenticated> {
-  const tokens = new Tokens(deps);
+  const tokens = deps.tokens ?? new TokenCheck(deps);
   return async (context, next) => {
     const peer = deps.peer(context);
     context.set("peer", peer);
     const header = context.req.header("authorization");
-    const found = header === undefined ? ANONYMOUS : await tokens.principalOf(header, peer);
+    const found =
+      header === undefined
+        ? await fromCookie(context, deps, peer)
+        : await fromHeader(header, tokens, deps, peer);
     if (found instanceof Response) return found;
-    context.set("principal", found);
+    context.set("principal", found.principal);
+    context.set("session", found.session);
+    context.set("again", found.again);
     await next();
     return undefined;
   };
 }
 
-class Tokens {
-  readonly #deps: AuthenticateDeps;
-  readonly #failed: FailedTries;
-  /** Hashes of tokens that were good, the latest last. They prove nothing: each is looked up again. */
-  readonly #good = new Set<string>();
+type Found = Pick<Authenticated["Variables"], "principal" | "session" | "again">;
 
-  constructor(deps: AuthenticateDeps) {
-    this.#deps = deps;
-    this.#failed = deps.failedTries ?? new FailedTries();
+const NOBODY: Found = {
+  principal: ANONYMOUS,
+  session: null,
+  again: () => Promise.resolve(ANONYMOUS),
+};
+
+async function fromHeader(
+  header: string,
+  tokens: TokenCheck,
+  { principals, nowMs }: AuthenticateDeps,
+  peer: Peer,
+): Promise<Found | Response> {
+  const checked = await tokens.check(tokenIn(header), peer);
+  if (checked.kind === "good") {
+    const { principal } = checked;
+    const again = async () => {
+      const fresh = await principals.find(principal.id);
+      return fresh !== null && isInForce(fresh, nowMs()) ? fresh : null;
+    };
+    return { principal, session: null, again };
   }
+  const { status, detail, waitSeconds } = checked;
+  const headers = {
+    ...(status === 401 ? CHALLENGE : {}),
+    ...(waitSeconds === null ? {} : { "retry-after": String(waitSeconds) }),
+  };
+  return problem({ status, detail, headers });
+}
 
-  async principalOf(header: string, peer: Peer): Promise<Principal | Response> {
-    if (!peer.encrypted && !isLoopback(peer.address))
-      return problem({
-        status: 403,
-        detail:
-          "a token was sent without encryption, and may be known by others now: revoke it, make another, and send that by https",
-      });
-    const nowMs = this.#deps.nowMs();
-    const text = tokenIn(header);
-    const token = text === null ? null : readToken(text);
-    const waitSeconds = this.#failed.waitSeconds(peer.address, nowMs);
-    if (waitSeconds > 0 && (token === null || !this.#good.has(token.sha256)))
-      return problem({
-        status: 429,
-        detail: "this address has shown too many tokens that are not good",
-        headers: { "retry-after": String(waitSeconds) },
-      });
-    if (token === null)
-      return this.#fail(peer, nowMs, "what was sent is no token, or was mistyped or cut");
-    let principal: Principal | null;
-    try {
-      principal = await this.#deps.principals.findByHash(token.sha256);
-    } catch {
-      return problem({
-        status: 503,
-        detail: "the farm can't look tokens up at present: try again",
-        headers: { "retry-after": String(RETRY_SECONDS) },
-      });
-    }
-    if (principal === null) return this.#fail(peer, nowMs, "this token is nobody's");
-    const { revokedAtMs, expiresAtMs } = principal;
-    if (revokedAtMs !== null && revokedAtMs <= nowMs)
-      return this.#fail(peer, nowMs, "this token was revoked");
-    if (expiresAtMs !== null && expiresAtMs <= nowMs)
-      return this.#fail(peer, nowMs, "this token has expired");
-    this.#remember(token.sha256);
-    await this.#touch(principal, nowMs);
-    return principal;
-  }
-
-  #fail(peer: Peer, nowMs: number, detail: string): Response {
-    this.#failed.note(peer.address, nowMs);
-    return problem({ status: 401, detail, headers: CHALLENGE });
-  }
-
-  #remember(sha256: string): void {
-    this.#good.delete(sha256);
-    this.#good.add(sha256);
-    if (this.#good.size <= KNOWN_GOOD) return;
-    const [oldest] = this.#good;
-    if (oldest !== undefined) this.#good.delete(oldest);
-  }
-
-  async #touch({ id, lastUsedAtMs }: Principal, nowMs: number): Promise<void> {
-    if (lastUsedAtMs !== null && nowMs - lastUsedAtMs < TOUCH_MS) return;
-    // Worth less than the request itself.
-    await this.#deps.principals.touch(id, nowMs).catch(() => undefined);
+async function fromCookie(
+  context: Context,
+  { sessions }: AuthenticateDeps,
+  peer: Peer,
+): Promise<Found | Response> {
+  const id = readCookie(context, "creamery", peer);
+  if (sessions === undefined || id === undefined) return NOBODY;
+  const isSafe = context.req.method === "GET" || context.req.method === "HEAD";
+  if (sessions.methods === "safe" && !isSafe) return NOBODY;
+  const { book } = sessions;
+  try {
+    const use = await book.use(id);
+    if (use === null) return NOBODY;
+    return { ...use, again: async () => (await book.look(id))?.principal ?? null };
+  } catch {
+    return problem({
+      status: 503,
+      detail: "the farm can't look up who is logged in at present: try again",
+      headers: { "retry-after": String(RETRY_SECONDS) },
+    });
   }
 }
 
@@ -141,7 +137,7 @@ function tokenIn(header: string): string | null {
 
 /** Whether who was authenticated may do something, by the one table (model/authorise.ts). */
 export function permit(
-  context: Context<Authenticated>,
+  context: Pick<Asked, "get">,
   action: Action,
   subject: Subject,
   nowMs: number,

@@ -14,14 +14,18 @@ import { authenticate, refusal, type Authenticated } from "./authenticate.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { imageRoutes, type ImageRoutesDeps } from "./images.ts";
 import { indexRoutes } from "./index-routes.ts";
+import type { SessionBook } from "./login/session-book.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { refuseWhenFull } from "./refuse-when-full.ts";
 import { routeClassOf } from "./route-class.ts";
+import type { TokenCheck } from "./token-check.ts";
 import { webhookRoutes, type WebhookDeps } from "./webhooks.ts";
 import { hostNameOf, workerRoutes, type WorkerRoutesDeps } from "./worker-routes.ts";
 
 export interface FarmAppDeps {
   readonly principals: Principals;
+  /** Who logs in with browsers: their cookies are good here for what changes nothing. */
+  readonly login?: { readonly tokens: TokenCheck; readonly sessions: SessionBook };
   readonly queue: Queue;
   readonly bucket: AttemptBucket;
   readonly index: FarmIndex;
@@ -68,7 +72,15 @@ export function farmApp(deps: FarmAppDeps): Hono<FarmEnv> {
       onAnswered(routeClassOf(context.req.path), context.res.status, seconds);
     });
   if (lack !== undefined) app.use(refuseWhenFull(lack));
-  const authenticated = authenticate({ principals: deps.principals, peer: deps.peer, nowMs });
+  const { login } = deps;
+  const authenticated = authenticate({
+    principals: deps.principals,
+    peer: deps.peer,
+    nowMs,
+    ...(login === undefined
+      ? {}
+      : { tokens: login.tokens, sessions: { book: login.sessions, methods: "safe" } }),
+  });
   app.route(
     "/",
     healthRoutes({

@@ -6,6 +6,7 @@ const AGAIN_SECONDS = 60;
 /** What brings the farm something new to keep; results of what runs are taken as long as the disk holds them. */
 const TAKES_IN = [
   ["POST", /^\/api\/v1\/jobs$/u],
+  ["POST", /^\/queue\/add$/u],
   ["POST", /^\/hooks\//u],
   ["PUT", /^\/api\/v1\/worker\/(?:attempts\/[^/]+\/assets|sources)\//u],
 ] as const;

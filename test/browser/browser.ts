@@ -133,10 +133,14 @@ export const VIEWS = [
 ] as const satisfies readonly { name: string; options: BrowserContextOptions }[];
 
 /** What is wrong with a page in each of the views: accessibility, complaints of the browser, width. */
-export async function faultsInAllViews(browser: Browser, url: string): Promise<string[]> {
+export async function faultsInAllViews(
+  browser: Browser,
+  url: string,
+  more: BrowserContextOptions = {},
+): Promise<string[]> {
   const faults: string[] = [];
   for (const { name, options } of VIEWS) {
-    await using visited = await visit(browser, url, options);
+    await using visited = await visit(browser, url, { ...options, ...more });
     const found = [
       ...(await accessibilityFaults(visited.page)),
       ...visited.complaints,

@@ -53,6 +53,8 @@ beforeAll(async () => {
     viewer: NOBODY,
     within: { allPublic: true, private: [], public: [] },
     nowMs: 0,
+    here: null,
+    told: null,
   };
   const main = html`<h1>Looks</h1><p>text <span class="soft">soft</span> <a href="/">link</a></p><p>${LOOKS.map(verdictMark)}</p>`;
   const text = await documentOf({ title: "Looks", section: null, main }, context);

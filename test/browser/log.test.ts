@@ -32,6 +32,8 @@ const context: PageContext = {
   site: liveSite(null),
   viewer: NOBODY,
   within: { allPublic: true, private: [], public: [] },
+  here: null,
+  told: null,
   nowMs: 0,
 };
 beforeAll(async () => {

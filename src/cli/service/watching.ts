@@ -5,6 +5,7 @@ import { UpstreamClient } from "../../index/upstream-client.ts";
 import type { Upstreams } from "../../index/upstreams.ts";
 import { shownUrl } from "../../index/secret.ts";
 import { whileSole } from "../../queue/sole-holder.ts";
+import { EVERYTHING } from "../../model/watched-name.ts";
 import type { Database } from "../../store/database.ts";
 import type { WatchedIndex } from "../../watch/ask-upstream.ts";
 import { ChangelogWatcher } from "../../watch/changelog/changelog-watcher.ts";
@@ -47,7 +48,6 @@ export interface WatchedHealth extends WatcherHealth {
 const LOOK_MS = 2000;
 const AGAIN_MS = 60_000;
 const HOUR_MS = 3_600_000;
-export const EVERYTHING = "*";
 
 /** Runs the watchers of what is watched now, and others when that changes. */
 export class Watching {

@@ -12,6 +12,7 @@ import {
   projectNotices,
   type ProjectNotices,
 } from "./notify-table.ts";
+import { LoginTable } from "./login-table.ts";
 import { overrideOf, ProjectName, ProjectTable, type ProjectOverride } from "./project-table.ts";
 import { formatProblem, readTable } from "./read-table.ts";
 import { QueueTable, ServiceTable } from "./service-table.ts";
@@ -98,6 +99,7 @@ export const FarmTable = z.strictObject({
   webhooks: WebhooksTable.optional(),
   admission: AdmissionTable.optional(),
   retest: RetestTable.optional(),
+  login: LoginTable.optional(),
 });
 export type FarmTable = z.infer<typeof FarmTable>;
 
@@ -129,6 +131,8 @@ export interface FarmConfig {
   /** What is worth testing, and what is tested again (admission-table.ts). */
   readonly admission: AdmissionTable;
   readonly retest: RetestTable;
+  /** Who logs in with a browser, besides by a token (login-table.ts). */
+  readonly login: LoginTable;
 }
 
 /** What an operator says of one project: unlike the project itself, it may raise limits. */
@@ -178,6 +182,7 @@ export function parseFarmConfig(
     webhooks: table.webhooks ?? {},
     admission: table.admission ?? {},
     retest: table.retest ?? {},
+    login: table.login ?? {},
   };
 }
 

@@ -44,6 +44,11 @@ export function fileOf(place: Place): string | null {
     case "queue":
     case "hosts":
     case "login":
+    case "login-provider":
+    case "logout":
+    case "watched":
+    case "enqueue":
+    case "deed":
     case "log-part":
     case "comparisons":
     case "comparison":

@@ -6,7 +6,7 @@ import { liveBar } from "../shell/live.ts";
 import { bytesText, numberText, shareText } from "../shell/numbers.ts";
 import type { Page, PageContext } from "../shell/page.ts";
 import { timeAgo } from "../shell/times.ts";
-import { hostActions } from "./host-actions.ts";
+import { hostActions, mayActOnHosts } from "./host-actions.ts";
 
 /** What anybody may know of the hosts. */
 export interface HostCounts {
@@ -64,7 +64,7 @@ function leadText({ atWork, slots, running }: HostCounts): string {
 
 function tableOf(hosts: readonly ShownHost[], context: PageContext): Html {
   if (hosts.length === 0) return html`<p>No host has ever taken jobs here.</p>`;
-  const hasActions = context.viewer.formToken !== null;
+  const hasActions = mayActOnHosts(context);
   return html`<h2>Each of them</h2>
 <div class="frame" tabindex="0" role="region" aria-label="Hosts">
 <table class="hosts"><caption>Faults: jobs that ended by the farm's own fault, of the last 50 of a day</caption>

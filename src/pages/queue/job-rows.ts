@@ -6,7 +6,7 @@ import { configurationWords } from "../shell/configuration-words.ts";
 import { html, NOTHING, type Html } from "../shell/html.ts";
 import type { PageContext } from "../shell/page.ts";
 import { timeAgo } from "../shell/times.ts";
-import { jobActions } from "./job-actions.ts";
+import { jobActions, mayAct } from "./job-actions.ts";
 
 const MAX_WORD_CHARS = 120;
 const MAX_NOTE_CHARS = 400;
@@ -41,7 +41,7 @@ export function jobTable(
   isWhole: boolean,
   context: PageContext,
 ): Html {
-  const hasActions = context.viewer.formToken !== null;
+  const hasActions = jobs.some((job) => mayAct(job, context));
   return html`<div class="frame" tabindex="0" role="region" aria-label="Jobs">
 <table class="jobs${isWhole ? " whole" : ""}"><caption class="visually-hidden">Jobs, the one that was queued last first</caption>
 <thead><tr><th scope="col" class="job-of">Job</th><th scope="col" class="on-of">On</th><th scope="col" class="state-of">State</th><th scope="col" class="since-of">Queued</th><th scope="col">Why</th>${

@@ -5,6 +5,7 @@ import { html, NOTHING, type Html } from "../shell/html.ts";
 import { liveBar } from "../shell/live.ts";
 import { numberText } from "../shell/numbers.ts";
 import type { Page, PageContext } from "../shell/page.ts";
+import { queueActions } from "./job-actions.ts";
 import { jobTable, STATE_WORDS } from "./job-rows.ts";
 import { lanesTable, type CountedLane } from "./lanes-table.ts";
 
@@ -46,7 +47,7 @@ export function queuePage(facts: QueueFacts, context: PageContext): Page {
     scripts: ["live.js"],
     main: html`<h1>Queue</h1>
 <p class="lead" data-live="lead">${leadText(count, running)}</p>
-${liveBar(context)}
+${queueActions(context)}${liveBar(context)}
 <div class="queue-top">
 <div><h2>Lanes</h2>
 <div data-live="lanes">${lanesTable(lanes, context)}</div></div>

@@ -7,6 +7,7 @@ const PAGES = join(import.meta.dirname, "..");
 /** One sheet for all pages, of its parts in this order. */
 const STYLE = [
   "shell/base.css",
+  "login/login.css",
   "shell/live.css",
   "home/home.css",
   "queue/queue.css",

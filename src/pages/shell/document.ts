@@ -2,6 +2,8 @@ import { clip, printableLine } from "../../base/bounded-text.ts";
 import { html, markupOf, NOTHING, type Html } from "./html.ts";
 import type { Page, PageContext, Section } from "./page.ts";
 import type { Place } from "./place.ts";
+import { deedForm } from "./deed-form.ts";
+import { toldText } from "./told.ts";
 
 const NAVIGATION: readonly (readonly [
   Section,
@@ -15,6 +17,8 @@ const NAVIGATION: readonly (readonly [
   ["images", "images", "Images"],
   ["about", "about", "About"],
 ];
+
+const MAX_NAME = 40;
 
 /** A page in its shell, whole: what a browser gets. */
 export async function documentOf(page: Page, context: PageContext): Promise<string> {
@@ -44,7 +48,7 @@ ${feed}${scripts}
 <a class="skip" href="#main">Skip to content</a>
 ${headerOf(page, context)}
 <main id="main" tabindex="-1">
-${page.main}
+${context.told === null ? NOTHING : html`<p class="told" role="status">${toldText(context.told)}</p>`}${page.main}
 </main>
 ${footerOf(context)}
 </body>
@@ -52,7 +56,8 @@ ${footerOf(context)}
 `);
 }
 
-function headerOf({ section }: Page, { site, viewer }: PageContext): Html {
+function headerOf({ section }: Page, context: PageContext): Html {
+  const { site } = context;
   const links = NAVIGATION.map(([own, kind, text]) => {
     const href = site.href({ kind });
     if (href === null) return NOTHING;
@@ -61,7 +66,6 @@ function headerOf({ section }: Page, { site, viewer }: PageContext): Html {
       : html`<li><a href="${href}">${text}</a></li>`;
   });
   const search = site.kind === "live" ? site.href({ kind: "search" }) : null;
-  const login = site.kind === "live" ? site.href({ kind: "login" }) : null;
   return html`<header class="top">
 <nav aria-label="Farm"><ul>${links}</ul></nav>
 ${
@@ -69,8 +73,20 @@ ${
     ? NOTHING
     : html`<form class="search" role="search" action="${search}" method="get"><label for="q">Search</label><input id="q" name="q" type="search" maxlength="200" autocomplete="off" spellcheck="false" placeholder="project or attempt" aria-keyshortcuts="/"><button>Go</button></form>`
 }
-${login === null ? NOTHING : html`<p class="who"><a href="${login}">${viewer.name ?? "Log in"}</a></p>`}
+${whoOf(context)}
 </header>`;
+}
+
+/** Who is logged in, and the way out; or the way in. */
+function whoOf(context: PageContext): Html {
+  const { site, viewer, here } = context;
+  if (site.kind !== "live") return NOTHING;
+  if (viewer.name === null) {
+    const to = here === null || here === "/" ? {} : { parameters: { to: here } };
+    return html`<p class="who"><a href="${site.href({ kind: "login", ...to }) ?? ""}" rel="nofollow">Log in</a></p>`;
+  }
+  const name = clip(printableLine(viewer.name), MAX_NAME);
+  return html`<div class="who"><a href="${site.href({ kind: "login" }) ?? ""}"><span class="visually-hidden">Logged in as </span>${name}</a>${deedForm(context, { kind: "logout" }, html`<button>Log out</button>`)}</div>`;
 }
 
 function footerOf({ site }: PageContext): Html {

@@ -1,7 +1,8 @@
-import type { Within } from "../../model/authorise.ts";
+import type { Action, Subject, Within } from "../../model/authorise.ts";
 import type { AssetName } from "./assets.ts";
 import type { Html } from "./html.ts";
 import type { Site } from "./site.ts";
+import type { Told } from "./told.ts";
 
 /** Who looks at a page. */
 export interface Viewer {
@@ -9,11 +10,21 @@ export interface Viewer {
   readonly name: string | null;
   /** Whether the whole queue, hosts and what is wrong are theirs to see and to change. */
   readonly mayOperate: boolean;
+  /** By the one table (model/authorise.ts): nobody is shown what they may not do. */
+  readonly may: (action: Action, subject: Subject) => boolean;
+  /** Whether there is anything that they may have tested. */
+  readonly mayEnqueue: boolean;
   /** Goes with each form that changes something; null where nothing can be changed. */
   readonly formToken: string | null;
 }
 
-export const NOBODY: Viewer = { name: null, mayOperate: false, formToken: null };
+export const NOBODY: Viewer = {
+  name: null,
+  mayOperate: false,
+  may: () => false,
+  mayEnqueue: false,
+  formToken: null,
+};
 
 /** All that a page is made for, besides what it shows. */
 export interface PageContext {
@@ -23,6 +34,10 @@ export interface PageContext {
   readonly within: Within;
   /** Ms since 1970. */
   readonly nowMs: number;
+  /** The page's own path and query, to come back to; null where it can't be come back to. */
+  readonly here: string | null;
+  /** What was just done, to be told once. */
+  readonly told: Told | null;
 }
 
 /** Where in the navigation a page belongs. */

@@ -1,4 +1,5 @@
 import type { AssetName } from "./assets.ts";
+import { deedPath, type Deed } from "./deed.ts";
 
 export const DOWNLOADS = [
   "result.json",
@@ -14,11 +15,18 @@ export type Parameters = Readonly<Record<string, string>>;
 
 /** Everything that has an address of its own, for people. */
 export type Place =
-  | { readonly kind: "home" | "hosts" | "about" | "login" | "changes-feed" }
+  | { readonly kind: "home" | "hosts" | "about" | "logout" | "changes-feed" }
   | {
       readonly kind: "queue" | "images" | "changes" | "comparisons";
       readonly parameters?: Parameters;
     }
+  /** @property parameters `to`: where one goes on to after it, path and query. */
+  | { readonly kind: "login" | "login-provider"; readonly parameters?: Parameters }
+  /** @property parameters `after`: the name that the page before ended with. */
+  | { readonly kind: "watched"; readonly parameters?: Parameters }
+  /** @property parameters `target`: as a person types it, to begin with. */
+  | { readonly kind: "enqueue"; readonly parameters?: Parameters }
+  | Deed
   | { readonly kind: "search"; readonly query?: string }
   | { readonly kind: "project"; readonly project: string; readonly parameters?: Parameters }
   | { readonly kind: "release"; readonly project: string; readonly version: string }
@@ -54,10 +62,18 @@ export function pathOf(place: Exclude<Place, { readonly kind: "asset" }>): strin
     case "changes":
     case "about":
     case "login":
+    case "logout":
+    case "watched":
     case "search":
       return place.kind;
     case "changes-feed":
       return "changes/feed.xml";
+    case "enqueue":
+      return "queue/add";
+    case "login-provider":
+      return "login/oidc";
+    case "deed":
+      return deedPath(place);
     case "project":
       return `p/${encodeURIComponent(place.project)}`;
     case "release":

@@ -1,12 +1,14 @@
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import type { AuditRecord } from "../../model/audit.ts";
 import type { Action, Subject } from "../../model/authorise.ts";
-import { permit } from "../authenticate.ts";
+import { permit, type Asked } from "../authenticate.ts";
 import { Refused } from "./answers.ts";
-import type { ApiContext, ApiDeps } from "./api-deps.ts";
+import type { ApiDeps } from "./api-deps.ts";
 
 const MAX_DETAIL = 500;
 const MAX_SUBJECT = 200;
+/** Of who may not, by the one table. */
+const REFUSALS: readonly number[] = [401, 403, 404];
 
 export interface Deed {
   readonly action: Action;
@@ -20,33 +22,49 @@ export interface Deed {
  * @param work says what changed, in one line. @throws Refused, and what `work` throws.
  */
 export async function audited<Answer>(
-  context: ApiContext,
+  context: Asked,
   deps: Pick<ApiDeps, "audit" | "newId" | "nowMs">,
   deed: Deed,
   work: () => Promise<{ readonly answer: Answer; readonly detail: string }>,
 ): Promise<Answer> {
-  const keep = (outcome: AuditRecord["outcome"], detail: string): Promise<void> =>
-    deps.audit.append(record(context, deps, deed, outcome, detail));
   const permitted = permit(context, deed.action, deed.on, deps.nowMs());
   if (permitted.kind === "refused") {
     // What strangers without a token are refused is no news, and would fill the record.
-    if (context.get("principal").kind !== "anonymous") await keep("refused", permitted.reason);
+    if (context.get("principal").kind !== "anonymous")
+      await deps.audit.append(record(context, deps, deed, "refused", permitted.reason));
     throw new Refused(permitted);
   }
+  return await noted(context, deps, deed, work);
+}
+
+/** The same for what is allowed or refused by `work` itself, of each of its subjects. */
+export async function noted<Answer>(
+  context: Asked,
+  deps: Pick<ApiDeps, "audit" | "newId" | "nowMs">,
+  deed: Pick<Deed, "action" | "subject">,
+  work: () => Promise<{ readonly answer: Answer; readonly detail: string }>,
+): Promise<Answer> {
+  const keep = (outcome: AuditRecord["outcome"], detail: string): Promise<void> =>
+    deps.audit.append(record(context, deps, deed, outcome, detail));
   try {
     const { answer, detail } = await work();
     await keep("done", detail);
     return answer;
   } catch (thrown) {
-    await keep("failed", thrown instanceof Error ? thrown.message : "failed");
+    const isRefused = thrown instanceof Refused && REFUSALS.includes(thrown.status);
+    if (!isRefused || context.get("principal").kind !== "anonymous")
+      await keep(
+        isRefused ? "refused" : "failed",
+        thrown instanceof Error ? thrown.message : "failed",
+      );
     throw thrown;
   }
 }
 
 function record(
-  context: ApiContext,
+  context: Asked,
   deps: Pick<ApiDeps, "newId" | "nowMs">,
-  { action, subject }: Deed,
+  { action, subject }: Pick<Deed, "action" | "subject">,
   outcome: AuditRecord["outcome"],
   detail: string,
 ): AuditRecord {

@@ -1,4 +1,3 @@
-import type { Principal } from "../../model/principals.ts";
 import type { Heard, LiveEvent, Reading } from "../live-events.ts";
 import { problemAnswer, Refused } from "./answers.ts";
 import { z } from "@hono/zod-openapi";
@@ -34,8 +33,8 @@ export function eventStream(context: ApiContext, deps: ApiDeps, stream: Stream):
     });
   const left = new AbortController();
   const signal = AbortSignal.any([left.signal, context.req.raw.signal]);
-  const token = new ShownToken(context, deps);
-  const chunks = textOf(context, token, stream, signal);
+  const shown = new Shown(context, deps);
+  const chunks = textOf(context, shown, stream, signal);
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>(
     {
@@ -64,7 +63,7 @@ export function eventStream(context: ApiContext, deps: ApiDeps, stream: Stream):
 
 async function* textOf(
   context: ApiContext,
-  token: ShownToken,
+  shown: Shown,
   { first, follow, sees, isOver }: Stream,
   signal: AbortSignal,
 ): AsyncGenerator<string, void> {
@@ -76,7 +75,7 @@ async function* textOf(
   }
   const after = context.req.header("last-event-id");
   for await (const heard of follow({ after, sees, signal })) {
-    if (!(await token.isGood())) return;
+    if (!(await shown.isGood())) return;
     switch (heard.kind) {
       case "event":
         yield eventText(heard.event.name, heard.event.data, heard.event.id);
@@ -106,32 +105,29 @@ function eventText(name: string, data: Readonly<Record<string, unknown>>, id?: s
   return `${id === undefined ? "" : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** A stream outlives the moment in which its token was looked up: it is looked up again now and then. */
-class ShownToken {
+/** A stream outlives the moment in which it was seen who asks: that is looked at again now and then. */
+class Shown {
   readonly #context: ApiContext;
-  readonly #deps: Pick<ApiDeps, "principals" | "nowMs">;
+  readonly #deps: Pick<ApiDeps, "nowMs">;
   #checkedMs: number;
 
-  constructor(context: ApiContext, deps: Pick<ApiDeps, "principals" | "nowMs">) {
+  constructor(context: ApiContext, deps: Pick<ApiDeps, "nowMs">) {
     this.#context = context;
     this.#deps = deps;
     this.#checkedMs = deps.nowMs();
   }
 
   async isGood(): Promise<boolean> {
-    const principal = this.#context.get("principal");
     const nowMs = this.#deps.nowMs();
-    if (principal.kind === "anonymous" || nowMs - this.#checkedMs < RECHECK_MS) return true;
+    if (nowMs - this.#checkedMs < RECHECK_MS) return true;
     this.#checkedMs = nowMs;
-    const fresh = await this.#deps.principals.find(principal.id).catch(() => null);
-    if (fresh === null || !isInForce(fresh, nowMs)) return false;
+    const fresh = await this.#context
+      .get("again")()
+      .catch(() => null);
+    if (fresh === null) return false;
     this.#context.set("principal", fresh);
     return true;
   }
-}
-
-function isInForce({ revokedAtMs, expiresAtMs }: Principal, nowMs: number): boolean {
-  return (revokedAtMs ?? Infinity) > nowMs && (expiresAtMs ?? Infinity) > nowMs;
 }
 
 /** How a stream is described. */

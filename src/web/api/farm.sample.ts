@@ -7,6 +7,7 @@ import { Hono } from "hono";
 import { MemoryBucket } from "../../bucket/memory-bucket.sample.ts";
 import { MemoryAudit } from "../../model/memory-audit.ts";
 import { MemoryPrincipals } from "../../model/memory-principals.ts";
+import { MemorySessions } from "../../model/memory-sessions.ts";
 import type { NewPrincipal, Scope, Visibility } from "../../model/principals.ts";
 import type { AttemptJson } from "../../model/result-json.ts";
 import { sampleAttempt } from "../../model/result-json.sample.ts";
@@ -20,7 +21,9 @@ import { openDatabase } from "../../store/open-database.ts";
 import { SqlStore } from "../../store/sql/sql-store.ts";
 import type { AttemptRecording } from "../../store/store.ts";
 import { authenticate, type Authenticated } from "../authenticate.ts";
+import type { Peer } from "../client-address.ts";
 import { FailedTries } from "../failed-tries.ts";
+import { SessionBook, type SessionBookDeps } from "../login/session-book.ts";
 import { LiveEvents, type LiveBounds } from "../live-events.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { farmApi } from "./farm-api.ts";
@@ -34,12 +37,17 @@ export interface SampleFarm extends AsyncDisposable {
   readonly store: SqlStore;
   readonly bucket: MemoryBucket;
   readonly principals: MemoryPrincipals;
+  readonly sessions: MemorySessions;
+  /** Of `sessions`, which the API takes for what changes nothing. */
+  readonly book: SessionBook;
   readonly audit: MemoryAudit;
   readonly directory: string;
   readonly api: ReturnType<typeof farmApi>;
   /** What the farm itself failed in. */
   readonly failures: unknown[];
   nowMs: number;
+  /** Who all requests come from. */
+  peer: Peer;
   /** @returns a header's value. */
   token(scopes: readonly Scope[], change?: Partial<NewPrincipal>): Promise<string>;
   ask(path: string, init?: RequestInit & { readonly as?: string }): Promise<Response>;
@@ -50,7 +58,11 @@ export interface SampleFarm extends AsyncDisposable {
 export const SAMPLE_START_MS = Date.UTC(2026, 10, 24, 10);
 
 export async function sampleFarm(
-  change: { readonly database?: Database; readonly live?: Partial<LiveBounds> } = {},
+  change: {
+    readonly database?: Database;
+    readonly live?: Partial<LiveBounds>;
+    readonly scopesOf?: SessionBookDeps["scopesOf"];
+  } = {},
 ): Promise<SampleFarm> {
   const directory = mkdtempSync(join(tmpdir(), "creamery-api-"));
   const database = change.database ?? (await openDatabase(join(directory, "store.sqlite")));
@@ -61,6 +73,14 @@ export async function sampleFarm(
   const queue = new Queue(database, { now, newId, random: () => 1 });
   const bucket = new MemoryBucket();
   const principals = new MemoryPrincipals();
+  const sessions = new MemorySessions();
+  const { scopesOf } = change;
+  const book = new SessionBook({
+    sessions,
+    principals,
+    nowMs: now,
+    ...(scopesOf === undefined ? {} : { scopesOf }),
+  });
   const audit = new MemoryAudit();
   const failures: unknown[] = [];
   const store = new SqlStore(database);
@@ -92,8 +112,9 @@ export async function sampleFarm(
     "/api/v1/*",
     authenticate({
       principals,
-      peer: () => ({ address: "127.0.0.1", encrypted: false }),
+      peer: () => farm.peer,
       nowMs: now,
+      sessions: { book, methods: "safe" },
       failedTries: new FailedTries({ tries: Infinity, windowMs: 1, addresses: 1 }),
     }),
   );
@@ -107,11 +128,14 @@ export async function sampleFarm(
     store,
     bucket,
     principals,
+    sessions,
+    book,
     audit,
     directory,
     api,
     failures,
     nowMs: SAMPLE_START_MS,
+    peer: { address: "127.0.0.1", encrypted: false },
     token: async (scopes, more = {}) => {
       const kind = scopes.includes("worker") ? "worker" : "person";
       const { text, id, sha256 } = newToken(kind);

@@ -4,6 +4,7 @@ import { CreameryError } from "../../base/errors.ts";
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { FARM } from "../../model/authorise.ts";
 import type { Host as KnownHost } from "../../queue/hosts.ts";
+import type { Asked } from "../authenticate.ts";
 import { ALWAYS, NOT_FOUND, NOT_MODIFIED, OF_BODIES, ok } from "./answers.ts";
 import type { ApiDeps, ApiEnv } from "./api-deps.ts";
 import { audited } from "./audited.ts";
@@ -56,24 +57,37 @@ export function hostRoutes(app: OpenAPIHono<ApiEnv>, deps: ApiDeps): void {
 
   app.openapi(drain, async (context) => {
     const { name: host } = context.req.valid("param");
-    const { reason = "an operator drains it" } = context.req.valid("json");
-    const deed = { action: "drain", on: FARM, subject: `host ${host}` } as const;
-    const answer = await audited(context, deps, deed, async () => ({
-      answer: await setState(deps, host, "draining", clip(printableLine(reason), 200)),
-      detail: `draining: ${reason}`,
-    }));
-    return context.json(answer, 200);
+    const { reason } = context.req.valid("json");
+    return context.json(await drainHost(context, deps, host, reason), 200);
   });
 
   app.openapi(resume, async (context) => {
     const { name: host } = context.req.valid("param");
-    const deed = { action: "drain", on: FARM, subject: `host ${host}` } as const;
-    const answer = await audited(context, deps, deed, async () => ({
-      answer: await setState(deps, host, "active", null),
-      detail: "takes jobs again",
-    }));
-    return context.json(answer, 200);
+    return context.json(await resumeHost(context, deps, host), 200);
   });
+}
+
+/** @throws Refused, CreameryError `unknown-host`. */
+export async function drainHost(
+  context: Asked,
+  deps: ApiDeps,
+  host: string,
+  reason = "an operator drains it",
+): Promise<Host> {
+  const deed = { action: "drain", on: FARM, subject: `host ${host}` } as const;
+  return await audited(context, deps, deed, async () => ({
+    answer: await setState(deps, host, "draining", clip(printableLine(reason), 200)),
+    detail: `draining: ${reason}`,
+  }));
+}
+
+/** @throws Refused, CreameryError `unknown-host`. */
+export async function resumeHost(context: Asked, deps: ApiDeps, host: string): Promise<Host> {
+  const deed = { action: "drain", on: FARM, subject: `host ${host}` } as const;
+  return await audited(context, deps, deed, async () => ({
+    answer: await setState(deps, host, "active", null),
+    detail: "takes jobs again",
+  }));
 }
 
 /** @throws CreameryError `unknown-host`. */

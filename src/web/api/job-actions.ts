@@ -1,7 +1,8 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 
+import type { Asked } from "../authenticate.ts";
 import { ALWAYS, NOT_FOUND, OF_BODIES, ok, problemAnswer, Refused } from "./answers.ts";
-import type { ApiContext, ApiDeps, ApiEnv } from "./api-deps.ts";
+import type { ApiDeps, ApiEnv } from "./api-deps.ts";
 import { audited } from "./audited.ts";
 import { isOperator, jobOf, seenJob } from "./job-view.ts";
 import { principalId, requestsOf, sameId } from "./job-requests.ts";
@@ -64,18 +65,7 @@ export function jobActionRoutes(app: OpenAPIHono<ApiEnv>, deps: ApiDeps): void {
   app.openapi(add, async (context) => {
     const body = context.req.valid("json");
     const key = context.req.valid("header")["idempotency-key"];
-    const enqueue = async () => {
-      const requests = await requestsOf(context, deps, body, key);
-      const enqueued = await deps.queue.enqueue(requests);
-      const told = enqueued.flatMap(({ jobs }, place) =>
-        jobs.map(({ readyMs, ...job }) => ({
-          ...job,
-          project: requests[place]?.project ?? "",
-          readyAt: new Date(readyMs).toISOString(),
-        })),
-      );
-      return { jobs: told };
-    };
+    const enqueue = () => enqueueJobs(context, deps, body, key);
     const answer =
       key === undefined
         ? await enqueue()
@@ -89,31 +79,59 @@ export function jobActionRoutes(app: OpenAPIHono<ApiEnv>, deps: ApiDeps): void {
 
   app.openapi(cancel, async (context) => {
     const { key } = context.req.valid("param");
-    const name = nameOf(context);
-    await change(context, deps, key, () => deps.queue.cancel(key, `by ${name}`), {
-      done: "cancelled",
-      conflict: "it is over already",
-    });
+    await cancelJob(context, deps, key);
     return context.json(await changed(context, deps, key), 200);
   });
 
   app.openapi(retry, async (context) => {
     const { key } = context.req.valid("param");
-    await change(context, deps, key, () => deps.queue.retry(key), {
-      done: "queued again",
-      conflict: "it is neither dead nor cancelled, or the same was asked for again meanwhile",
-    });
+    await retryJob(context, deps, key);
     return context.json(await changed(context, deps, key), 200);
   });
 }
 
-async function changed(context: ApiContext, deps: ApiDeps, key: string): Promise<Job> {
+/** @param key as of `requestsOf`. @throws Refused, CreameryError as `requestsOf`. */
+export async function enqueueJobs(
+  context: Asked,
+  deps: ApiDeps,
+  body: Parameters<typeof requestsOf>[2],
+  key?: string,
+): Promise<z.infer<typeof EnqueuedJobs>> {
+  const requests = await requestsOf(context, deps, body, key);
+  const enqueued = await deps.queue.enqueue(requests);
+  const jobs = enqueued.flatMap((one, place) =>
+    one.jobs.map(({ readyMs, ...job }) => ({
+      ...job,
+      project: requests[place]?.project ?? "",
+      readyAt: new Date(readyMs).toISOString(),
+    })),
+  );
+  return { jobs };
+}
+
+/** @throws Refused 409 for one that is over, CreameryError `unknown-job`. */
+export async function cancelJob(context: Asked, deps: ApiDeps, key: string): Promise<void> {
+  await change(context, deps, key, () => deps.queue.cancel(key, `by ${nameOf(context)}`), {
+    done: "cancelled",
+    conflict: "it is over already",
+  });
+}
+
+/** @throws Refused 409 for one that waits or runs, CreameryError `unknown-job`. */
+export async function retryJob(context: Asked, deps: ApiDeps, key: string): Promise<void> {
+  await change(context, deps, key, () => deps.queue.retry(key), {
+    done: "queued again",
+    conflict: "it is neither dead nor cancelled, or the same was asked for again meanwhile",
+  });
+}
+
+async function changed(context: Asked, deps: ApiDeps, key: string): Promise<Job> {
   return jobOf(await seenJob(context, deps, key), isOperator(context, deps));
 }
 
 /** @throws Refused 409 where the queue says no. */
 async function change(
-  context: ApiContext,
+  context: Asked,
   deps: ApiDeps,
   key: string,
   work: () => Promise<boolean>,
@@ -131,7 +149,7 @@ async function change(
   deps.live.changed({ kind: "job", key, project, visibility, configuration, state, attempt });
 }
 
-function nameOf(context: ApiContext): string {
+function nameOf(context: Asked): string {
   const principal = context.get("principal");
   return principal.kind === "anonymous" ? "anonymous" : principal.name;
 }

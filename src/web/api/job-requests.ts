@@ -4,9 +4,9 @@ import { CreameryError } from "../../base/errors.ts";
 import { parseConfigurations } from "../../model/configuration-name.ts";
 import type { EnqueueRequest, Lane } from "../../queue/job.ts";
 import { knownProject } from "../../store/sql/project-queries.ts";
-import { permit } from "../authenticate.ts";
+import { permit, type Asked } from "../authenticate.ts";
 import { Refused } from "./answers.ts";
-import type { ApiContext, ApiDeps } from "./api-deps.ts";
+import type { ApiDeps } from "./api-deps.ts";
 import { enqueueTarget, type EnqueueTarget } from "./enqueue-target.ts";
 import { isOperator } from "./job-view.ts";
 import type { EnqueueBody } from "./schemas/queue.ts";
@@ -20,7 +20,7 @@ const MOST_MANUAL = 100;
  * @throws Refused, CreameryError `usage`, `bad-requirement`, `address-refused`, `unknown-configuration`.
  */
 export async function requestsOf(
-  context: ApiContext,
+  context: Asked,
   deps: ApiDeps,
   body: Required<Pick<EnqueueBody, "configurations" | "targets">> & Pick<EnqueueBody, "lane">,
   key: string | undefined,
@@ -48,7 +48,7 @@ export async function requestsOf(
   }));
 }
 
-async function mayEnqueue(context: ApiContext, deps: ApiDeps, target: EnqueueTarget) {
+async function mayEnqueue(context: Asked, deps: ApiDeps, target: EnqueueTarget) {
   const known = await knownProject(deps.database, target.project);
   const visibility = known?.visibility ?? deps.visibilityOf(target);
   const { project } = target;
@@ -58,12 +58,7 @@ async function mayEnqueue(context: ApiContext, deps: ApiDeps, target: EnqueueTar
   return { ...target, visibility };
 }
 
-function laneFor(
-  context: ApiContext,
-  deps: ApiDeps,
-  wanted: Lane | undefined,
-  count: number,
-): Lane {
+function laneFor(context: Asked, deps: ApiDeps, wanted: Lane | undefined, count: number): Lane {
   if (wanted !== "manual") return wanted ?? "priority";
   if (!isOperator(context, deps))
     throw new Refused({
@@ -77,7 +72,7 @@ function laneFor(
   });
 }
 
-export function principalId(context: ApiContext): string {
+export function principalId(context: Asked): string {
   const principal = context.get("principal");
   return principal.kind === "anonymous" ? "" : principal.id;
 }

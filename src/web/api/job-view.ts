@@ -1,10 +1,10 @@
-import { permit } from "../authenticate.ts";
+import { permit, type Asked } from "../authenticate.ts";
 import { FARM } from "../../model/authorise.ts";
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
 import type { JobView } from "../../queue/job.ts";
 import { jobByKey } from "../../queue/job-views.ts";
-import type { ApiContext, ApiDeps } from "./api-deps.ts";
+import type { ApiDeps } from "./api-deps.ts";
 import type { Job } from "./schemas/queue.ts";
 import { isWithinSight, queueSightOf } from "./sight.ts";
 
@@ -37,12 +37,12 @@ export function jobOf(view: JobView, forOperators: boolean): Job {
 }
 
 /** Whether who asks is shown what is for operators alone. */
-export function isOperator(context: ApiContext, deps: Pick<ApiDeps, "nowMs">): boolean {
+export function isOperator(context: Asked, deps: Pick<ApiDeps, "nowMs">): boolean {
   return permit(context, "see-queue", FARM, deps.nowMs()).kind === "allowed";
 }
 
 /** @throws CreameryError `unknown-job` where there is none, or none that is theirs to know of. */
-export async function seenJob(context: ApiContext, deps: ApiDeps, key: string): Promise<JobView> {
+export async function seenJob(context: Asked, deps: ApiDeps, key: string): Promise<JobView> {
   const within = queueSightOf(context, deps);
   const view = /^[\w.-]{1,100}$/u.test(key)
     ? await deps.database.read((db) => jobByKey(db, key))

@@ -10,15 +10,15 @@ import {
 import type { Visibility } from "../../model/principals.ts";
 import { isName, normaliseName } from "../../python/names.ts";
 import { knownProject, type KnownProject } from "../../store/sql/project-queries.ts";
-import { permit } from "../authenticate.ts";
+import { permit, type Asked } from "../authenticate.ts";
 import { Refused } from "./answers.ts";
-import type { ApiContext, ApiDeps } from "./api-deps.ts";
+import type { ApiDeps } from "./api-deps.ts";
 
 /** Who may see and do what, for each route: always by `authorise`, never otherwise. */
 
 /** @throws Refused 401, 403 or 404. */
 export function mustBeAllowed(
-  context: ApiContext,
+  context: Asked,
   action: Action,
   subject: Subject,
   deps: Pick<ApiDeps, "nowMs">,
@@ -29,19 +29,19 @@ export function mustBeAllowed(
 }
 
 /** What a list is narrowed to: what who asks may read. */
-export function sightOf(context: ApiContext, deps: Pick<ApiDeps, "nowMs">): Within {
+export function sightOf(context: Asked, deps: Pick<ApiDeps, "nowMs">): Within {
   return mustBeAllowed(context, "read", FARM, deps).within;
 }
 
 /** The same for the queue, of which operators see more than they may read of results. */
-export function queueSightOf(context: ApiContext, deps: Pick<ApiDeps, "nowMs">): Within {
+export function queueSightOf(context: Asked, deps: Pick<ApiDeps, "nowMs">): Within {
   const read = sightOf(context, deps);
   const queue = permit(context, "see-queue", FARM, deps.nowMs());
   return queue.kind === "allowed" ? both(read, queue.within) : read;
 }
 
 /** For what concerns the farm as a whole: an operator's token that is bound to projects is not good for it. */
-export function mustSeeFarm(context: ApiContext, deps: Pick<ApiDeps, "nowMs">): void {
+export function mustSeeFarm(context: Asked, deps: Pick<ApiDeps, "nowMs">): void {
   const { within } = mustBeAllowed(context, "see-queue", FARM, deps);
   if (within.private === "all") return;
   throw new Refused({
@@ -71,7 +71,7 @@ export function isWithinSight(
 
 /** The project of a path. @throws CreameryError `unknown-project` where there is none, or none that is theirs to know of; Refused. */
 export async function readableProject(
-  context: ApiContext,
+  context: Asked,
   deps: ApiDeps,
   given: string,
 ): Promise<KnownProject> {

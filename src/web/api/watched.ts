@@ -3,12 +3,14 @@ import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import { CreameryError } from "../../base/errors.ts";
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { FARM } from "../../model/authorise.ts";
+import { EVERYTHING } from "../../model/watched-name.ts";
 import { isName, normaliseName } from "../../python/names.ts";
+import type { Asked } from "../authenticate.ts";
 import { ALWAYS, NOT_FOUND, OF_BODIES, ok } from "./answers.ts";
 import type { ApiDeps, ApiEnv } from "./api-deps.ts";
 import { audited } from "./audited.ts";
 import { jsonBody } from "./json-body.ts";
-import { EVERYTHING, WatchBody, WatchedList } from "./schemas/watched.ts";
+import { WatchBody, WatchedList } from "./schemas/watched.ts";
 import { mustBeAllowed } from "./sight.ts";
 
 const list = createRoute({
@@ -48,39 +50,52 @@ export function watchedRoutes(app: OpenAPIHono<ApiEnv>, deps: ApiDeps): void {
   });
 
   app.openapi(add, async (context) => {
-    const { names } = context.req.valid("json");
-    const wanted = [...new Set(names.map(watchedName))];
-    const subject = clip(wanted.join(" "), 150);
-    const deed = { action: "watch", on: FARM, subject } as const;
-    const answer = await audited(context, deps, deed, async () => {
-      await deps.database.write(async (within) => {
-        for (const name of wanted)
-          await within
-            .insertInto("watched")
-            .values({ name, since_ms: deps.nowMs() })
-            .onConflict((on) => on.column("name").doNothing())
-            .execute();
-      });
-      return { answer: await watched(deps), detail: `watches ${subject}` };
-    });
-    return context.json(answer, 200);
+    await watchProjects(context, deps, context.req.valid("json").names);
+    return context.json(await watched(deps), 200);
   });
 
   app.openapi(remove, async (context) => {
-    const name = watchedName(context.req.valid("param").name);
-    const deed = { action: "watch", on: FARM, subject: name } as const;
-    const answer = await audited(context, deps, deed, async () => {
-      const gone = await deps.database.write((within) =>
-        within.deleteFrom("watched").where("name", "=", name).returning("name").execute(),
-      );
-      if (gone.length === 0)
-        throw new CreameryError("unknown-project", "is not watched", {
-          input: name,
-          nextStep: "see ./creamery watch list",
-        });
-      return { answer: await watched(deps), detail: `watches ${name} no more` };
+    await unwatchProject(context, deps, context.req.valid("param").name);
+    return context.json(await watched(deps), 200);
+  });
+}
+
+/** @returns their names, normalised. @throws Refused, CreameryError `usage`. */
+export async function watchProjects(
+  context: Asked,
+  deps: ApiDeps,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const wanted = [...new Set(names.map(watchedName))];
+  const subject = clip(wanted.join(" "), 150);
+  const deed = { action: "watch", on: FARM, subject } as const;
+  return await audited(context, deps, deed, async () => {
+    await deps.database.write(async (within) => {
+      for (const name of wanted)
+        await within
+          .insertInto("watched")
+          .values({ name, since_ms: deps.nowMs() })
+          .onConflict((on) => on.column("name").doNothing())
+          .execute();
     });
-    return context.json(answer, 200);
+    return { answer: wanted, detail: `watches ${subject}` };
+  });
+}
+
+/** @throws Refused, CreameryError `usage`, `unknown-project` for one that is not watched. */
+export async function unwatchProject(context: Asked, deps: ApiDeps, given: string): Promise<void> {
+  const name = watchedName(given);
+  const deed = { action: "watch", on: FARM, subject: name } as const;
+  await audited(context, deps, deed, async () => {
+    const gone = await deps.database.write((within) =>
+      within.deleteFrom("watched").where("name", "=", name).returning("name").execute(),
+    );
+    if (gone.length === 0)
+      throw new CreameryError("unknown-project", "is not watched", {
+        input: name,
+        nextStep: "see ./creamery watch list",
+      });
+    return { answer: null, detail: `watches ${name} no more` };
   });
 }
 

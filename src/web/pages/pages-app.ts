@@ -11,16 +11,21 @@ import { badgeRoutes } from "./badge.ts";
 import { aboutRoutes } from "./about.ts";
 import { compareRoutes } from "./compare.ts";
 import { changesRoutes } from "./changes.ts";
+import { hostDeedRoutes } from "./host-deeds.ts";
 import { homeRoutes } from "./home.ts";
+import { imageDeedRoutes } from "./image-deeds.ts";
+import { jobDeedRoutes } from "./job-deeds.ts";
 import { logRoutes } from "./log.ts";
 import { hostRoutes } from "./hosts.ts";
 import { imageRoutes } from "./images.ts";
+import { loginRoutes } from "./login.ts";
 import { pageContext } from "./page-context.ts";
 import type { PagesContext, PagesDeps, PagesEnv } from "./page-deps.ts";
 import { queueRoutes } from "./queue.ts";
 import { projectRoutes } from "./project.ts";
 import { searchRoutes } from "./search.ts";
 import { sendPage } from "./send-page.ts";
+import { watchedPageRoutes } from "./watched.ts";
 
 const FOR_EVER = "public, max-age=31536000, immutable";
 
@@ -59,6 +64,11 @@ export function pagesApp(
   logRoutes(app, deps);
   projectRoutes(app, deps);
   badgeRoutes(app, deps);
+  loginRoutes(app, deps);
+  jobDeedRoutes(app, deps);
+  hostDeedRoutes(app, deps);
+  imageDeedRoutes(app, deps);
+  watchedPageRoutes(app, deps);
   // What is mounted beside it answers for itself.
   app.all("*", (context, next) =>
     routeClassOf(context.req.path) === "pages" ? missingPage(context) : next(),

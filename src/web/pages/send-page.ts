@@ -4,6 +4,7 @@ import { documentOf } from "../../pages/shell/document.ts";
 import type { Page } from "../../pages/shell/page.ts";
 import { cachingHeaders, matches } from "../api/conditional.ts";
 import { HARMLESS } from "../api/send-blob.ts";
+import { noCookie } from "../login/session-cookie.ts";
 import type { PagesContext } from "./page-deps.ts";
 
 /**
@@ -31,8 +32,13 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
 
 /** A page as an answer, with an ETag. What was shown to somebody who is known is no other's. */
 export async function sendPage(context: PagesContext, page: Page, status = 200): Promise<Response> {
-  const text = await documentOf(page, context.get("page"));
-  return sendText(context, text, PAGE_HEADERS, status);
+  const made = context.get("page");
+  const text = await documentOf(page, made);
+  const answer = sendText(context, text, PAGE_HEADERS, status);
+  // It is told once.
+  if (made.told !== null)
+    answer.headers.append("set-cookie", noCookie("creamery-told", context.get("peer")));
+  return answer;
 }
 
 /**

@@ -2,9 +2,6 @@ import { z } from "zod";
 
 /** What is watched, and asked to be. */
 
-/** All that the index has: in the place of a name. */
-export const EVERYTHING = "*";
-
 export const WatchedList = z
   .object({
     watched: z.array(
