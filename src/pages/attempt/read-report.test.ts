@@ -101,3 +101,15 @@ test("where there is no room for all, what failed is kept and what is left is co
   expect(read.tests.length + read.left).toBe(100);
   expect(read.tests.length).toBeLessThanOrEqual(20);
 });
+
+test("ids and messages are bounded, whatever wrote them", async () => {
+  const long = { id: "i".repeat(5000), outcome: "failed", seconds: 0, message: "m".repeat(9000) };
+  const text = JSON.stringify({ results: [long], collectionErrors: [long] });
+  const { tests, collectionErrors } = await readReport(pieces(text, 4096), ROOM);
+  expect(
+    [...tests, ...collectionErrors].map(({ id, message }) => [id.length, message?.length]),
+  ).toEqual([
+    [500, 4000],
+    [500, 4000],
+  ]);
+});

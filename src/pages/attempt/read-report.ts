@@ -26,18 +26,12 @@ const MAX_MESSAGE_CHARS = 4000;
 const ITEM_CHARS = 64;
 
 const Test = z.object({
-  id: z.string().transform((id) => id.slice(0, MAX_ID_CHARS)),
+  id: z.string(),
   outcome: z.enum(["passed", "failed", "error", "skipped", "xfailed", "xpassed"]),
   seconds: z.number().nonnegative(),
-  message: z
-    .string()
-    .transform((message) => message.slice(0, MAX_MESSAGE_CHARS))
-    .optional(),
+  message: z.string().optional(),
 });
-const CollectionError = z.object({
-  id: z.string().transform((id) => id.slice(0, MAX_ID_CHARS)),
-  message: z.string().transform((message) => message.slice(0, MAX_MESSAGE_CHARS)),
-});
+const CollectionError = z.object({ id: z.string(), message: z.string() });
 
 /**
  * Reads a report (`report.json`) as it comes, so that nothing but what is kept of it is ever held: what failed is kept before
@@ -57,7 +51,9 @@ export async function readReport(
       if (item.key === "results") {
         const test = parsed(item, Test);
         if (test === null) continue;
-        const { id, outcome, seconds, message } = test;
+        const { outcome, seconds } = test;
+        const id = test.id.slice(0, MAX_ID_CHARS);
+        const message = test.message?.slice(0, MAX_MESSAGE_CHARS);
         // A quarter of the room is for what failed alone.
         const room = outcome === "failed" || outcome === "error" ? 1 : 0.75;
         if (tests.length >= bounds.tests * room || chars >= bounds.chars * room) {
@@ -72,8 +68,10 @@ export async function readReport(
       ) {
         const error = parsed(item, CollectionError);
         if (error === null) continue;
-        chars += cost(error.id, error.message);
-        collectionErrors.push(error);
+        const id = error.id.slice(0, MAX_ID_CHARS);
+        const message = error.message.slice(0, MAX_MESSAGE_CHARS);
+        chars += cost(id, message);
+        collectionErrors.push({ id, message });
       }
   return { tests, left, collectionErrors, chars };
 }
