@@ -1,16 +1,6 @@
-import { Hono } from "hono";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { liveLog, LIVE_LOG_SCRIPTS } from "../../src/pages/log/live-log.ts";
-import { logPanel, LOG_SCRIPTS } from "../../src/pages/log/log-panel.ts";
-import { readLog } from "../../src/pages/log/log-view.ts";
-import { documentOf } from "../../src/pages/shell/document.ts";
-import { html } from "../../src/pages/shell/html.ts";
-import { NOBODY, type PageContext } from "../../src/pages/shell/page.ts";
-import { liveSite } from "../../src/pages/shell/site.ts";
-import type { Authenticated } from "../../src/web/authenticate.ts";
-import { PAGE_HEADERS } from "../../src/web/pages/send-page.ts";
 import { sampleSite, type SampleSite } from "../../src/web/pages/site.sample.ts";
 import { faultsInAllViews, openBrowser, serveApp, visit, type Served } from "./browser.ts";
 import { longLog, storeLog } from "./long-log.sample.ts";
@@ -28,14 +18,6 @@ let served: Served;
 let small = "";
 let long = "";
 let lines = 0;
-const context: PageContext = {
-  site: liveSite(null),
-  viewer: NOBODY,
-  within: { allPublic: true, private: [], public: [] },
-  here: null,
-  told: null,
-  nowMs: 0,
-};
 beforeAll(async () => {
   browser = await openBrowser();
   site = await sampleSite();
@@ -45,21 +27,7 @@ beforeAll(async () => {
   const log = longLog(100 * MB);
   lines = log.toString("latin1").split("\n").length - 1;
   await storeLog(site.farm, long, log);
-  const app = new Hono<Authenticated>();
-  app.get("/sample/:id", async ({ req }) => {
-    const view = await readLog(site.logs, req.param("id"), req.raw.signal);
-    if (view === null) throw new Error("no log");
-    const main = html`<h1>Sample</h1><h2>Log</h2>${logPanel(view, context)}<p>What follows.</p>`;
-    const page = { title: "Sample", section: null, scripts: LOG_SCRIPTS, main };
-    return new Response(await documentOf(page, context), { headers: PAGE_HEADERS });
-  });
-  app.get("/running/:id", async ({ req }) => {
-    const main = html`<h1>Running</h1>${liveLog(req.param("id"), context)}`;
-    const page = { title: "Running", section: null, scripts: LIVE_LOG_SCRIPTS, main };
-    return new Response(await documentOf(page, context), { headers: PAGE_HEADERS });
-  });
-  app.route("/", site.app);
-  served = await serveApp(app);
+  served = await serveApp(site.app);
 });
 afterAll(async () => {
   await served[Symbol.asyncDispose]();
@@ -84,23 +52,40 @@ const seen = async (page: Page): Promise<string[]> => {
 };
 const heapBytes = async (page: Page): Promise<number> => {
   const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
   await session.send("HeapProfiler.collectGarbage");
-  return Number(await page.evaluate("performance.memory.usedJSHeapSize"));
+  const { metrics } = await session.send("Performance.getMetrics");
+  return metrics.find(({ name }) => name === "JSHeapUsedSize")?.value ?? Number.NaN;
 };
 
+/** An attempt that runs. */
+function begin() {
+  const { live } = site.farm.deps;
+  const id = site.farm.deps.newId();
+  const about = { job: null, project: "six", visibility: "public", configuration: "c" } as const;
+  live.begin({ attempt: id, ...about });
+  return {
+    id,
+    log: (text: string) => live.publish(id, { kind: "log", text }),
+    phase: (phase: string) => live.publish(id, { kind: "phase", phase, atMs: 0 }),
+    end: () => live.end(id, "fail"),
+  };
+}
+
 test("is well in all widths and schemes", async () => {
-  for (const path of [`/sample/${small}`, `/a/${small}/log/1`, "/running/none"])
+  const running = begin().id;
+  for (const path of [`/a/${small}`, `/a/${small}/log/1`, `/a/${running}`])
     expect(
       (await faultsInAllViews(browser, `${served.url}${path}`)).filter(
         // A log of nobody can't be followed.
-        (fault) => path !== "/running/none" || !fault.includes("404"),
+        (fault) => path !== `/a/${running}` || !fault.includes("404"),
       ),
     ).toEqual([]);
 });
 
 test("without scripts each line is within reach", async () => {
   const options = { javaScriptEnabled: false };
-  await using visited = await visit(browser, `${served.url}/sample/${long}`, options);
+  await using visited = await visit(browser, `${served.url}/a/${long}`, options);
   const { page } = visited;
   await page.getByLabel("go to line").fill("654321");
   await page.getByRole("button", { name: "Go", exact: true }).last().click();
@@ -112,7 +97,7 @@ test("without scripts each line is within reach", async () => {
 
 describe("a log of 100 MB", () => {
   test("is looked through in place, in bounded memory, and nothing of the page moves", async () => {
-    await using visited = await visit(browser, `${served.url}/sample/${long}`);
+    await using visited = await visit(browser, `${served.url}/a/${long}`);
     const { page, complaints } = visited;
     // The step that failed is open at its end.
     await page.locator(`#L${lines}`).waitFor();
@@ -136,18 +121,20 @@ describe("a log of 100 MB", () => {
   test("is there at once, before it was read whole, and comes whole by itself", async () => {
     const fresh = await site.farm.record({ project: "attrs" });
     await storeLog(site.farm, fresh, longLog(30 * MB));
-    await using visited = await visit(browser, `${served.url}/sample/${fresh}`);
+    await using visited = await visit(browser, `${served.url}/a/${fresh}`);
     const { page, complaints } = visited;
+    await page.getByLabel("Find in the log").fill("typed meanwhile");
     await page
       .locator('.log-panel[data-panel=""] .log-step[open] .log-block .row')
       .last()
       .waitFor();
     expect(await page.getByText("is still being read").count()).toBe(0);
+    expect(await page.getByLabel("Find in the log").inputValue()).toBe("typed meanwhile");
     expect(complaints).toEqual([]);
   });
 
   test("opens at the line that the address names, and gives addresses of lines", async () => {
-    await using visited = await visit(browser, `${served.url}/sample/${long}#L654321`);
+    await using visited = await visit(browser, `${served.url}/a/${long}#L654321`);
     const { page, complaints } = visited;
     await page.locator("#L654321.is-target").waitFor();
     expect(await seen(page)).toContain("L654321");
@@ -158,7 +145,7 @@ describe("a log of 100 MB", () => {
   });
 
   test("is looked through for words, one place after the other", async () => {
-    await using visited = await visit(browser, `${served.url}/sample/${long}`);
+    await using visited = await visit(browser, `${served.url}/a/${long}`);
     const { page } = visited;
     await page.getByLabel("Find in the log").fill("module_3.py");
     await page.keyboard.press("Enter");
@@ -168,26 +155,17 @@ describe("a log of 100 MB", () => {
     await page.getByLabel("Find in the log").fill("nothing like it");
     await page.keyboard.press("Enter");
     await page.getByText("That does not stand in this log").waitFor();
+    await page.getByRole("link", { name: "Show them in the log" }).click();
+    await page.locator(`#L${lines - 2}.is-target`).waitFor();
     expect(visited.complaints).toEqual([]);
   });
 });
 
 describe("the log of an attempt that runs", () => {
-  const begin = (attempt: string) => {
-    const about = { job: null, project: "six", visibility: "public", configuration: "c" } as const;
-    site.farm.deps.live.begin({ attempt, ...about });
-    return {
-      log: (text: string) => site.farm.deps.live.publish(attempt, { kind: "log", text }),
-      phase: (phase: string) =>
-        site.farm.deps.live.publish(attempt, { kind: "phase", phase, atMs: 0 }),
-      end: () => site.farm.deps.live.end(attempt, "fail"),
-    };
-  };
-
   test("grows as it is written, as text in its colours, and says what comes of it", async () => {
-    const run = begin("a1");
+    const run = begin();
     run.log("before anybody looked\n");
-    await using visited = await visit(browser, `${served.url}/running/a1`);
+    await using visited = await visit(browser, `${served.url}/a/${run.id}`);
     const { page, complaints } = visited;
     const log = page.locator(".log-live pre");
     await log.getByText("before anybody looked").waitFor();
@@ -208,8 +186,8 @@ describe("the log of an attempt that runs", () => {
   });
 
   test("is held where who reads holds it, and follows only who is at its end", async () => {
-    const run = begin("a2");
-    await using visited = await visit(browser, `${served.url}/running/a2`);
+    const run = begin();
+    await using visited = await visit(browser, `${served.url}/a/${run.id}`);
     const { page } = visited;
     const log = page.locator(".log-live pre");
     run.log(Array.from({ length: 300 }, (_, at) => `line ${at}\n`).join(""));
@@ -234,8 +212,8 @@ describe("the log of an attempt that runs", () => {
   });
 
   test("is bounded, and says what is not shown", async () => {
-    const run = begin("a3");
-    await using visited = await visit(browser, `${served.url}/running/a3`);
+    const run = begin();
+    await using visited = await visit(browser, `${served.url}/a/${run.id}`);
     const { page } = visited;
     for (let at = 0; at < 40; at++) run.log(`flood ${at}\n`.repeat(500));
     run.log("the last\n");
@@ -245,7 +223,7 @@ describe("the log of an attempt that runs", () => {
   });
 
   test("goes on where the connection was lost", async () => {
-    const run = begin("a4");
+    const run = begin();
     let isFirst = true;
     await using visited = await visit(browser, "about:blank");
     const { page } = visited;
@@ -255,7 +233,7 @@ describe("the log of an attempt that runs", () => {
       const body = `retry: 300\n\nevent: log\nid: 0-1\ndata: {"text":"first\\n"}\n\n`;
       return route.fulfill({ contentType: "text/event-stream", body });
     });
-    await page.goto(`${served.url}/running/a4`);
+    await page.goto(`${served.url}/a/${run.id}`);
     await page.locator(".log-live pre").getByText("first").waitFor();
     await page.getByText("The connection was lost").waitFor();
     run.log("second\n");

@@ -9,7 +9,8 @@ export async function storeLog(farm: SampleFarm, id: string, log: Buffer): Promi
   await farm.bucket.create(attemptKey(id, "log.txt"), log, options);
 }
 
-const FAILURE = "\u001b[31mFAILED\u001b[0m tests/test_all.py::test_last - assert 1 == 2\n";
+const FAILURE =
+  "E   AssertionError\n\u001b[31mFAILED\u001b[0m tests/test_all.py::test_last - assert 1 == 2\n";
 
 /** A log as of a suite that says much: so many bytes at least, in tens of thousands of lines of many lengths and colours. */
 export function longLog(bytes: number): Buffer {

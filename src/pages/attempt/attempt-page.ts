@@ -1,5 +1,5 @@
 import { releaseOf } from "../../model/attempt-words.ts";
-import { LOG_SCRIPTS, logPanel } from "../log/log-panel.ts";
+import { foundInLog, LOG_SCRIPTS, logPanel } from "../log/log-panel.ts";
 import { configurationWords } from "../shell/configuration-words.ts";
 import { html, NOTHING, type Html } from "../shell/html.ts";
 import type { Page, PageContext } from "../shell/page.ts";
@@ -32,7 +32,8 @@ ${
   firstLines.length === 0
     ? NOTHING
     : html`<h2 id="lines">The lines of the log that matter</h2>
-<pre class="said">${firstLines.map((text, index) => html`${index === 0 ? "" : "\n"}${line(text, 2000)}`)}</pre>`
+<pre class="said">${firstLines.map((text, index) => html`${index === 0 ? "" : "\n"}${line(text, 2000)}`)}</pre>
+${read.log === null || read.log === "unread" ? NOTHING : foundInLog(attempt.id, firstLines, context)}`
 }
 ${failingSection(read, allFailing(read, context))}
 ${changesSection(read, context)}

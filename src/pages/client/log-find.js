@@ -15,6 +15,29 @@ document.addEventListener("submit", (event) => {
   });
 });
 
+document.addEventListener("click", (event) => {
+  const link = event.target instanceof Element ? event.target.closest("a.in-log") : null;
+  const said = document.querySelector(".log-panel .log-said");
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+  if (!(link instanceof HTMLAnchorElement) || said === null || !isPlain) return;
+  event.preventDefault();
+  void placeOf(link.href).then((place) => {
+    // Where it stands nowhere as it is, the log's own page says so.
+    if (place === null || place === 0) location.assign(link.href);
+    else goTo(place, said);
+  });
+});
+
+/**
+ * @param {number} place
+ * @param {Element} said
+ */
+function goTo(place, said) {
+  // Nobody goes back through all that was found.
+  location.replace(`#L${place}`);
+  said.textContent = `Line ${place}.`;
+}
+
 /** @param {HTMLFormElement} form @returns {Promise<string>} what to say of it. */
 async function find(form) {
   const text = fieldOf(form, "text");

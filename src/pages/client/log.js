@@ -248,6 +248,23 @@ function begin(panel) {
 }
 
 /**
+ * Puts what another panel has in place of what this one has; what was typed in it stays.
+ * @param {HTMLElement} panel
+ * @param {HTMLElement} next
+ */
+function takeOver(panel, next) {
+  const stays = (/** @type {Element} */ part) => part.matches("form, [role=status]");
+  const form = panel.querySelector("form");
+  for (const part of panel.querySelectorAll(":scope > *")) if (!stays(part)) part.remove();
+  for (const part of next.querySelectorAll(":scope > *")) {
+    if (stays(part)) continue;
+    if (form !== null && part instanceof HTMLParagraphElement) form.before(part);
+    else panel.append(part);
+  }
+  panel.dataset["panel"] = "";
+}
+
+/**
  * The farm is still reading the log: the whole panel comes in place of its beginning.
  * @param {HTMLElement} panel
  * @param {string} address
@@ -260,8 +277,8 @@ async function untilRead(panel, address) {
       holder.innerHTML = await answer.text();
       const next = holder.querySelector(".log-panel");
       if (next instanceof HTMLElement && next.dataset["panel"] === "") {
-        panel.replaceWith(next);
-        begin(next);
+        takeOver(panel, next);
+        begin(panel);
         return;
       }
     }

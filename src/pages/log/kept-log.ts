@@ -162,8 +162,8 @@ export class KeptLog {
   async drop(): Promise<void> {
     const keeping = this.#keeping;
     this.#keeping = { kind: "nowhere" };
-    // Waits for what is being read.
-    if (keeping.kind === "file") await keeping.file.close();
+    // Waits for what is being read. Nothing of it is wanted any more: that it could not be closed is no fault of anybody's.
+    if (keeping.kind === "file") await keeping.file.close().catch(() => undefined);
   }
 
   async #write(parts: readonly Buffer[]): Promise<void> {

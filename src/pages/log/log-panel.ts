@@ -47,6 +47,21 @@ export function lineForm(id: string, { site }: PageContext): Html {
 `;
 }
 
+/** Leads to where the lines that matter stand in the log, as far as one of them can be looked for. */
+export function foundInLog(id: string, lines: readonly string[], { site }: PageContext): Html {
+  // Where they were cut or escaped, they are not as the package wrote them.
+  const text = lines.map((line) => line.replace(/…$/u, "").trim()).find(isWanted);
+  if (text === undefined) return NOTHING;
+  const href = site.href({ kind: "log-part", id, part: "find", parameters: { text } });
+  return href === null
+    ? NOTHING
+    : html`<p><a class="in-log" href="${href}">Show them in the log</a></p>`;
+}
+
+function isWanted(text: string): boolean {
+  return text.length >= 4 && text.length <= 200 && !/\\[xu][0-9a-f]/u.test(text);
+}
+
 function sectionPart(section: ShownSection, view: LogView, context: PageContext): Html {
   const { step, from, count, isOpen, isWhole, parts } = section;
   const name = step === "" ? "before the first step" : clip(printableLine(step), 60);

@@ -78,6 +78,16 @@ describe("the log of an attempt", () => {
     }
   });
 
+  test("is no fault of the farm's where who asked leaves before it was read", async () => {
+    const id = await recorded(LONG.repeat(1000));
+    const leaves = new AbortController();
+    const asked = site.get(`/a/${id}/log/lines`, { signal: leaves.signal });
+    setTimeout(() => leaves.abort());
+    await asked.catch(() => undefined);
+    expect(site.farm.failures).toEqual([]);
+    expect(await site.text(`/a/${id}/log/lines?from=2000000&count=1`)).toContain("a line");
+  });
+
   test("where none is kept, or no such page of it, that is said", async () => {
     const none = await site.farm.record({ project: "six" });
     const id = await recorded(LONG);

@@ -83,7 +83,13 @@ function missingPage(context: PagesContext): Promise<Response> {
   return sendPage(context, errorPage(facts, context.get("page")), 404);
 }
 
-function faultPage(context: PagesContext, thrown: unknown, deps: PagesDeps): Promise<Response> {
+async function faultPage(
+  context: PagesContext,
+  thrown: unknown,
+  deps: PagesDeps,
+): Promise<Response> {
+  // Nobody is there to be told, and nothing failed: who asked has left.
+  if (context.req.raw.signal.aborted) return new Response(null, { status: 499 });
   const told =
     thrown instanceof Refused
       ? { status: thrown.status, detail: thrown.message }
