@@ -49,6 +49,7 @@ function program(finish: (code: number) => void): Command {
     .option(...CONFIG)
     .option("--json", "print one JSON object (docs/json.md)")
     .option("--junit <file>", "write a JUnit report too")
+    .option("--report <dir>", "write pages of this run as files too (docs/report.md)")
     .option("--log", "show the whole log while it grows")
     .action(async (targets: string[], options: unknown) => {
       const { testCommand } = await import("./test-command.ts");
@@ -177,6 +178,29 @@ function program(finish: (code: number) => void): Command {
     .action(async (options: unknown) => {
       const { coverageCommand } = await import("./coverage.ts");
       finish(await coverageCommand(options));
+    });
+
+  root
+    .command("report")
+    .description(
+      "write the pages of this host's farm as files, for any file server or to open from disk",
+    )
+    .argument("<dir>", "a new or an empty directory, or one that a report was written to before")
+    .option(
+      "--project <name>",
+      "of this project alone; may be given more than once",
+      (name: string, before: string[] | undefined) => [...(before ?? []), name],
+    )
+    .option("--private", "private projects too; the files are then yours alone to read")
+    .option("--newest <n>", "so many attempts of each release on each configuration at most", "3")
+    .option(
+      "--url <url>",
+      "where the files will lie, for feeds and badges: https://pages.example/report",
+    )
+    .option(...CONFIG)
+    .action(async (directory: string, options: unknown) => {
+      const { reportCommand } = await import("./report-command.ts");
+      finish(await reportCommand(directory, options, interruption()));
     });
 
   const image = root

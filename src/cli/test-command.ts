@@ -18,6 +18,7 @@ const Options = z.object({
   jobs: jobsOption,
   json: z.boolean().default(false),
   junit: z.string().optional(),
+  report: z.string().optional(),
   log: z.boolean().default(false),
 });
 
@@ -37,6 +38,11 @@ export async function testCommand(
   if (options.junit !== undefined) await assertReportPlace(options.junit, launcher(), process.env);
   using progress = openProgress(process.stderr, process.env);
   const tell = (line: string) => progress.say(`creamery: ${line}`);
+  // Where pages can't be written is told before anything is run, too.
+  const report =
+    options.report === undefined
+      ? null
+      : await (await import("./report/run-report.ts")).openRunReport(options.report, tell, signal);
   await using farm = await openFarm({
     config: options.config,
     machine: options.machine,
@@ -63,5 +69,5 @@ export async function testCommand(
   progress[Symbol.dispose]();
   const { printResults } = await import("./test/print-results.ts");
   // Awaited here: the farm is closed before anybody else hears of a fault.
-  return await printResults({ ...ran, missing }, options, farm);
+  return await printResults({ ...ran, missing }, { ...options, report }, farm);
 }

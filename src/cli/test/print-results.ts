@@ -14,6 +14,7 @@ import { renderMatrix } from "./matrix.ts";
 import type { MissingCell } from "../../model/missing-cell.ts";
 import { missingJson, renderMissing } from "./missing-cells.ts";
 import { displayWidth } from "./display-width.ts";
+import type { RunReport } from "../report/run-report.ts";
 import type { RanJobs } from "./run-jobs.ts";
 
 /** What came to its end, and what could not even begin. */
@@ -25,6 +26,8 @@ export interface PrintOptions {
   readonly json: boolean;
   /** As typed after `--junit`. */
   readonly junit?: string | undefined;
+  /** Pages of the run as files. */
+  readonly report?: RunReport | null;
 }
 
 /**
@@ -33,8 +36,8 @@ export interface PrintOptions {
  */
 export async function printResults(
   { tested, fault, missing = [] }: ShownResults,
-  { json, junit }: PrintOptions,
-  farm: Pick<Farm, "launcher" | "cwd">,
+  { json, junit, report }: PrintOptions,
+  farm: Pick<Farm, "launcher" | "cwd" | "store" | "bucket" | "workDirectory" | "directories">,
 ): Promise<number> {
   const attempts = tested.map(({ attempt }) => attempt);
   if (json) {
@@ -43,21 +46,28 @@ export async function printResults(
   } else if (attempts.length > 0 || missing.length > 0) {
     process.stdout.write(textOf(attempts, process.stdout, process.env, missing));
   }
-  if (junit !== undefined) {
-    const content = "junit";
-    const written = async () => {
-      const report = renderJunit(tested, fault === undefined ? null : lineOf(fault), missing);
-      await writeFile(farm.launcher.exchangePath(content), report);
+  // Of several faults the first is the command's, most often what ended the run; the others must not be passed over.
+  let first: unknown = fault;
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    await work().catch((thrown: unknown) => {
+      if (first === undefined) first = thrown;
+      else process.stderr.write(`creamery: ${lineOf(thrown)}\n`);
+    });
+  };
+  if (junit !== undefined)
+    await attempt(async () => {
+      const content = "junit";
+      const text = renderJunit(tested, fault === undefined ? null : lineOf(fault), missing);
+      await writeFile(farm.launcher.exchangePath(content), text);
       const path = resolve(farm.cwd, junit);
       await farm.launcher.request({ kind: "write-user-file", path, content });
-    };
-    await written().catch((thrown: unknown) => {
-      // Of two faults the one that ended the run is the command's; the other must not be passed over.
-      if (fault === undefined) throw thrown;
-      process.stderr.write(`creamery: ${lineOf(thrown)}\n`);
     });
-  }
-  if (fault !== undefined) throw fault;
+  if (report !== undefined && report !== null)
+    await attempt(async () => {
+      const ids = attempts.map(({ id }) => id);
+      process.stderr.write(`creamery: ${await report.write(farm, ids, missing)}\n`);
+    });
+  if (first !== undefined) throw first;
   return exitCodeOf(attempts, missing);
 }
 

@@ -27,6 +27,8 @@ export interface AttemptSources {
   readonly bucket: Pick<Bucket, "open">;
   readonly reports: KeptReports;
   readonly logs: KeptLogs;
+  /** How long the log is waited for, ms; by default no longer than somebody wants to look at nothing. */
+  readonly logMs?: number;
   /** 200 where nobody says otherwise. */
   readonly testsAPage?: number;
 }
@@ -73,7 +75,7 @@ export async function readAttempt(
   asked: TestsAsked,
   { within }: Pick<PageContext, "within">,
 ): Promise<ReadAttempt | null> {
-  const { database, bucket, reports, logs } = sources;
+  const { database, bucket, reports } = sources;
   const stored = await visibleResult(database, id, within);
   if (stored === null) return null;
   const own = stored.attempt;
@@ -85,7 +87,7 @@ export async function readAttempt(
     rerunsOf(database, id, within),
     seenOf(database, stored.of, within),
     own.evidence.lock === null ? NONE : readLock(bucket, id),
-    own.log === null ? NONE : readableLog(logs, id),
+    own.log === null ? NONE : readableLog(sources, id),
   ]);
   const tests = report?.tests ?? (await nonPasses(database, id));
   return {
@@ -163,8 +165,12 @@ async function seenOf(
   return of !== null && (await isVisibleAttempt(database, of, within)) ? of : null;
 }
 
-function readableLog(logs: KeptLogs, id: string): Promise<ReadAttempt["log"]> {
-  return readLog(logs, id, AbortSignal.timeout(LOG_MS)).catch(() => "unread" as const);
+function readableLog(
+  { logs, logMs }: Pick<AttemptSources, "logs" | "logMs">,
+  id: string,
+): Promise<ReadAttempt["log"]> {
+  const signal = AbortSignal.timeout(logMs ?? LOG_MS);
+  return readLog(logs, id, signal, logMs).catch(() => "unread" as const);
 }
 
 async function nonPasses(database: Database, id: string): Promise<TestResult[]> {

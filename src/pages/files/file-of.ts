@@ -7,8 +7,8 @@ import { safeName } from "./safe-name.ts";
  * Null for what only a farm that answers has.
  */
 export function fileOf(place: Place): string | null {
-  // What is asked for by name needs somebody who answers.
-  if ("parameters" in place && Object.keys(place.parameters ?? {}).length > 0) return null;
+  if ("parameters" in place && Object.keys(place.parameters ?? {}).length > 0)
+    return olderReleases(place);
   switch (place.kind) {
     case "home":
       return "index.html";
@@ -55,4 +55,13 @@ export function fileOf(place: Place): string | null {
     case "comparison-json":
       return null;
   }
+}
+
+/** What is asked for by name needs somebody who answers, but for a project's older releases. */
+function olderReleases(place: Place): string | null {
+  if (place.kind !== "project") return null;
+  const { before, ...rest } = place.parameters ?? {};
+  return before === undefined || Object.keys(rest).length > 0
+    ? null
+    : `p/${safeName(place.project)}/before/${safeName(before)}/index.html`;
 }

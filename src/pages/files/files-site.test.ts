@@ -50,6 +50,11 @@ const name = fc.oneof(
 const place: fc.Arbitrary<Place> = fc.oneof(
   fc.constantFrom<Place>({ kind: "home" }, { kind: "changes" }, { kind: "images" }),
   fc.record({ kind: fc.constant("project" as const), project: name }),
+  fc.record({
+    kind: fc.constant("project" as const),
+    project: name,
+    parameters: fc.record({ before: name }),
+  }),
   fc.record({ kind: fc.constant("release" as const), project: name, version: name }),
   fc.record({ kind: fc.constant("attempt" as const), id: name }),
   fc.record({
@@ -133,6 +138,13 @@ describe("a place among files", () => {
     const all = filesSite({ from: { kind: "home" }, has: () => true, url: null });
     for (const kind of ["queue", "hosts", "login"] as const) expect(all.href({ kind })).toBeNull();
     expect(all.href({ kind: "asset", name: "shell.js" })).toBeNull();
+    const parameters = { a: "1" };
+    for (const asked of [
+      { kind: "images", parameters },
+      { kind: "project", project: "six", parameters },
+      { kind: "project", project: "six", parameters: { before: "1.0", a: "1" } },
+    ] as const)
+      expect(all.href(asked)).toBeNull();
   });
 
   test("has an address of its own only where the report's is told", () => {

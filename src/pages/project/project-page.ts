@@ -77,7 +77,10 @@ export function reasonOf(reason: string | null): string {
 function releasesSection({ project, matrix, withdrawn, next, before }: ProjectView, site: Site) {
   if (matrix.rows.length === 0)
     return before === null ? NOTHING : html`<p>There are none that the farm has tested.</p>`;
-  const older = next === null ? null : pageOf(project.name, next, site);
+  const older =
+    next === null
+      ? null
+      : site.href({ kind: "project", project: project.name, parameters: { before: next } });
   const first = before === null ? null : site.href({ kind: "project", project: project.name });
   const links = [
     first === null ? NOTHING : html`<a href="${first}">Newest releases</a> `,
@@ -97,13 +100,6 @@ ${matrixTable(
 )}
 <div id="after-matrix" tabindex="-1">${legendOf([matrix])}</div>
 ${older === null && first === null ? NOTHING : html`<p>${links}</p>`}`;
-}
-
-/** A site of files has no pages of older releases. */
-function pageOf(project: string, before: string, site: Site): string | null {
-  return site.kind === "live"
-    ? site.href({ kind: "project", project, parameters: { before } })
-    : null;
 }
 
 function pushesSection({ project, pushes }: ProjectView, site: Site): Html {

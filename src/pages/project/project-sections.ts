@@ -80,13 +80,13 @@ export function badgeSection({ project }: ProjectView, site: Site): Html {
   return html`<h2>Badge</h2>
 ${image === null ? NOTHING : html`<p><img src="${image}" alt="How ${name} stands, as a badge" height="20"></p>`}
 ${
-  visibility === "private"
+  visibility === "private" && site.kind === "live"
     ? html`<p>This project is private: who may not see it sees the badge of an unknown one.</p>`
     : NOTHING
 }<dl class="facts">
 ${code(`[![creamery](${badge})](${page})`, "Markdown")}
 ${code(`.. image:: ${badge}\n   :target: ${page}`, "reStructuredText")}
-${code(`${badge}?configuration=cpython-3.13`, "One configuration")}
+${site.kind === "live" ? code(`${badge}?configuration=cpython-3.13`, "One configuration") : NOTHING}
 ${matrix === null ? NOTHING : code(matrix, "Newest releases as a picture")}
 ${shields === null ? NOTHING : code(shields, "For a shields.io endpoint")}
 </dl>`;

@@ -15,6 +15,10 @@ import type { Standing } from "./verdict-sentence.ts";
 
 /** Releases of one page. */
 export const MOST_ROWS = 100;
+/** Of a picture for pages of others. */
+export const PICTURED_RELEASES = 15;
+/** The release that people get is among so many newest ones: others of them are pre-releases. */
+export const BADGED_RELEASES = 30;
 const MOST_PUSHES = 10;
 /** Of releases long past, newer ones have more attempts to be looked through before theirs. */
 export const DEEPER = 8;

@@ -4,6 +4,7 @@ import type { Page, PageContext, Section } from "./page.ts";
 import type { Place } from "./place.ts";
 import { deedForm } from "./deed-form.ts";
 import { toldText } from "./told.ts";
+import { instantText } from "./times.ts";
 
 const NAVIGATION: readonly (readonly [
   Section,
@@ -19,6 +20,18 @@ const NAVIGATION: readonly (readonly [
 ];
 
 const MAX_NAME = 40;
+
+/**
+ * What a farm says with each answer, files have to say themselves. They have no scripts and send nothing; to a browser that
+ * opened one from a disk, `'self'` is nothing or all of the disk, so that their own style sheet is named by its scheme.
+ */
+const FILES_POLICY = [
+  "default-src 'none'",
+  "style-src 'self' file:",
+  "img-src 'self' file:",
+  "form-action 'none'",
+  "base-uri 'none'",
+].join("; ");
 
 /** A page in its shell, whole: what a browser gets. */
 export async function documentOf(page: Page, context: PageContext): Promise<string> {
@@ -38,7 +51,7 @@ export async function documentOf(page: Page, context: PageContext): Promise<stri
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+${site.kind === "files" ? html`<meta http-equiv="Content-Security-Policy" content="${FILES_POLICY}">\n` : NOTHING}<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title} · Creamery</title>
 <link rel="stylesheet" href="${style}">
 <link rel="icon" href="${icon}" type="image/svg+xml">
@@ -89,9 +102,13 @@ function whoOf(context: PageContext): Html {
   return html`<div class="who"><a href="${site.href({ kind: "login" }) ?? ""}"><span class="visually-hidden">Logged in as </span>${name}</a>${deedForm(context, { kind: "logout" }, html`<button>Log out</button>`)}</div>`;
 }
 
-function footerOf({ site }: PageContext): Html {
+function footerOf({ site, writtenAt }: PageContext): Html {
+  const written =
+    writtenAt === undefined
+      ? NOTHING
+      : html` Written of what the farm knew at ${instantText(writtenAt)}.`;
   const links = html` <a href="/api/v1/docs">API</a> · <a href="/api/v1/export/results.sqlite">All public results</a>`;
   return html`<footer><p>Creamery tests each release of each package on each interpreter.${
-    site.kind === "live" ? links : NOTHING
+    site.kind === "live" ? links : written
   }</p></footer>`;
 }

@@ -32,12 +32,14 @@ export interface PageContext {
   readonly viewer: Viewer;
   /** What who looks gets to see: every query is narrowed to it. */
   readonly within: Within;
-  /** Ms since 1970. */
+  /** Ms since 1970; NaN for pages that will be read at another time: they tell when something was, and not how long ago. */
   readonly nowMs: number;
   /** The page's own path and query, to come back to; null where it can't be come back to. */
   readonly here: string | null;
   /** What was just done, to be told once. */
   readonly told: Told | null;
+  /** Of pages as files: until when the farm's knowledge is in them, ms since 1970. */
+  readonly writtenAt?: number;
 }
 
 /** Where in the navigation a page belongs. */

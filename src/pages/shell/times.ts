@@ -6,15 +6,24 @@ const UNITS = [
   ["minute", 60],
 ] as const;
 
-/** `3 minutes ago`, with the instant itself (UTC) to be read by pointer and by programs. */
+/**
+ * `3 minutes ago`, with the instant itself (UTC) to be read by pointer and by programs.
+ * @param nowMs NaN where nobody knows when it will be read: then its date is what is shown.
+ */
 export function timeAgo(atMs: number, nowMs: number): Html {
   const at = new Date(atMs).toISOString();
-  const shown = `${at.slice(0, 10)} ${at.slice(11, 16)} UTC`;
-  return html`<time datetime="${at}" title="${shown}">${agoText(atMs, nowMs)}</time>`;
+  return html`<time datetime="${at}" title="${instantText(atMs)}">${agoText(atMs, nowMs)}</time>`;
 }
 
-/** `3 minutes ago`, `in 2 hours`; a date where it is more than 30 days away. */
+/** `2026-11-24 10:00 UTC` */
+export function instantText(atMs: number): string {
+  const at = new Date(atMs).toISOString();
+  return `${at.slice(0, 10)} ${at.slice(11, 16)} UTC`;
+}
+
+/** `3 minutes ago`, `in 2 hours`; a date where it is more than 30 days away, or where there is no present. */
 export function agoText(atMs: number, nowMs: number): string {
+  if (Number.isNaN(nowMs)) return new Date(atMs).toISOString().slice(0, 10);
   const seconds = Math.round(Math.abs(nowMs - atMs) / 1000);
   if (seconds > 30 * 86_400) return new Date(atMs).toISOString().slice(0, 10);
   const unit = UNITS.find(([, size]) => seconds >= size);

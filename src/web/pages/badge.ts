@@ -2,15 +2,13 @@ import type { Hono } from "hono";
 
 import { badgeEndpoint, badgeSvg, type Badge } from "../../pages/charts/badge-svg.ts";
 import { projectBadge, UNKNOWN_BADGE } from "../../pages/project/project-badge.ts";
-import { newestRow, readMatrix } from "../../pages/project/read-matrix.ts";
+import { BADGED_RELEASES, newestRow, readMatrix } from "../../pages/project/read-matrix.ts";
 import { isName, normaliseName } from "../../python/names.ts";
 import { visibleProject } from "../../store/sql/matrix-queries.ts";
 import type { PagesContext, PagesDeps, PagesEnv } from "./page-deps.ts";
 import { pictureHeaders } from "./picture-headers.ts";
 import { sendText } from "./send-page.ts";
 
-/** The release that people get is among so many newest ones: others of them are pre-releases. */
-const ROWS = 30;
 const FILE = /^(.+)\.(svg|json)$/u;
 
 /** How the newest release of a project stands, for other people's pages: a badge, and the same for shields.io. */
@@ -51,7 +49,7 @@ async function badgeOf(
     ? await visibleProject(database, normaliseName(name), context.get("page").within)
     : null;
   if (project === null) return null;
-  const { matrix } = await readMatrix(database, project, { most: ROWS });
+  const { matrix } = await readMatrix(database, project, { most: BADGED_RELEASES });
   const configuration = context.req.query("configuration") ?? null;
   return projectBadge(newestRow(matrix.rows), configuration);
 }

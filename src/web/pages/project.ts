@@ -4,7 +4,7 @@ import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
 import { matrixSvg } from "../../pages/charts/matrix-svg.ts";
 import { projectPage } from "../../pages/project/project-page.ts";
-import { readMatrix } from "../../pages/project/read-matrix.ts";
+import { PICTURED_RELEASES, readMatrix } from "../../pages/project/read-matrix.ts";
 import { readProject } from "../../pages/project/read-project.ts";
 import { readRelease } from "../../pages/release/read-release.ts";
 import { releasePage } from "../../pages/release/release-page.ts";
@@ -14,7 +14,6 @@ import { pictureHeaders } from "./picture-headers.ts";
 import { otherSpelling, readableProject } from "./readable-project.ts";
 import { sendPage, sendText } from "./send-page.ts";
 
-const ROWS_OF_A_PICTURE = 15;
 const MAX_VERSION_CHARS = 300;
 
 /** A project, one of its releases, and its releases as a picture. */
@@ -50,7 +49,7 @@ export function projectRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
         301,
       );
     const project = await readableProject(context, deps, given);
-    const { matrix } = await readMatrix(database, project, { most: ROWS_OF_A_PICTURE });
+    const { matrix } = await readMatrix(database, project, { most: PICTURED_RELEASES });
     const text = await matrixSvg(project.name, matrix);
     return sendText(context, text, pictureHeaders(context, "image/svg+xml"));
   });
