@@ -107,6 +107,63 @@ export function queueContract(open: () => Promise<Database>): void {
     expect(await farm.queue.claim({ workerId: worker, most: 5 })).toEqual([]);
   });
 
+  test("a build that failed where it had not is run once more, so that people can be told; never for ever", async () => {
+    await using farm = await opened();
+    const worker = await farm.arrive("one");
+    const base = Date.UTC(2026, 10, 24, 10);
+    const run = async (attempt: Partial<AttemptRecording["attempt"]>) => {
+      const [job] = await farm.queue.claim({ workerId: worker, most: 1 });
+      if (job === undefined) return null;
+      const sent = recording(job.attempt, "six", { reason: job.reason });
+      await farm.queue.finish(worker, job.attempt, {
+        kind: "done",
+        recordings: [{ ...sent, attempt: { ...sent.attempt, version: job.version, ...attempt } }],
+      });
+      nowMs += 60_000;
+      return job;
+    };
+    const good = { outcome: "pass", cause: null, confidence: "unconfirmed" } as const;
+    const build = { phase: "build", outcome: "fail", confidence: "unconfirmed" } as const;
+    nowMs = base;
+    await farm.queue.enqueue([request("six", { version: "1.0" })]);
+    await run(good);
+    await farm.queue.enqueue([request("six", { version: "1.1" })]);
+    await run({ ...build, cause: "build-backend(hatchling)" });
+    const kinds = async () =>
+      (await farm.database.read((db) => changesAfter(db, { after: 0, limit: 9 }))).map(
+        ({ kind }) => kind,
+      );
+    expect(await kinds()).toEqual([]);
+    const second = await run({ ...build, cause: "build-backend(hatchling)" });
+    expect(second).toMatchObject({
+      version: "1.1",
+      configuration: "cpython-3.13",
+      reason: "retest",
+      lane: "rest",
+    });
+    expect(await kinds()).toEqual(["broke"]);
+    expect(await run(good)).toBeNull();
+    // What ends otherwise each time is not run for ever.
+    await farm.queue.enqueue([request("six", { version: "1.2" })]);
+    await run(good);
+    await farm.queue.enqueue([request("six", { version: "1.3" })]);
+    await run({ ...build, cause: "compiler" });
+    await run({ ...build, cause: "build-backend(hatchling)" });
+    expect(await run(good)).toBeNull();
+    // A commit, too, on its own branch; and each as often.
+    const source = { kind: "repository", sha256: "a".repeat(64) } as const;
+    for (const commit of ["c1", "c2"]) {
+      await farm.queue.enqueue([push(commit, { project: "six" })]);
+      nowMs += 5 * HOUR_MS;
+      const [first, again, none] = [
+        await run({ ...build, source, cause: "compiler" }),
+        await run({ ...build, source, cause: "compiler" }),
+        await run(good),
+      ];
+      expect([first?.version, again?.version, none]).toEqual([commit, commit, null]);
+    }
+  });
+
   test("what is asked for as smoke is leased as smoke, and whole as soon as anybody asks for all of it", async () => {
     await using farm = await opened();
     const worker = await farm.arrive("one");

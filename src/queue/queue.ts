@@ -12,6 +12,7 @@ import { enqueueWithin, roundsOf } from "./enqueue.ts";
 import { noteEnd, type HostOut } from "./host-record.ts";
 import type { EnqueueRequest, Enqueued, LeasedJob } from "./job.ts";
 import { viewsOf } from "./job-views.ts";
+import { secondAttemptOf } from "./second-attempt.ts";
 import { backoffOf, QUEUE_POLICY, type QueuePolicy } from "./queue-policy.ts";
 
 export interface QueueOptions {
@@ -249,8 +250,13 @@ export class Queue {
       if (job === undefined) return (await isKept(within, attempt, finish)) ? KEPT : GONE;
       if (finish.kind === "done" || finish.kind === "farm-fault") {
         await assertOwn(within, job, finish.recordings);
-        for (const recording of finish.recordings)
-          await insertResult(within, withReason(recording, job));
+        for (const recording of finish.recordings) {
+          const wantsSecond = await insertResult(within, withReason(recording, job));
+          if (wantsSecond)
+            await this.enqueueWithin(within, [
+              await secondAttemptOf(within, recording, job.target_id),
+            ]);
+        }
       }
       await this.#end(rows, job, finish);
       if (finish.kind === "returned") return ENDED;

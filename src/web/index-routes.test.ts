@@ -184,10 +184,12 @@ test.each(["json", "html"] as const)(
       ] as const)
         asked.push(await one.ask(path, headers));
       answers.push(asked.map(({ status, body }) => [status, body.toString("latin1")]));
+      // One is recorded when it has ended, which may be after its client has all of it.
+      await expect.poll(() => one.endpoint.record().requests.length).toBe(asked.length);
       const { openedAt: _, requests, ...record } = one.endpoint.record();
       records.push({
         ...record,
-        // One is recorded when it has ended, which may be after the next has begun.
+        // In the order in which they ended.
         requests: requests
           .map(({ path, status, method }) => `${method} ${path} ${status}`)
           .toSorted(),

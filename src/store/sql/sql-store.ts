@@ -30,7 +30,9 @@ export class SqlStore implements Store {
   }
 
   recordAttempt(recording: AttemptRecording): Promise<void> {
-    return this.#database.write((within) => insertResult(within, recording));
+    return this.#database.write(async (within) => {
+      await insertResult(within, recording);
+    });
   }
 
   attempt(id: string): Promise<StoredAttempt | null> {
@@ -135,10 +137,13 @@ export async function hasResult(db: Kysely<Tables>, attemptId: string): Promise<
   return row !== undefined;
 }
 
-/** Keeps an attempt within a transaction: once, however often it is said. */
-export async function insertResult(within: Within, recording: AttemptRecording): Promise<void> {
+/**
+ * Keeps an attempt within a transaction: once, however often it is said.
+ * @returns whether a second attempt of the same would be news (`noteVerdict`).
+ */
+export async function insertResult(within: Within, recording: AttemptRecording): Promise<boolean> {
   const { attempt, results } = recording;
-  if (await hasResult(within, attempt.id)) return;
+  if (await hasResult(within, attempt.id)) return false;
   const release = await internRelease(within, recording);
   const keys = {
     ...release,
@@ -165,7 +170,7 @@ export async function insertResult(within: Within, recording: AttemptRecording):
       .onConflict((on) => on.columns(["result_id", "test_id"]).doNothing())
       .execute();
   }
-  await noteVerdict(within, recording, keys);
+  return noteVerdict(within, recording, keys);
 }
 
 /** Results with all that they refer to, as `attemptOf` reads them. */

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { z } from "zod";
 
 import { OUTCOMES } from "../../model/attempt.ts";
+import { standing } from "../../model/compare.ts";
 import { rootOf } from "../../model/change-root.ts";
 import { formatCause, parseCause, parseConfidence } from "../../model/result-words.ts";
 import {
@@ -30,14 +31,15 @@ const LOCK = "verdict-changes";
 /**
  * Notes how a result that is being kept, in the same transaction, leaves its project standing, and the change where there is one. Of two
  * of one cell at once the second sees what the first has said.
+ * @returns whether a second attempt of the same release would be news: it failed where it had not, and nothing has confirmed that yet.
  */
 export async function noteVerdict(
   within: Within,
   recording: AttemptRecording,
   { project_id, configuration_id }: KnownKeys,
-): Promise<void> {
+): Promise<boolean> {
   const result = newResult(recording);
-  if (result === null || weightOf(result) === "nothing") return;
+  if (result === null || weightOf(result) === "nothing") return false;
   const target = result.source === "release" ? null : await leasedTarget(within, result.attempt);
   const line = result.source === "release" ? RELEASES : (target?.line ?? UNNAMED);
   const key = { project_id, configuration_id, line };
@@ -73,6 +75,13 @@ export async function noteVerdict(
   const targetId = isBelieved ? (target?.id ?? null) : null;
   if (changeId !== null || targetId !== null)
     await noteDue(within, { project_id, attempt: result.attempt, changeId, targetId });
+  const { settled, pending } = cell;
+  // Of what comes to another end each time, once; a release that failed before as well is no news, a commit is told what came of it.
+  const isFirst = before.pending === null || before.pending.version !== result.version;
+  const wasGood = settled !== null && standing(settled.outcome) === "good";
+  return (
+    isFirst && pending?.attempt === result.attempt && (wasGood || result.source === "repository")
+  );
 }
 
 /** Null for what has a cause or a confidence that is none: a later Creamery's. */
