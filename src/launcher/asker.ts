@@ -16,13 +16,22 @@ export function askerFrom(env: NodeJS.ProcessEnv): Asker {
 
 const DEADLINE_MS = 300_000;
 
-/** A child with the rights of the person who asked; it ends with the launcher, by `signal`, or at a deadline. */
-export function runAs({ uid, gid }: Asker, argv: readonly string[], signal: AbortSignal) {
+/**
+ * A child with the rights of the person who asked; it ends with the launcher, by `signal`, or at a deadline.
+ * @param detached a terminal's Ctrl-C does not reach it: only who started it ends it.
+ */
+export function runAs(
+  { uid, gid }: Asker,
+  argv: readonly string[],
+  signal: AbortSignal,
+  { detached = false }: { readonly detached?: boolean } = {},
+) {
   const groups = uid === 0 ? ["--clear-groups"] : ["--init-groups"];
   const drop =
     uid === 0 ? [] : ["--reuid", String(uid), "--regid", String(gid), ...groups, "--no-new-privs"];
   return spawn("setpriv", [...drop, "--pdeathsig", "KILL", "--", ...argv], {
     stdio: ["pipe", "pipe", "pipe"],
+    detached,
     env: { PATH: "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C.UTF-8" },
     signal: AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]),
     killSignal: "SIGKILL",

@@ -49,7 +49,10 @@ async function run(
 ): Promise<string> {
   const script = join(session.repository, "src/launcher/user-tree-child.ts");
   const words = [action, path, part, isPrivate ? "077" : "022"];
-  const child = runAs(asker, [process.execPath, script, ...words], signal);
+  const child = runAs(asker, [process.execPath, script, ...words], signal, {
+    // What takes its place is not to end half-way, nor what was begun to be left.
+    detached: true,
+  });
   const [ended, said, told] = [exitCodeOf(child), text(child.stdout), text(child.stderr)];
   // It may end before it has read all.
   await pipeline(content, child.stdin).catch(() => undefined);

@@ -79,6 +79,7 @@ test("what is not kept leaves nothing, and what was there stays", async () => {
     await tree.add("index.html", "before");
     await tree.keep();
   }
+  await expect(begin(AbortSignal.abort(new Error("early")))).rejects.toThrow("early");
   const stop = new AbortController();
   const interrupted = async () => {
     await using tree = await begin(stop.signal);

@@ -44,8 +44,12 @@ export class UserTreeWriter implements TreeSink, AsyncDisposable {
   /** @throws CreameryError `output-file` where nothing may be written there, `disk-full`. */
   static async begin(options: UserTreeOptions): Promise<UserTreeWriter> {
     const { launcher, path, signal } = options;
-    const { part } = await launcher.request({ kind: "begin-user-tree", path }, { signal });
-    return new UserTreeWriter(options, part);
+    // Not to be interrupted: it is a moment's work, and whoever begins must know what to end.
+    const { part } = await launcher.request({ kind: "begin-user-tree", path });
+    const begun = new UserTreeWriter(options, part);
+    if (signal.aborted) await begun[Symbol.asyncDispose]();
+    signal.throwIfAborted();
+    return begun;
   }
 
   async add(path: string, content: string | Buffer | AsyncIterable<Buffer>): Promise<void> {
@@ -101,7 +105,7 @@ export class UserTreeWriter implements TreeSink, AsyncDisposable {
   /** Not to be interrupted: it is a moment's work, and half of it would be neither the old nor the new. */
   async #end(keep: boolean): Promise<void> {
     const { launcher, path, isPrivate } = this.#options;
-    this.#isOver = true;
     await launcher.request({ kind: "end-user-tree", path, part: this.#part, keep, isPrivate });
+    this.#isOver = true;
   }
 }

@@ -20,6 +20,7 @@ const STYLE = [
   "charts/charts.css",
   "changes/changes.css",
   "attempt/attempt.css",
+  "files/report.css",
 ];
 
 /** What browsers run, as it lies there: each is a module of its own, and imports nothing. */
