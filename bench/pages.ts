@@ -3,6 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
+import { sql } from "kysely";
+
+import { comparisonId, comparisonKey } from "../src/judge/comparison-id.ts";
+import { sampleCompared, sampleComparison } from "../src/judge/comparison-json.sample.ts";
 import { attemptKey } from "../src/worker/bucket-keys.ts";
 import { openDatabase } from "../src/store/open-database.ts";
 import { sampleSite, type SampleSite } from "../src/web/pages/site.sample.ts";
@@ -23,6 +27,7 @@ const SIZE: StoreSize = {
 const REQUESTS = numberOf("--requests", 200);
 const REPORTS = 20;
 const BAR_MS = 50;
+const COMPARISON = comparisonId(sampleComparison(), Date.now());
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const bars: Bar[] = [];
@@ -39,6 +44,9 @@ try {
   const url = await cluster.database();
   say("the same in PostgreSQL");
   await copyStore(file, url, join(directory, "archive"));
+  await using database = await openDatabase(url);
+  // As its own housekeeping does after so many rows.
+  await database.read((db) => sql`analyze`.execute(db));
   await measure("PostgreSQL", url, filling);
 } finally {
   rmSync(directory, { recursive: true, force: true });
@@ -60,14 +68,20 @@ function pagesOf({ attempts, largest }: Filling): ReadonlyMap<string, (turn: num
     ["/badge/NAME.svg", () => `/badge/${largest}.svg`],
     ["/a/ATTEMPT", (turn) => `/a/${attempt(turn)?.id ?? ""}`],
     ["/a/ATTEMPT, 5,000 tests in its report", (turn) => `/a/${attempts[turn % REPORTS]?.id ?? ""}`],
+    [
+      "/a/ATTEMPT/log/2, of 20,000 lines",
+      (turn) => `/a/${attempts[turn % REPORTS]?.id ?? ""}/log/2`,
+    ],
     ["/queue", () => "/queue"],
     ["/queue of a project", (turn) => `/queue?project=${project(turn)}`],
     ["/hosts", () => "/hosts"],
     ["/images", () => "/images"],
     ["/changes", () => "/changes"],
+    ["/changes of 30 days", () => "/changes?days=30"],
     ["/changes/feed.xml", () => "/changes/feed.xml"],
     ["/compare", () => "/compare"],
-    ["/search", (turn) => `/search?q=project-${turn}`],
+    ["/compare/ID, 200 projects", () => `/compare/${COMPARISON}`],
+    ["/search", (turn) => `/search?q=project-${1 + (turn % 9)}`],
     ["/about", () => "/about"],
   ]);
 }
@@ -82,6 +96,8 @@ async function measure(name: string, location: string, filling: Filling): Promis
     let largestBody = Buffer.alloc(0);
     for (let turn = 0; turn < REQUESTS; turn++) {
       const path = pathOf(turn);
+      // One a second: what is kept for a while is read anew from time to time, as it is on a farm.
+      site.farm.nowMs += 1000;
       const began = performance.now();
       const answer = await site.get(path);
       const body = Buffer.from(await answer.arrayBuffer());
@@ -105,7 +121,7 @@ async function measure(name: string, location: string, filling: Filling): Promis
   }
 }
 
-/** Reports and logs of some attempts. */
+/** Reports and logs of some attempts, and a comparison. */
 async function fillBucket({ farm }: SampleSite, { attempts }: Filling): Promise<void> {
   const { signal } = new AbortController();
   const results = Array.from({ length: 5000 }, (_, index) => ({
@@ -127,6 +143,17 @@ async function fillBucket({ farm }: SampleSite, { attempts }: Filling): Promise<
   const log = Array.from({ length: 20_000 }, (_, line) =>
     line % 4000 === 0 ? `== step ${line}: command` : `line ${line} of what a package wrote`,
   ).join("\n");
+  const compared = Array.from({ length: 200 }, (_, index) =>
+    sampleCompared({
+      project: projectName(index),
+      verdict: index % 9 === 0 ? "newly-broken" : "unchanged",
+    }),
+  );
+  const comparison = JSON.stringify({ ...sampleComparison({ compared }), id: COMPARISON });
+  await farm.bucket.create(comparisonKey(COMPARISON), Buffer.from(comparison), {
+    signal,
+    compression: "gzip",
+  });
   for (const { id } of attempts.slice(0, REPORTS)) {
     const put = (name: string, text: string) =>
       farm.bucket.create(attemptKey(id, name), Buffer.from(text), { signal, compression: "gzip" });
