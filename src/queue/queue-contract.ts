@@ -9,7 +9,8 @@ import { changesAfter } from "../store/sql/verdict-changes.ts";
 import type { AttemptRecording } from "../store/store.ts";
 import { Hosts, HostFacts } from "./hosts.ts";
 import type { EnqueueRequest, JobState, Lane } from "./job.ts";
-import { jobByKey, jobs, laneCounts } from "./job-views.ts";
+import { busiestProjects, laneCounts } from "./job-counts.ts";
+import { jobByKey, jobs } from "./job-views.ts";
 import { Queue } from "./queue.ts";
 import type { QueuePolicy } from "./queue-policy.ts";
 
@@ -619,6 +620,56 @@ export function queueContract(open: () => Promise<Database>): void {
     );
     const counts = await farm.database.read(laneCounts);
     expect(counts).toMatchObject([{ lane: "priority", state: "queued", count: 2 }]);
+  });
+
+  test("how much is open is counted as one by one, for whoever looks, and says nothing of what is not theirs", async () => {
+    await using farm = await opened();
+    const worker = await farm.arrive("one");
+    const names = ["secret", "a", "b", "hidden", "c"];
+    for (const [index, project] of names.entries()) {
+      const isPrivate = project === "secret" || project === "hidden";
+      nowMs += 1000;
+      await farm.queue.enqueue([
+        request(project, {
+          visibility: isPrivate ? "private" : "public",
+          configurations: ["cpython-3.13", "cpython-3.14", "pypy-3.11"].map((name) => ({
+            name,
+            lane: index % 2 === 0 ? ("rest" as const) : ("priority" as const),
+          })),
+        }),
+      ]);
+    }
+    await farm.queue.claim({ workerId: worker, most: 4 });
+    const everything = { allPublic: true, private: "all", public: [] } as const;
+    for (const within of [
+      everything,
+      { allPublic: true, private: [], public: [] },
+      { allPublic: true, private: ["hidden"], public: [] },
+      { allPublic: false, private: ["secret"], public: ["b"] },
+      { allPublic: false, private: [], public: [] },
+    ] as const) {
+      const seen = await farm.database.read((db) => jobs(db, { limit: 100, within }));
+      const groups = Map.groupBy(seen, ({ lane, state }) => `${state} ${lane}`);
+      const expected = [...groups.values()].map((group) => ({
+        lane: group[0]?.lane,
+        state: group[0]?.state,
+        count: group.length,
+        oldestMs: Math.min(...group.map(({ enqueuedMs }) => enqueuedMs)),
+      }));
+      const counts = await farm.database.read((db) => laneCounts(db, within));
+      expect(counts).toHaveLength(expected.length);
+      expect(counts).toEqual(expect.arrayContaining(expected));
+      const busiest = await farm.database.read((db) => busiestProjects(db, within, 10));
+      const projects = Map.groupBy(seen, ({ project }) => project);
+      expect(busiest).toEqual(
+        [...projects]
+          .map(([project, group]) => ({ project, count: group.length }))
+          .toSorted((one, other) => (one.project < other.project ? -1 : 1)),
+      );
+    }
+    expect(await farm.database.read((db) => laneCounts(db))).toEqual(
+      await farm.database.read((db) => laneCounts(db, everything)),
+    );
   });
 
   test("who waits for work hears of it", async () => {

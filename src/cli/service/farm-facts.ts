@@ -1,7 +1,7 @@
 import { statfsSync } from "node:fs";
 
 import type { Host, Hosts } from "../../queue/hosts.ts";
-import { laneCounts, type LaneCount } from "../../queue/job-views.ts";
+import { laneCounts, type LaneCount } from "../../queue/job-counts.ts";
 import { releaseLatency, type ReleaseLatency } from "../../queue/release-latency.ts";
 import type { Database } from "../../store/database.ts";
 import type { WatchedHealth } from "./watching.ts";

@@ -2,7 +2,7 @@ import type { FarmStatus, StatusSource } from "../../web/api/schemas/status.ts";
 import { CreameryError } from "../../base/errors.ts";
 import { printableLine } from "../../base/bounded-text.ts";
 import { LANES } from "../../queue/job.ts";
-import type { LaneCount } from "../../queue/job-views.ts";
+import type { LaneCount } from "../../queue/job-counts.ts";
 import { isLostAfter } from "./alarms.ts";
 import type { WatchOver } from "./watch-over.ts";
 import type { WatchedHealth } from "./watching.ts";

@@ -1,5 +1,5 @@
 import type { Within } from "../../model/authorise.ts";
-import { busiestProjects, laneCounts } from "../../queue/job-views.ts";
+import { busiestProjects, laneCounts } from "../../queue/job-counts.ts";
 import type { Database } from "../../store/database.ts";
 import { countSince } from "../../store/sql/result-queries.ts";
 import type { QueueState } from "./schemas/queue.ts";
