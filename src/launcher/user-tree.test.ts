@@ -183,6 +183,20 @@ describe("a directory for the person who asked", () => {
     expect(treeOf(path)).toMatchObject({ "index.html": "1", "about/index.html": "mine" });
   });
 
+  test("removes nothing that a link leads to, whatever its list says", async () => {
+    const path = join(open, "report");
+    await write(path, { "index.html": "1", "p/six/index.html": "six" });
+    const elsewhere = join(open, "elsewhere");
+    mkdirSync(join(elsewhere, "six"), { recursive: true });
+    writeFileSync(join(elsewhere, "six/index.html"), "mine");
+    execFileSync("chmod", ["-R", "a+rwX", elsewhere]);
+    rmSync(join(path, "p"), { recursive: true });
+    symlinkSync(elsewhere, join(path, "p"));
+    await write(path, { "index.html": "2" });
+    expect(treeOf(elsewhere)).toEqual({ "six/index.html": "mine" });
+    expect(readdirSync(path).toSorted()).toEqual([MARKER, "index.html", "p"]);
+  });
+
   test("is what it was where it was not finished", async () => {
     const path = join(open, "report");
     const files = { "index.html": "1", "p/six/index.html": "six" };

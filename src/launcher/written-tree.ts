@@ -175,6 +175,8 @@ function assertReplaceable(path: string, file: string, ours: ReadonlySet<string>
 }
 
 function removeOurs(path: string, file: string): void {
+  // The list is a file like any other: where a link stands in for a directory by now, what it leads to is no report's.
+  if (leadsElsewhere(path, dirname(file))) return;
   const state = stateOf(join(path, file));
   if (state?.isFile() === true) unlinkSync(join(path, file));
   for (let at = dirname(file); at !== "."; at = dirname(at)) {
@@ -185,6 +187,12 @@ function removeOurs(path: string, file: string): void {
       return;
     }
   }
+}
+
+function leadsElsewhere(path: string, parent: string): boolean {
+  for (let at = parent; at !== "."; at = dirname(at))
+    if (stateOf(join(path, at))?.isDirectory() === false) return true;
+  return false;
 }
 
 function isSame(one: string, other: string): boolean {
