@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { MemoryBucket } from "../../bucket/memory-bucket.sample.ts";
@@ -120,6 +121,39 @@ test("what is kept is bounded, on disk and in memory, and what was looked at las
     await first.drop();
     expect((await first.slice(900, 1, signal))[0]?.text).toBe("line 900");
   }
+});
+
+describe("while logs are being read, and can't be given up,", () => {
+  /** None comes to its end. */
+  const stalled = (bounds: Partial<LogBounds>): KeptLogs => {
+    const open = async (key: string) => {
+      const blob = await bucket.open(key);
+      const content = (ends: AbortSignal) => new Readable({ read: () => undefined, signal: ends });
+      return blob === null ? null : { ...blob, content };
+    };
+    const logs = new KeptLogs({ bucket: { open }, directory: join(directory, "logs"), bounds });
+    opened.push(logs);
+    return logs;
+  };
+  const text = numbered(1000);
+  beforeEach(async () => {
+    for (const id of ["a1", "a2", "a3"]) await store(id, text);
+  });
+
+  test("they take no more memory than all of them are given", async () => {
+    const bytes = Buffer.byteLength(text);
+    const logs = stalled({ memoryBytes: 2.5 * bytes });
+    for (const id of ["a1", "a2", "a3"]) expect(await logs.look(id)).not.toBeNull();
+    expect(logs.sizes().memoryBytes).toBe(2 * bytes);
+  });
+
+  test("so many wait for their turn, and who asks for one more is told so", async () => {
+    const logs = stalled({ smallBytes: 0, reading: 1, waiting: 1 });
+    for (const id of ["a1", "a2"]) expect(await logs.look(id)).not.toBeNull();
+    await expect(logs.look("a3")).rejects.toMatchObject({ code: "deadline" });
+    expect(await logs.look("a2")).not.toBeNull();
+    expect(logs.sizes().logs).toBe(2);
+  });
 });
 
 test("a log that is given up while somebody reads of it is read on from the bucket", async () => {

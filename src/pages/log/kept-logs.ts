@@ -3,6 +3,7 @@ import { mkdir, open, rm, statfs, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Bucket } from "../../bucket/bucket.ts";
+import { CreameryError } from "../../base/errors.ts";
 import { attemptKey } from "../../worker/bucket-keys.ts";
 import { MAX_LINE_BYTES } from "./index-log.ts";
 import { KeptLog, type Keeping } from "./kept-log.ts";
@@ -17,8 +18,9 @@ export interface LogBounds {
   readonly memoryBytes: number;
   readonly smallBytes: number;
   readonly logs: number;
-  /** So many are unpacked at a time. */
+  /** So many are unpacked at a time; of those that are not small so many more wait for that, and no others are begun. */
   readonly reading: number;
+  readonly waiting: number;
 }
 
 export const LOG_BOUNDS: LogBounds = {
@@ -28,6 +30,7 @@ export const LOG_BOUNDS: LogBounds = {
   smallBytes: MIB,
   logs: 500,
   reading: 2,
+  waiting: 50,
 };
 
 export interface KeptLogsOptions {
@@ -62,7 +65,7 @@ export class KeptLogs implements AsyncDisposable {
 
   /**
    * The log of an attempt, as far as it was read by now: reading it goes on by itself, also where who asked leaves.
-   * @returns null where none is kept. @throws CreameryError `bucket`.
+   * @returns null where none is kept. @throws CreameryError `bucket`, `deadline` where too many wait to be read.
    */
   async look(id: string): Promise<KeptLog | null> {
     const there = this.#logs.get(id);
@@ -129,13 +132,21 @@ export class KeptLogs implements AsyncDisposable {
   }
 
   async #keepingFor(bytes: number): Promise<Keeping> {
-    const { smallBytes, memoryBytes, diskBytes, freeShare, logs } = this.#bounds;
+    const { smallBytes, memoryBytes, diskBytes, freeShare, logs, waiting } = this.#bounds;
     await this.#makeRoom(() => this.#logs.size < logs);
-    if (bytes <= Math.min(smallBytes, memoryBytes)) {
-      await this.#makeRoom(() => this.#bytesOf("memory") + bytes <= memoryBytes, "memory");
+    const hasMemory = () => this.#bytesOf("memory") + bytes <= memoryBytes;
+    if (bytes <= smallBytes) {
+      await this.#makeRoom(hasMemory, "memory");
       // A line that is cut by a byte has a mark that takes two.
-      return { kind: "memory", bytes: Buffer.alloc(bytes + Math.ceil(bytes / MAX_LINE_BYTES) + 1) };
+      if (hasMemory())
+        return {
+          kind: "memory",
+          bytes: Buffer.alloc(bytes + Math.ceil(bytes / MAX_LINE_BYTES) + 1),
+        };
     }
+    // They are read also where who asked has left.
+    if (this.#waiting.length >= waiting)
+      throw new CreameryError("deadline", "too many logs wait to be read at present");
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       const { bavail, bsize } = await statfs(this.#directory);
