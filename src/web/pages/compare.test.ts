@@ -143,6 +143,19 @@ describe("a private project", () => {
     expect(await site.text("/compare")).toContain("There is none to be seen yet");
   });
 
+  test("makes no page of the list shorter, nor lead to another", async () => {
+    const seen = [await kept({ a: "x==1" }), await kept({ a: "x==2" })];
+    for (let at = 0; at < 22; at++)
+      await kept({ a: `secret==${at}`, compared: [sampleCompared({ project: "secret" })] });
+    const text = await site.text("/compare");
+    expect([...text.matchAll(/href="\/compare\/([0-9a-z]+)"/gu)].map(([, id]) => id)).toEqual(
+      seen.toReversed(),
+    );
+    expect(text).not.toContain("before=");
+    const as = await site.farm.token(["read-private"]);
+    expect(await site.text("/compare", as)).toContain("before=");
+  });
+
   test("a file is named to strangers without where it lies", async () => {
     const id = await kept({ b: "/home/somebody/dist/six-2.0-py3-none-any.whl", changed: "six" });
     for (const path of [`/compare/${id}`, `/compare/${id}/comparison.json`, "/compare"]) {

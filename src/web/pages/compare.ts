@@ -2,7 +2,7 @@ import type { Hono } from "hono";
 import { z } from "zod";
 
 import { comparisonPage } from "../../pages/compare/comparison-page.ts";
-import { comparisonsPage } from "../../pages/compare/comparisons-page.ts";
+import { comparisonsPage, type ListedComparison } from "../../pages/compare/comparisons-page.ts";
 import { KeptComparisons } from "../../pages/compare/kept-comparisons.ts";
 import { countsOf, seenComparison } from "../../pages/compare/seen-comparison.ts";
 import { isComparisonId } from "../../judge/comparison-id.ts";
@@ -14,6 +14,8 @@ import type { PagesContext, PagesDeps, PagesEnv } from "./page-deps.ts";
 import { sendPage, sendText } from "./send-page.ts";
 
 const NEWEST = 20;
+/** For a page so many are looked through: each may have thousands of rows. */
+const MOST_LOOKED_THROUGH = 60;
 
 const Asked = z.object({
   verdict: z.enum(["", ...VERDICTS]).default(""),
@@ -32,17 +34,21 @@ export function compareRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
     const { before = "" } = context.req.query();
     const all = await ids.of("", () => kept.ids());
     const older = isComparisonId(before) ? all.filter((id) => id < before) : all;
-    const shown = older.slice(0, NEWEST);
-    const comparisons = [];
-    for (const id of shown) {
+    const comparisons: ListedComparison[] = [];
+    for (const id of older.slice(0, MOST_LOOKED_THROUGH)) {
+      // One more than is shown: what tells of older ones is one that is theirs to see.
+      if (comparisons.length > NEWEST) break;
       const summary = await kept.summary(id);
       const seen = summary === null ? null : await seenComparison(database, summary, page.within);
       if (seen === null) continue;
       const { a, b, endedAt, compared } = seen;
       comparisons.push({ id, a, b, endedAt, counts: countsOf(compared) });
     }
-    const next = older.length > NEWEST ? (shown.at(-1) ?? null) : null;
-    return sendPage(context, comparisonsPage({ comparisons, next }, page));
+    const shown = comparisons.slice(0, NEWEST);
+    const hasMore = comparisons.length > NEWEST || older.length > MOST_LOOKED_THROUGH;
+    // Never the id of one that is not theirs to see.
+    const next = hasMore ? (shown.at(-1)?.id ?? null) : null;
+    return sendPage(context, comparisonsPage({ comparisons: shown, next }, page));
   });
 
   /** @throws Refused 404 where there is none, or nothing of it that is theirs to see. */
