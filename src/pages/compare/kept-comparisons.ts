@@ -22,7 +22,8 @@ const MOST_SUMMARIES = 200;
 export class KeptComparisons {
   readonly #bucket: Pick<Bucket, "open" | "list">;
   readonly #whole = new Map<string, Promise<ComparisonJson | null>>();
-  readonly #summaries = new Map<string, ComparisonSummary>();
+  readonly #summaries = new Map<string, Promise<ComparisonSummary | null>>();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(bucket: Pick<Bucket, "open" | "list">) {
     this.#bucket = bucket;
@@ -40,27 +41,24 @@ export class KeptComparisons {
   /** Null where there is none, or none that can be read. @throws CreameryError `bucket`. */
   whole(id: string): Promise<ComparisonJson | null> {
     if (!isComparisonId(id)) return Promise.resolve(null);
-    const known = this.#whole.get(id);
-    const reading = known ?? this.#read(id);
-    keep(this.#whole, id, reading, MOST_WHOLE);
-    // What is not there may be there later.
-    reading.then(
-      (found) => found === null && this.#whole.delete(id),
-      () => this.#whole.delete(id),
-    );
-    return reading;
+    return keptOr(this.#whole, id, MOST_WHOLE, () => this.#inTurn(id, (found) => found));
   }
 
-  async summary(id: string): Promise<ComparisonSummary | null> {
-    const known = this.#summaries.get(id);
-    if (known !== undefined) return known;
-    const found = await this.#read(id);
-    if (found === null) return null;
-    const { a, b, changes, changed, endedAt, left } = found;
-    const compared = found.compared.map(({ project, verdict }) => ({ project, verdict }));
-    const summary = { a, b, changes, changed, endedAt, left, compared };
-    keep(this.#summaries, id, summary, MOST_SUMMARIES);
-    return summary;
+  summary(id: string): Promise<ComparisonSummary | null> {
+    return keptOr(this.#summaries, id, MOST_SUMMARIES, () => this.#inTurn(id, summaryOf));
+  }
+
+  /** One after the other: while it is read each takes many times as much memory as it has bytes. */
+  #inTurn<Read>(id: string, made: (found: ComparisonJson) => Read): Promise<Read | null> {
+    const reading = this.#last.then(async () => {
+      const found = await this.#read(id);
+      return found === null ? null : made(found);
+    });
+    this.#last = reading.then(
+      () => undefined,
+      () => undefined,
+    );
+    return reading;
   }
 
   async #read(id: string): Promise<ComparisonJson | null> {
@@ -79,9 +77,28 @@ function parsed(text: string): unknown {
   }
 }
 
-function keep<Value>(into: Map<string, Value>, key: string, value: Value, most: number): void {
-  into.delete(key);
-  into.set(key, value);
-  const [oldest] = into.keys();
-  if (into.size > most && oldest !== undefined) into.delete(oldest);
+function summaryOf({ a, b, changes, changed, endedAt, left, compared }: ComparisonJson) {
+  const rows = compared.map(({ project, verdict }) => ({ project, verdict }));
+  return { a, b, changes, changed, endedAt, left, compared: rows };
+}
+
+/** What was asked for longest ago is forgotten first. What is not there may be there later. */
+function keptOr<Value>(
+  kept: Map<string, Promise<Value | null>>,
+  id: string,
+  most: number,
+  read: () => Promise<Value | null>,
+): Promise<Value | null> {
+  const known = kept.get(id);
+  const reading = known ?? read();
+  kept.delete(id);
+  kept.set(id, reading);
+  const [oldest] = kept.keys();
+  if (kept.size > most && oldest !== undefined) kept.delete(oldest);
+  if (known !== undefined) return reading;
+  const forget = () => {
+    if (kept.get(id) === reading) kept.delete(id);
+  };
+  reading.then((found) => found === null && forget(), forget);
+  return reading;
 }
