@@ -158,6 +158,7 @@ test("the status says first what is wrong, and ends with 1 where something is", 
     hosts: [],
   });
   expect(well).toContain("all is well");
+  expect(well).toContain("no release had its first in the last day");
   expect(well).not.toContain("watcher");
 });
 

@@ -35,7 +35,7 @@ export function statusText(status: FarmStatus): string {
   );
   const speed =
     latency === null
-      ? "From upload to verdict: nothing was tested in the last day\n"
+      ? "From upload to verdict: no release had its first in the last day\n"
       : `From upload to verdict: ${durationText(latency.p50)} for half, ${durationText(latency.p90)} for nine in ten, of ${latency.count} in the last day\n`;
   return [
     head + wrong.join(""),
