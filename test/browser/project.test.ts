@@ -67,6 +67,15 @@ test("heads of the matrix stay while its cells are moved, and a cell leads to it
   expect(complaints).toEqual([]);
 });
 
+test("the tallest bar of a chart is as tall as the chart, whatever other pages' styles say of bars", async () => {
+  await using visited = await visit(browser, `${served.url}/p/lmdb`);
+  const chart = visited.page.locator("svg.chart").first();
+  const bars = await chart.locator("rect").all();
+  const boxes = await Promise.all(bars.map((bar) => bar.boundingBox()));
+  const tallest = Math.max(...boxes.map((box) => box?.height ?? 0));
+  expect(tallest).toBeCloseTo((await chart.boundingBox())?.height ?? 0, -1);
+});
+
 test("a picture of the releases draws in a page of another", async () => {
   for (const path of ["/badge/lmdb.svg", "/p/lmdb/matrix.svg"]) {
     await using visited = await visit(browser, `${served.url}${path}`);

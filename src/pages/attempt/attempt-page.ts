@@ -9,7 +9,7 @@ import { verdictMark } from "../shell/words.ts";
 import { changesSection } from "./changes-section.ts";
 import { evidenceSection } from "./evidence-section.ts";
 import { againSection, inputsSection } from "./inputs-section.ts";
-import { phasesSection } from "./phases.ts";
+import { phasesOf, phasesSection } from "./phases.ts";
 import type { ReadAttempt } from "./read-attempt.ts";
 import { failingSection, testsHref, testsSection } from "./tests-section.ts";
 import { COMPARISON_WORDS, line, MACHINE_WORDS, REASON_WORDS } from "./texts.ts";
@@ -99,13 +99,14 @@ function countsText(tests: NonNullable<ReadAttempt["stored"]["attempt"]["tests"]
 
 /** Where on the page things are. */
 function contentsOf(read: ReadAttempt): Html {
-  const { evidence } = read.stored.attempt;
+  const { attempt } = read.stored;
+  const { evidence } = attempt;
   const parts = [
     [evidence.firstLines.length > 0, "lines", "Lines that matter"],
     [read.collectionErrors.length > 0, "collection", "Not collected"],
     [evidence.failing.length > 0, "failing", "Failing tests"],
     [true, "changes", "What changed"],
-    [true, "time", "Time"],
+    [phasesOf(attempt.seconds).length > 0, "time", "Time"],
     [true, "log", "Log"],
     [true, "evidence", "Evidence"],
     [true, "inputs", "Inputs"],

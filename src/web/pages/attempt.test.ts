@@ -77,6 +77,21 @@ test("one sentence first, then what failed and why, the time, the evidence and h
   expect(places.map(([, at]) => at)).toEqual(places.map(([, at]) => at).toSorted((a, b) => a - b));
 });
 
+test("its contents lead to what is there, also where nothing ran", async () => {
+  const ids = [
+    await site.farm.record({}),
+    await site.farm.record({ outcome: "skip", cause: null, tests: null, seconds: {} }),
+  ];
+  const texts = await Promise.all(ids.map((id) => site.text(`/a/${id}`)));
+  for (const text of texts) {
+    const contents = /<nav class="contents".*?<\/nav>/su.exec(text)?.[0] ?? "";
+    const led = [...contents.matchAll(/href="#([a-z]+)"/gu)].map(([, id = ""]) => id);
+    expect(led.length).toBeGreaterThan(4);
+    expect(led.filter((id) => !text.includes(`id="${id}"`))).toEqual([]);
+  }
+  expect(texts.map((text) => text.includes('href="#time"'))).toEqual([true, false]);
+});
+
 describe("the tests of its report", () => {
   let id: string;
   beforeEach(async () => {
