@@ -14,9 +14,9 @@ export interface CountedLane {
 
 /** What each lane is for. */
 export const LANE_WORDS: Readonly<Record<Lane, string>> = {
-  manual: "somebody asked for it",
-  priority: "new releases, on the main configurations",
-  rest: "new releases, on all others",
+  manual: "somebody waits for it",
+  priority: "on the main configurations",
+  rest: "on all other configurations",
   background: "tested again when there is time",
 };
 

@@ -48,9 +48,10 @@ async function arrived(name: string, change: object = {}): Promise<number> {
 }
 
 test("tells a stranger how many are at work, and nothing of what they are", async () => {
-  await arrived("one");
+  for (const name of ["one", "two", "three", "four"]) await arrived(name);
+  await site.farm.deps.hosts.setState("four", "draining", null);
   const text = await site.text("/hosts");
-  expect(text).toContain("2 hosts take jobs, and 6 of 8 slots are in use.");
+  expect(text).toContain("2 hosts take jobs, and 4 of 6 slots are in use.");
   expect(text).toContain("2 of 4");
   for (const words of ["gvisor", "2026.11.2", ">one<", "12.5 GB"])
     expect(text).not.toContain(words);
@@ -78,6 +79,13 @@ test("tells operators all, with why a host is out and how many of its last jobs 
     "not heard of",
   ])
     expect(text).toContain(words);
+});
+
+test("what an operator has just done to a host counts at once, in the sentence as in the table", async () => {
+  await arrived("one");
+  expect(await site.text("/hosts")).toContain("One host takes jobs");
+  await site.farm.deps.hosts.setState("one", "draining", null);
+  expect(await site.text("/hosts")).toContain("No host takes jobs at present");
 });
 
 test("an operator's token that is bound to projects sees what a stranger does", async () => {

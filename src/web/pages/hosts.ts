@@ -8,31 +8,32 @@ import { sendPage } from "./send-page.ts";
 export function hostRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
   app.get("/hosts", async (context) => {
     const page = context.get("page");
-    const { hosts: told } = await deps.status.status(context.req.raw.signal);
-    const atWork = told.filter(({ state, isLost }) => state === "active" && !isLost);
+    const hosts = await hostsNow(deps, context.req.raw.signal);
+    const atWork = hosts.filter(({ state, isLost }) => state === "active" && !isLost);
     const sum = (values: readonly number[]) => values.reduce((one, other) => one + other, 0);
     const counts = {
       atWork: atWork.length,
-      all: told.length,
+      all: hosts.length,
       slots: sum(atWork.map(({ slots }) => slots)),
-      running: sum(atWork.map(({ running }) => running)),
+      running: sum(atWork.map(({ facts }) => facts.running)),
     };
-    const hosts = page.viewer.mayOperate ? await shownHosts(deps, told, page.nowMs) : null;
-    return sendPage(context, hostsPage({ counts, hosts }, page));
+    const shown = page.viewer.mayOperate ? await withRecords(deps, hosts, page.nowMs) : null;
+    return sendPage(context, hostsPage({ counts, hosts: shown }, page));
   });
 }
 
-async function shownHosts(
-  { database, hosts }: PagesDeps,
-  told: readonly { readonly name: string; readonly isLost: boolean }[],
+/** As the store has them: what an operator has just done counts at once; who is lost is looked for now and then. */
+async function hostsNow({ hosts, status }: PagesDeps, signal: AbortSignal) {
+  const [all, { hosts: told }] = await Promise.all([hosts.all(), status.status(signal)]);
+  const lost = new Set(told.flatMap(({ name, isLost }) => (isLost ? [name] : [])));
+  return all.map((host) => ({ ...host, isLost: host.state === "active" && lost.has(host.name) }));
+}
+
+async function withRecords<One extends { readonly id: number; readonly name: string }>(
+  { database }: PagesDeps,
+  hosts: readonly One[],
   nowMs: number,
 ) {
-  const all = await hosts.all();
-  const records = await database.read((db) => hostRecords(db, all, nowMs));
-  const lost = new Set(told.flatMap(({ name, isLost }) => (isLost ? [name] : [])));
-  return all.map((host) => ({
-    ...host,
-    isLost: host.state === "active" && lost.has(host.name),
-    record: records.get(host.id) ?? null,
-  }));
+  const records = await database.read((db) => hostRecords(db, hosts, nowMs));
+  return hosts.map((host) => ({ ...host, record: records.get(host.id) ?? null }));
 }
