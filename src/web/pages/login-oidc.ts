@@ -59,14 +59,16 @@ async function finish(
     });
   const back = backOf(context, deps);
   back.search = new URL(context.req.url).search;
-  const outcome = await oidc.finish(back, readCookie(context, "creamery-oidc", peer));
+  const kept = readCookie(context, "creamery-oidc", peer);
+  const outcome = await oidc.finish(back, kept);
   // Good for one way, whatever came of it.
   const gone = noCookie("creamery-oidc", peer);
   switch (outcome.kind) {
     case "failed":
       return withCookie(await providerFailed(context, deps, outcome.cause), gone);
     case "refused": {
-      deps.tokens.noteFailure(peer);
+      // Who kept nothing guesses nothing: any site can have a browser ask for this address, and would lock its visitors out.
+      if (kept !== undefined) deps.tokens.noteFailure(peer);
       return withCookie(await sendLogin(context, deps, null, outcome.detail, 403), gone);
     }
     case "known": {
