@@ -109,7 +109,12 @@ test("a page of an attempt that runs tells of its phases and its end, and leads 
   live.publish(attempt, { kind: "phase", phase: "build", atMs: 0 });
   await page.waitForSelector(".log-state >> text=phase build");
   await site.farm.record({ id: attempt, version: "2.0" });
+  expect(await page.textContent(".lead:visible")).toContain("is being tested");
   live.end(attempt, "fail");
+  await page.waitForSelector(".log-state >> text=It has ended: fail.");
+  expect(await page.locator(".lead:visible").allTextContents()).toEqual([
+    expect.stringContaining("has come to its end"),
+  ]);
   await page.click(".log-ended");
   await page.waitForSelector("h1 >> text=mine 2.0");
   expect(complaints).toEqual([]);

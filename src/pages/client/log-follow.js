@@ -233,6 +233,8 @@ function follow(place) {
       events.close();
       say(text);
       find(".log-ended").hidden = false;
+      for (const said of document.querySelectorAll("[data-until-end], [data-from-end]"))
+        if (said instanceof HTMLElement) said.hidden = "untilEnd" in said.dataset;
     };
     events.addEventListener("ended", (event) => {
       const outcome = told(event, "outcome");

@@ -308,7 +308,10 @@ describe("an attempt that runs", () => {
     );
     expect(text).toContain(`<a href="/a/${id}">Load it again</a>`);
     site.farm.deps.live.end(id, "pass");
-    expect(await site.text(`/a/${id}`)).toContain("have come to their end");
+    const ended = await site.text(`/a/${id}`);
+    expect(ended).toMatch(/<p class="lead" data-from-end>.*six has come to its end/u);
+    expect(ended).not.toContain("is being tested");
+    expect(ended).not.toMatch(/ on [ :<]/u);
   });
 
   test("is known by the lease of its job too", async () => {
