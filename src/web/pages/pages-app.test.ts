@@ -54,6 +54,18 @@ test("an address that leads nowhere is told by a page that helps; the API's by a
   expect((await site.get("/api/v1/nowhere")).headers.get("content-type")).not.toContain("html");
 });
 
+test("an address with a slash at its end, as a report has them, leads to the page; to no other host", async () => {
+  const led = async (path: string) => {
+    const { status, headers } = await site.get(path);
+    return [status, headers.get("location")];
+  };
+  expect(await led("/p/lmdb/?before=1.0")).toEqual([301, "/p/lmdb?before=1.0"]);
+  expect(await led("/p/lmdb/1.0/")).toEqual([301, "/p/lmdb/1.0"]);
+  expect(await led("/")).toEqual([200, null]);
+  for (const path of ["//evil.example/", "/\\evil.example/", "///evil.example/a/"])
+    expect(await led(path)).toEqual([404, null]);
+});
+
 test("of what the farm fails in, a stranger hears no details, and its log hears all", async () => {
   const failures: unknown[] = [];
   const told = new Error(`can't be read: ${site.farm.directory}`);

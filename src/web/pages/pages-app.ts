@@ -77,8 +77,11 @@ export function pagesApp(
   return outer;
 }
 
-/** For an address that leads nowhere. */
-function missingPage(context: PagesContext): Promise<Response> {
+/** For an address that leads nowhere; one that ends as those of a report do leads on. */
+function missingPage(context: PagesContext): Response | Promise<Response> {
+  const { pathname, search } = new URL(context.req.url);
+  if (/^\/[^/\\].*\/$/u.test(pathname) && ["GET", "HEAD"].includes(context.req.method))
+    return context.redirect(`${pathname.slice(0, -1)}${search}`, 301);
   const facts = { status: 404, detail: "no page has this address" };
   return sendPage(context, errorPage(facts, context.get("page")), 404);
 }
