@@ -1,5 +1,6 @@
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { FARM } from "../../model/authorise.ts";
+import { configurationWords } from "../shell/configuration-words.ts";
 import { deedForm } from "../shell/deed-form.ts";
 import { html, NOTHING, type Html } from "../shell/html.ts";
 import type { Page, PageContext } from "../shell/page.ts";
@@ -40,6 +41,8 @@ function optionsOf(configurations: readonly string[]): readonly Html[] {
   return [
     html`<option value="priority" selected>those with priority</option>`,
     html`<option value="all">all of them</option>`,
-    ...configurations.map((name) => html`<option value="${name}">${name} alone</option>`),
+    ...configurations.map(
+      (name) => html`<option value="${name}">${configurationWords(name)} alone</option>`,
+    ),
   ];
 }

@@ -99,11 +99,11 @@ export function ownSessionPage(session: OwnSession, context: PageContext): Page 
 <dt>May</dt>${may}
 ${projects === null ? NOTHING : html`<dt>Of</dt><dd>${boundTo(projects)}, and nothing else</dd>`}
 <dt>Since</dt><dd>${timeAgo(createdAtMs, context.nowMs)}, ${how === "token" ? "with a token" : "at the operator's provider"}</dd>
-<dt>Until</dt><dd>${timeAgo(expiresAtMs, context.nowMs)} at the latest, and until it was not used for 12 hours</dd>
+<dt>Until</dt><dd>${timeAgo(expiresAtMs, context.nowMs)} at the latest, or after 12 hours without use</dd>
 <dt>Browsers</dt><dd>${sessions === 1 ? "this one alone" : `this one and ${sessions - 1} more`}</dd>
 </dl>
-<p class="deeds">${deedForm(context, { kind: "logout" }, html`<button>Log out here</button>`, null)}
-${deedForm(context, { kind: "logout" }, html`<input type="hidden" name="everywhere" value="yes"><button>Log out everywhere</button>`, null)}</p>`,
+<div class="deeds">${deedForm(context, { kind: "logout" }, html`<button>Log out here</button>`, null)}
+${deedForm(context, { kind: "logout" }, html`<input type="hidden" name="everywhere" value="yes"><button>Log out everywhere</button>`, null)}</div>`,
   };
 }
 

@@ -67,7 +67,8 @@ ${pagesOf(facts, context)}</div></div>`,
 
 function leadText(count: number, running: number): string {
   if (count === 0) return "Nothing is queued.";
-  return `${numberText(count)} ${count === 1 ? "job is" : "jobs are"} to be done; ${running === 0 ? "none" : numberText(running)} of them ${running < 2 ? "runs" : "run"} now.`;
+  if (count === 1) return `1 job is to be done${running === 0 ? "" : ", and runs now"}.`;
+  return `${numberText(count)} jobs are to be done; ${running === 0 ? "none" : numberText(running)} of them ${running < 2 ? "runs" : "run"} now.`;
 }
 
 function busiestOf({ busiest }: QueueFacts, { site }: PageContext): Html {

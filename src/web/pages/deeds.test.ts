@@ -37,7 +37,7 @@ describe("a job", () => {
   test("is cancelled after a question, and queued again, and the record says who did it", async () => {
     const key = await site.farm.enqueue("six");
     const question = await (await operator.get(`/queue/${key}/cancel`)).text();
-    expect(question).toContain("six 1.0 on cpython-3.13 is queued");
+    expect(question).toContain("six 1.0 on CPython 3.13 is queued");
     expect(question).toContain(`action="/queue/${key}/cancel"`);
     expect(await jobsOf(operator)).toContain(`"state":"queued"`);
     const cancelled = await operator.post(`/queue/${key}/cancel`, { to: "/queue?state=dead" });

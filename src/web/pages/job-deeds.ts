@@ -4,6 +4,8 @@ import { z } from "zod";
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { confirmPage } from "../../pages/deeds/confirm-page.ts";
 import { enqueuePage, MOST_TARGETS } from "../../pages/deeds/enqueue-page.ts";
+import { STATE_WORDS } from "../../pages/queue/job-rows.ts";
+import { configurationWords } from "../../pages/shell/configuration-words.ts";
 import { html } from "../../pages/shell/html.ts";
 import { Refused } from "../api/answers.ts";
 import { noted } from "../api/audited.ts";
@@ -66,11 +68,11 @@ export function jobDeedRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
     const job = await changeableJob(context, deps, context.req.param("key"));
     const { key, project, version, configuration, state } = job;
     const what = clip(printableLine(version === "" ? project : `${project} ${version}`), MAX_SHOWN);
-    const runs = state === "leased" ? " It runs now: what it has done so far is thrown away." : "";
+    const runs = state === "leased" ? " What it has done so far is thrown away." : "";
     const question = {
       section: "queue",
       heading: "Cancel this job?",
-      told: html`<p class="lead">${what} on ${configuration} is ${state}.${runs}</p>
+      told: html`<p class="lead">${what} on ${configurationWords(configuration)} is ${STATE_WORDS[state]}.${runs}</p>
 <p>It can be queued again later.</p>`,
       deed: { kind: "deed", on: "job", of: key, deed: "cancel" },
       button: "Cancel the job",

@@ -170,6 +170,13 @@ describe("a session ends", () => {
     expect([await isIn(one), await isIn(other)]).toEqual([false, true]);
   });
 
+  test("by buttons beside each other: a form within a paragraph would end the paragraph", async () => {
+    const one = await site.loggedIn(["operate"]);
+    const text = await (await one.get("/login")).text();
+    expect(text).toContain("Log out everywhere");
+    expect(text).not.toMatch(/<p[ >](?:(?!<\/p>).)*<form/su);
+  });
+
   test("for all browsers of a principal, where they say so", async () => {
     const token = await tokenOf(["operate"]);
     const [one, other] = [site.browser(), site.browser()];

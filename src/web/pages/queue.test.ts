@@ -94,7 +94,7 @@ test("shows and counts nothing of a private project to who may not see it", asyn
   expect(await keys("/queue")).toEqual([six]);
   expect(await keys("/queue?project=secret")).toEqual([]);
   expect(stranger).not.toContain("secret");
-  expect(stranger).toContain("1 job is to be done");
+  expect(stranger).toContain("1 job is to be done.");
   // As what does not exist, but for the name that was typed.
   const asked = await site.text("/queue?project=secret");
   expect(asked.replaceAll("secret", "nothing")).toBe(await site.text("/queue?project=nothing"));
