@@ -60,10 +60,9 @@ function rowOf(
   const { key, project, visibility, version, word, configuration, lane, plan } = job;
   const name = clip(printableLine(project), MAX_WORD_CHARS);
   // The name stands above it already.
-  const typed = clip(
-    printableLine(word === `${project}==${version}` ? version : word),
-    MAX_WORD_CHARS,
-  );
+  const asked =
+    word === `${project}==${version}` ? version : word === project ? "its newest release" : word;
+  const typed = clip(printableLine(asked), MAX_WORD_CHARS);
   const own = site.href({ kind: "project", project });
   const release = version === "" ? null : site.href({ kind: "release", project, version });
   const isPrivate = visibility === "private" ? html` <span class="soft">private</span>` : NOTHING;
@@ -84,8 +83,14 @@ function rowOf(
   }</td>${hasActions ? html`<td>${jobActions(job, context)}</td>` : NOTHING}</tr>`;
 }
 
+/** Of a job that was ended from outside no attempt is kept: a link would lead nowhere. */
+const WITHOUT_ATTEMPT: ReadonlySet<JobState> = new Set(["cancelled", "superseded"]);
+
 function stateOf({ state, attempt }: NumberedView, { site }: PageContext): Html {
-  const href = attempt === null ? null : site.href({ kind: "attempt", id: attempt });
+  const href =
+    attempt === null || WITHOUT_ATTEMPT.has(state)
+      ? null
+      : site.href({ kind: "attempt", id: attempt });
   return href === null
     ? html`<span class="state">${STATE_WORDS[state]}</span>`
     : html`<a class="state" href="${href}">${STATE_WORDS[state]}</a>`;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+import { HostFacts } from "../../queue/hosts.ts";
 import { Jobs } from "../api/schemas/queue.ts";
 import { sampleSite, type SampleSite } from "./site.sample.ts";
 
@@ -26,6 +27,22 @@ test("shows jobs, the one that was queued last first, with what they are, where 
   const text = await site.text("/queue");
   for (const words of ["PyPy 3.11", "background", "tested again", "2 jobs are to be done"])
     expect(text).toContain(words);
+});
+
+test("leads to the attempt of a job that runs, and no more once it was cancelled: none is kept", async () => {
+  const key = await site.farm.enqueue("six", { word: "six", version: "" });
+  const { hosts, queue } = site.farm.deps;
+  const facts = HostFacts.parse({});
+  const { host } = await hosts.arrive({ name: "one", boot: "b1", slots: 1, facts });
+  const [job] = await queue.claim({ workerId: host.id, most: 1 });
+  const link = `href="/a/${job?.attempt ?? ""}"`;
+  const running = await site.text("/queue");
+  expect(running).toContain(link);
+  expect(running).toContain("its newest release");
+  await queue.cancel(key, "by a test");
+  const cancelled = await site.text("/queue");
+  expect(cancelled).toContain(">cancelled</span>");
+  expect(cancelled).not.toContain(link);
 });
 
 describe("forms", () => {
