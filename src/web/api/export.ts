@@ -45,7 +45,10 @@ export function exportRoutes(app: OpenAPIHono<ApiEnv>, deps: ApiDeps): void {
 async function send(context: ApiContext, path: string): Promise<Response> {
   const handle = await open(path, "r").catch(() => null);
   if (handle === null)
-    throw new Refused({ status: 404, detail: "there is no export yet: it is made each night" });
+    throw new Refused({
+      status: 404,
+      detail: "there is no export yet: the first is made an hour after the farm was started",
+    });
   let isHandedOver = false;
   try {
     const { size, ino, mtimeMs } = await handle.stat();
