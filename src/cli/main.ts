@@ -28,9 +28,6 @@ function program(finish: (code: number) => void): Command {
       "A test farm for the Python ecosystem: every release, every interpreter, fresh isolated guests.",
     )
     .exitOverride()
-    .configureOutput({
-      writeErr: (text) => process.stderr.write(oneLine(text)),
-    })
     .showSuggestionAfterError(true)
     .addHelpText("after", EXIT_CODES);
 
@@ -384,6 +381,7 @@ function program(finish: (code: number) => void): Command {
     command.option(...CONFIG);
 
   addFarmCommands(root, finish);
+  tellOneLine(root, "./creamery");
   return root;
 }
 
@@ -512,12 +510,18 @@ function addFarmCommands(root: Command, finish: (code: number) => void): void {
       .option("--json", "print one JSON object");
 }
 
+/** @param typed the command as one types it, whose help is the next step after what was mistyped of it. */
+function tellOneLine(command: Command, typed: string): void {
+  command.configureOutput({ writeErr: (text) => process.stderr.write(oneLine(text, typed)) });
+  for (const one of command.commands) tellOneLine(one, `${typed} ${one.name()}`);
+}
+
 /** commander's word on what was typed, with the next step; its help, which goes there too, as it is. */
-function oneLine(text: string): string {
+function oneLine(text: string, typed: string): string {
   const [, reason] = /^error: ([^]+)$/u.exec(text) ?? [];
   if (reason === undefined) return text;
   const [, said = "", meant] = /^([^]*?)(?:\n\(Did you mean ([^]+)\?\))?\n*$/u.exec(reason) ?? [];
-  const nextStep = meant === undefined ? "see ./creamery --help" : `did you mean ${meant}?`;
+  const nextStep = meant === undefined ? `see ${typed} --help` : `did you mean ${meant}?`;
   return `creamery: ${printableLine(said)}; ${nextStep}\n`;
 }
 
