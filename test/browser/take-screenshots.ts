@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { BrowserContextOptions, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 
 import { openBrowser } from "./browser.ts";
 
@@ -19,10 +19,13 @@ const WIDE = { viewport: { width: 1280, height: 800 }, colorScheme: "light" } as
 const DARK = { ...WIDE, colorScheme: "dark" } as const;
 const NARROW = { viewport: { width: 320, height: 640 }, colorScheme: "dark" } as const;
 
+/** Of long pages the beginning. */
+const TALLEST = 1800;
+
 interface Shot {
   readonly name: string;
   readonly path: string | ((page: Page) => Promise<string>);
-  readonly view?: BrowserContextOptions;
+  readonly view?: typeof WIDE | typeof DARK | typeof NARROW;
   readonly asOperator?: true;
 }
 
@@ -31,10 +34,8 @@ const linkOn = (path: string, selector: string) => async (page: Page) => {
   await page.goto(`${origin}${path}`);
   return (await page.locator(selector).first().getAttribute("href")) ?? path;
 };
-const failing = linkOn(
-  "/p/markupsafe",
-  "main a[href^='/a/'].f, main .f a[href^='/a/'], main a[href^='/a/'][aria-label*='fail' i]",
-);
+const cell = (project: string, sign: string) =>
+  linkOn(`/p/${project}`, `main table a:text-is("${sign}")`);
 
 const SHOTS: readonly Shot[] = [
   { name: "home", path: "/" },
@@ -46,8 +47,8 @@ const SHOTS: readonly Shot[] = [
     name: "release-cryptography",
     path: linkOn("/p/cryptography", "main a[href^='/p/cryptography/']"),
   },
-  { name: "attempt", path: failing },
-  { name: "attempt-dark", path: linkOn("/p/attrs", "main a[href^='/a/']"), view: DARK },
+  { name: "attempt", path: cell("markupsafe", "E") },
+  { name: "attempt-dark", path: cell("lmdb", "✓"), view: DARK },
   { name: "changes", path: "/changes?days=30" },
   { name: "queue", path: "/queue" },
   { name: "hosts", path: "/hosts", asOperator: true },
@@ -74,7 +75,13 @@ for (const { name, path, view = WIDE, asOperator } of SHOTS) {
   const where = typeof path === "string" ? path : await path(page);
   await page.goto(`${origin}${where}`);
   await page.waitForTimeout(500);
-  await page.screenshot({ path: join(directory, `${name}.png`), fullPage: true });
+  const { width } = view.viewport;
+  const tall = Number(await page.evaluate("document.documentElement.scrollHeight"));
+  await page.screenshot({
+    path: join(directory, `${name}.png`),
+    fullPage: true,
+    clip: { x: 0, y: 0, width, height: Math.min(tall, TALLEST) },
+  });
   process.stdout.write(`${name}: ${where}\n`);
   await context.close();
 }

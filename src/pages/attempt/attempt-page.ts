@@ -12,7 +12,7 @@ import { againSection, inputsSection } from "./inputs-section.ts";
 import { phasesOf, phasesSection } from "./phases.ts";
 import type { ReadAttempt } from "./read-attempt.ts";
 import { failingSection, testsHref, testsSection } from "./tests-section.ts";
-import { COMPARISON_WORDS, line, MACHINE_WORDS, REASON_WORDS } from "./texts.ts";
+import { comparedWords, line, MACHINE_WORDS, REASON_WORDS } from "./texts.ts";
 import { lookOfAttempt, verdictSentence } from "./verdict-sentence.ts";
 
 /** What came of one attempt: a sentence, the facts, what failed and why, what changed, and then all evidence. */
@@ -62,7 +62,7 @@ function factsOf({ stored, log, lock, baseline }: ReadAttempt, { site, nowMs }: 
   return html`<dl class="facts">
 <dt>Release</dt><dd>${linked(projectHref, project)} ${linked(releaseHref, version)}${visibility === "private" ? " (private)" : ""}</dd>
 <dt>Decided in</dt><dd>phase ${attempt.phase}${attempt.cause === null ? NOTHING : html`, cause <code>${line(attempt.cause, 200)}</code>`}</dd>
-${comparison === null ? NOTHING : html`<dt>Since before</dt><dd>${COMPARISON_WORDS[comparison]}${baseline === null ? NOTHING : html` (<a href="#changes">what changed</a>)`}</dd>`}
+${comparison === null ? NOTHING : html`<dt>Since before</dt><dd>${comparedWords(comparison, baseline !== null)}${baseline === null ? NOTHING : html` (<a href="#changes">what changed</a>)`}</dd>`}
 <dt>Tests</dt><dd>${tests === null ? "none ran" : countsText(tests)}</dd>
 <dt>Installed</dt><dd>${attempt.installed === null ? "nothing" : attempt.installed === "wheel" ? "the wheel as it was published or given" : "a wheel built here from the source"}${attempt.smoke === null ? "" : attempt.smoke === "pass" ? "; it imports and its scripts answer (smoke)" : "; not all of it imports or answers (smoke)"}</dd>
 <dt>Ran</dt><dd>${timeAgo(Date.parse(startedAt), nowMs)}${total === undefined ? "" : ` for ${durationText(total)}`} in ${MACHINE_WORDS[attempt.machine]}</dd>

@@ -13,7 +13,7 @@ import {
 } from "./compare-tests.ts";
 import type { Baseline, ReadAttempt } from "./read-attempt.ts";
 import { testMark } from "./tests-section.ts";
-import { AXIS_WORDS, COMPARISON_WORDS, counted, line, secondsText } from "./texts.ts";
+import { AXIS_WORDS, comparedWords, counted, line, secondsText } from "./texts.ts";
 import { lookOfAttempt } from "./verdict-sentence.ts";
 
 /** Of each kind of change, so many tests are named. */
@@ -48,7 +48,7 @@ export function changesSection(read: ReadAttempt, context: PageContext): Html {
   const { comparison } = stored.attempt;
   return html`${heading}
 <p>Compared with ${href === null ? html`${name}` : html`<a href="${href}">${name}</a>`} ${verdictMark(lookOfAttempt(attempt))}, ${timeAgo(Date.parse(startedAt), context.nowMs)}${
-    comparison === null ? NOTHING : html`: <strong>${COMPARISON_WORDS[comparison]}</strong>`
+    comparison === null ? NOTHING : html`: <strong>${comparedWords(comparison, true)}</strong>`
   }.</p>
 ${movedNote(baseline)}
 ${baseline.origin === "store" ? html`<p>A report of the two is not kept (any more): only what failed is known, so nothing is said of new, gone and slower tests.</p>` : NOTHING}

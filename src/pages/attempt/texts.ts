@@ -62,7 +62,7 @@ export const REASON_WORDS: Readonly<Record<JobReason, string>> = {
   blame: "to find what is to blame",
 };
 
-export const COMPARISON_WORDS: Readonly<Record<Comparison, string>> = {
+const COMPARISON_WORDS: Readonly<Record<Comparison, string>> = {
   "new-fail": "newly failing",
   fixed: "fixed",
   "still-fail": "still failing",
@@ -72,6 +72,13 @@ export const COMPARISON_WORDS: Readonly<Record<Comparison, string>> = {
   removed: "removed",
   incomparable: "can't be compared with what was before",
 };
+
+/** What a comparison came to. @param hasBaseline whether there is an older attempt by now: of several at once none has ended. */
+export function comparedWords(comparison: Comparison, hasBaseline: boolean): string {
+  return comparison === "new" && hasBaseline
+    ? "nothing older had ended when it was judged"
+    : COMPARISON_WORDS[comparison];
+}
 
 export const TEST_WORDS: Readonly<Record<TestOutcome, string>> = {
   passed: "passed",
