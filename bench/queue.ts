@@ -194,6 +194,17 @@ async function fillResults(database: Database): Promise<void> {
             image_id: image.id,
           })
           .execute();
+        // How it leaves its project standing, as `noteVerdict` keeps it.
+        await within
+          .insertInto("verdict")
+          .values({
+            project_id: job.project,
+            configuration_id: job.configuration,
+            line: "",
+            attempt: attempt.id,
+            pending: null,
+          })
+          .execute();
         await within
           .updateTable("queue_job")
           .set({ state: STATE.done, attempt: attempt.id, worker_id: 1, tries: 1 })
