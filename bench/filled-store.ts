@@ -37,6 +37,8 @@ export interface Filling {
 const REQUESTS_AT_ONCE = 200;
 const ATTEMPTS_AT_ONCE = 1000;
 const DAY_MS = 86_400_000;
+/** So many projects have all of the attempts, a release after the other. */
+const TESTED = 5000;
 
 export const projectName = (index: number): string => `project-${index}`;
 export const configurationName = (index: number): string =>
@@ -113,13 +115,14 @@ function recordingOf(index: number, size: StoreSize, atMs: number): AttemptRecor
   const every = Math.max(2, Math.floor(size.attempts / large));
   const place = Math.floor(index / every);
   const isLarge = index % every === 0 && place < large;
-  const number = isLarge ? 0 : 1 + (Math.floor(index / 8) % (size.projects - 1));
-  const release = isLarge ? Math.floor(place / size.configurations) : Math.floor(index / 40_000);
+  const round = Math.floor(index / 8 / TESTED);
+  const number = isLarge ? 0 : 1 + (Math.floor(index / 8) % Math.min(TESTED, size.projects - 1));
+  const release = isLarge ? Math.floor(place / size.configurations) : round;
   const configuration = configurationName(
     isLarge ? place % size.configurations : index % Math.min(8, size.configurations),
   );
   const id = newAttemptId(atMs);
-  const isBad = isLarge ? release % 20 > 16 && place % 5 < 2 : number % 9 === 4;
+  const isBad = isLarge ? release % 20 > 16 && place % 5 < 2 : (number + round) % 9 === 4;
   const attempt = attemptOf(
     id,
     projectName(number),

@@ -18,7 +18,7 @@ import { farmApi } from "../web/api/farm-api.ts";
 import { authenticate } from "../web/authenticate.ts";
 import { farmApp } from "../web/farm-app.ts";
 import type { PagesDeps } from "../web/pages/page-deps.ts";
-import { pagesApp } from "../web/pages/pages-app.ts";
+import { latePages } from "../web/pages/late-pages.ts";
 import { isLoopback } from "../web/client-address.ts";
 import { imageToTestOn } from "./farm/ensure-image.ts";
 import { openFarmBucket } from "./farm/open-farm-bucket.ts";
@@ -167,16 +167,19 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     farm: { image: host.image.id, version: VERSION },
     coordinatorOf: service.coordinatorOf,
     api: farmApi(parts),
-    pages: pagesApp(
-      parts,
-      authenticate({
-        principals,
-        peer,
-        nowMs: Date.now,
-        tokens: login.tokens,
-        sessions: { book: login.sessions, methods: "all" },
-      }),
-    ),
+    pages: latePages(async () => {
+      const { pagesApp } = await import("../web/pages/pages-app.ts");
+      return pagesApp(
+        parts,
+        authenticate({
+          principals,
+          peer,
+          nowMs: Date.now,
+          tokens: login.tokens,
+          sessions: { book: login.sessions, methods: "all" },
+        }),
+      );
+    }),
     ready: () => probe(database),
     metrics: () => metrics.text(),
     lack,

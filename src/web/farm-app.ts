@@ -36,7 +36,7 @@ export interface FarmAppDeps {
   /** What only people and their programs ask, below `/api/v1`. */
   readonly api: Hono<ApiEnv>;
   /** What people look at, at the root (pages/pages-app.ts). */
-  readonly pages: Hono<Authenticated>;
+  readonly pages: Hono<FarmEnv>;
   /** Whether the store answers; throws where it does not. */
   readonly ready: () => Promise<void>;
   /** In Prometheus' text format, and its content type. */
