@@ -1,3 +1,4 @@
+import { standing, type Standing } from "../../model/compare.ts";
 import { compareConfigurations } from "../../model/configuration-name.ts";
 import { compareVersions, parseVersion } from "../../python/versions.ts";
 import type { CellRow, KnownVersion } from "../../store/sql/matrix-queries.ts";
@@ -27,23 +28,9 @@ export interface Matrix {
 }
 
 /** What a look says of the release; what it says nothing of is looked through. */
-export type Verdict = "good" | "bad" | "none";
-
-export function verdictOf(look: Look | undefined): Verdict {
-  switch (look) {
-    case "pass":
-      return "good";
-    case "fail":
-    case "crash":
-    case "killed":
-    case "error":
-      return "bad";
-    case "skip":
-    case "farm":
-    case "waiting":
-    case undefined:
-      return "none";
-  }
+export function verdictOf(look: Look | undefined): Standing {
+  if (look === undefined || look === "farm" || look === "waiting") return "none";
+  return standing(look);
 }
 
 /** Releases newest first by PEP 440; apart from them what is no version (pushes), heard of last first as it was given. */
