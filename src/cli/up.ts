@@ -238,6 +238,11 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
       until,
     );
   };
+  const exportResults = nightlyExport(host, service, log, either);
+  // The next hour tries it again.
+  exportResults(Date.now(), true).catch((thrown: unknown) =>
+    log.tell("housekeeping", { what: "export", detail: reasonOf(thrown) }),
+  );
   const rest = Promise.all([
     service.watching.run(either),
     keepHouse(
@@ -257,7 +262,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
         hourly: [
           (nowMs) => login.sessions.forget(nowMs),
           (nowMs) => service.deliveries.forget(nowMs - service.webhooks.keepMs),
-          nightlyExport(host, service, log, either),
+          (nowMs) => exportResults(nowMs),
           collectDaily(host, service, bucket, place, log, either),
         ],
       },

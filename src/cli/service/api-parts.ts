@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -74,20 +75,24 @@ export function apiParts({
   };
 }
 
-/** Writes the export once a day: called each hour, with the instant now. */
+/**
+ * Writes the export once a day: called each hour, with the instant now; and when the farm starts, of which there is none yet
+ * (`isFirst`), since pages lead to it.
+ */
 export function nightlyExport(
   host: Host,
   service: Service,
   log: FarmLog,
   signal: AbortSignal,
-): (nowMs: number) => Promise<void> {
+): (nowMs: number, isFirst?: boolean) => Promise<void> {
   let lastMs = 0;
-  return async (nowMs) => {
-    if (nowMs - lastMs < DAY_MS) return;
+  return async (nowMs, isFirst = false) => {
     const path = exportFile(host);
+    if (nowMs - lastMs < DAY_MS || (isFirst && existsSync(path))) return;
     await mkdir(join(path, ".."), { recursive: true });
     const { results } = await exportResults(service.database, path, { nowMs, signal });
-    lastMs = nowMs;
+    // The first of a new farm has little in it.
+    if (!isFirst) lastMs = nowMs;
     log.tell("housekeeping", { what: "export", detail: `${results} results` });
   };
 }
