@@ -4,14 +4,13 @@ import { newAttemptId } from "../store/attempt-id.ts";
 import { COMPARISONS } from "../bucket/retention/kept-names.ts";
 import type { ComparisonJson } from "./comparison-json.ts";
 
-/** Of when it ended and of what was compared: 16 characters, in the order of time, safe in keys and addresses. */
+/** Of when it ended and of what was found: 16 characters, in the order of time, safe in keys and addresses. */
 export function comparisonId(
-  { a, b, compared }: Pick<ComparisonJson, "a" | "b" | "compared">,
+  { a, b, compared, left }: Pick<ComparisonJson, "a" | "b" | "compared" | "left">,
   endedMs: number,
 ): string {
-  const cells = compared.map(({ project, version, a: side }) => [project, version, side]);
   const hash = createHash("sha256")
-    .update(JSON.stringify([a, b, cells]))
+    .update(JSON.stringify([a, b, compared, left]))
     .digest();
   return newAttemptId(endedMs, hash);
 }

@@ -78,7 +78,11 @@ export const ComparisonJson = z.object({
     .nullable()
     .default(null)
     .describe("Under which the farm's pages show it (`/compare/ID`); null where it was not kept"),
-  endedAt: z.string().nullable().default(null).describe("When the command ended (RFC 3339)"),
+  endedAt: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("When the last of its runs was begun (RFC 3339)"),
   changed: z
     .string()
     .nullable()

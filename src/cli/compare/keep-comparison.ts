@@ -1,6 +1,7 @@
 import type { Bucket } from "../../bucket/bucket.ts";
 import { lineOfFault } from "../../base/errors.ts";
 import { comparisonId, comparisonKey } from "../../judge/comparison-id.ts";
+import { madeAtMs } from "../../store/attempt-id.ts";
 import type { ComparisonJson } from "../../judge/comparison-json.ts";
 
 /**
@@ -14,10 +15,11 @@ export async function keepComparison(
   failed: (fault: string) => void,
   nowMs: number = Date.now(),
 ): Promise<ComparisonJson> {
-  const endedAt = new Date(nowMs).toISOString();
+  const endedMs = lastRunMs(made({ id: null, endedAt: null })) ?? nowMs;
+  const endedAt = new Date(endedMs).toISOString();
   const unkept = made({ id: null, endedAt });
   if (unkept.compared.length === 0) return unkept;
-  const id = comparisonId(unkept, nowMs);
+  const id = comparisonId(unkept, endedMs);
   const comparison = made({ id, endedAt });
   // What ended the runs is not to end this.
   const { signal } = new AbortController();
@@ -29,4 +31,12 @@ export async function keepComparison(
     failed(lineOfFault(thrown));
     return unkept;
   }
+}
+
+/** When its last run was begun: typed again with nothing left to run, a comparison is the same one. Null where no run says it. */
+function lastRunMs({ compared }: ComparisonJson): number | null {
+  const times = compared.flatMap(({ a, b }) =>
+    [...a.runs, ...b.runs].flatMap(({ id }) => madeAtMs(id) ?? []),
+  );
+  return times.length === 0 ? null : Math.max(...times);
 }

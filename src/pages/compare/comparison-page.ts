@@ -54,7 +54,7 @@ export function comparisonPage(facts: ComparisonFacts, context: PageContext): Pa
     main: html`<h1>${a} → ${b}</h1>
 <p class="lead">${leadOf(comparison)}</p>
 <dl class="facts"><dt>Changes</dt><dd>${CHANGES[changes]}${changed === null ? NOTHING : html`, of ${changed}`}; all else is the same</dd>
-${endedAt === null ? NOTHING : html`<dt>Ended</dt><dd>${timeAgo(Date.parse(endedAt), context.nowMs)}</dd>`}
+${endedAt === null ? NOTHING : html`<dt>Last run</dt><dd>${timeAgo(Date.parse(endedAt), context.nowMs)}</dd>`}
 ${left === 0 ? NOTHING : html`<dt>Left</dt><dd>${numberText(left)} did not come to an end</dd>`}</dl>
 ${countsTable(facts, context)}
 <h2>Each of them</h2>
