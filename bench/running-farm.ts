@@ -86,6 +86,11 @@ export class RunningFarm implements AsyncDisposable {
     return farm;
   }
 
+  /** `http://127.0.0.1:PORT` */
+  get url(): string {
+    return this.#address.url.replace(/\/$/u, "");
+  }
+
   async status(): Promise<FarmStatus> {
     const { url, tokenFile } = this.#address;
     const token = readFileSync(tokenFile, "utf8").trim();

@@ -48,7 +48,8 @@ async function tabTo(page: Page, name: string): Promise<void> {
 test("the way in, the questions and the forms are well in all widths and schemes", async () => {
   const state = await loggedIn();
   expect(await faultsInAllViews(browser, `${served.url}/login?to=/queue`)).toEqual([]);
-  for (const path of ["/login", "/queue", "/queue/add", "/watched", "/hosts/one/drain"])
+  const paths = ["/login", "/queue", `/queue/${key}/cancel`, "/queue/add", "/watched", "/hosts"];
+  for (const path of [...paths, "/hosts/one/drain"])
     expect(
       await faultsInAllViews(browser, `${served.url}${path}`, { storageState: state }),
     ).toEqual([]);
