@@ -35,6 +35,16 @@ export function isAgent({ words }: SeenProcess): boolean {
   return words.some((word) => word.startsWith("/opt/creamery/guest/"));
 }
 
+/**
+ * The agents among processes, without what they have forked: that is a process of the package's which has not begun its program yet, and
+ * whoever ends it ends no agent.
+ */
+export function agentsAmong(processes: readonly SeenProcess[]): readonly SeenProcess[] {
+  const agents = processes.filter(isAgent);
+  const pids = new Set(agents.map(({ pid }) => pid));
+  return agents.filter(({ parent }) => !pids.has(parent));
+}
+
 function allProcesses(): readonly SeenProcess[] {
   return readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/u.test(name)) return [];

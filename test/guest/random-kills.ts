@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { isAgent, isRuntime } from "../process-tree.ts";
+import { agentsAmong, isRuntime } from "../process-tree.ts";
 import type { ServiceProcess } from "./service-process.ts";
 
 export const VICTIMS = [
@@ -91,7 +91,7 @@ export class RandomKills {
       case "guest":
         return this.#killOne(victim, worker.below().filter(isRuntime));
       case "agent":
-        return this.#killOne(victim, worker.below().filter(isAgent));
+        return this.#killOne(victim, agentsAmong(worker.below()));
     }
   }
 
