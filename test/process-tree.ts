@@ -31,7 +31,7 @@ export function isRuntime({ words }: SeenProcess): boolean {
 }
 
 /** The agent of a container; in gVisor it is no process of the host's. */
-export function isAgent({ words }: SeenProcess): boolean {
+function isAgent({ words }: SeenProcess): boolean {
   return words.some((word) => word.startsWith("/opt/creamery/guest/"));
 }
 

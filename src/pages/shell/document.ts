@@ -6,17 +6,13 @@ import { deedForm } from "./deed-form.ts";
 import { toldText } from "./told.ts";
 import { instantText } from "./times.ts";
 
-const NAVIGATION: readonly (readonly [
-  Section,
-  Exclude<Place["kind"], undefined> & Section,
-  string,
-])[] = [
-  ["home", "home", "Farm"],
-  ["changes", "changes", "Changes"],
-  ["queue", "queue", "Queue"],
-  ["hosts", "hosts", "Hosts"],
-  ["images", "images", "Images"],
-  ["about", "about", "About"],
+const NAVIGATION: readonly (readonly [Section & Place["kind"], string])[] = [
+  ["home", "Farm"],
+  ["changes", "Changes"],
+  ["queue", "Queue"],
+  ["hosts", "Hosts"],
+  ["images", "Images"],
+  ["about", "About"],
 ];
 
 const MAX_NAME = 40;
@@ -71,10 +67,10 @@ ${footerOf(context)}
 
 function headerOf({ section }: Page, context: PageContext): Html {
   const { site } = context;
-  const links = NAVIGATION.map(([own, kind, text]) => {
+  const links = NAVIGATION.map(([kind, text]) => {
     const href = site.href({ kind });
     if (href === null) return NOTHING;
-    return own === section
+    return kind === section
       ? html`<li><a href="${href}" aria-current="page">${text}</a></li>`
       : html`<li><a href="${href}">${text}</a></li>`;
   });

@@ -123,9 +123,9 @@ export async function readableAttempt(
   throw unknownAttempt(id);
 }
 
-export function unknownAttempt(id: string): CreameryError {
+export function unknownAttempt(id: string, nextStep = "look at /api/v1/attempts"): CreameryError {
   return new CreameryError("unknown-attempt", "the farm knows no such attempt", {
     input: clip(printableLine(id), 80),
-    nextStep: "look at /api/v1/attempts",
+    nextStep,
   });
 }

@@ -19,7 +19,7 @@ async function tag(context: ApiContext, strength: string, caching: string): Prom
   const answer = context.res;
   if (answer.status !== 200) return;
   const body = Buffer.from(await answer.arrayBuffer());
-  const hash = createHash("sha256").update(body).digest("base64url").slice(0, 27);
+  const hash = entityHash(body);
   const headers = new Headers(answer.headers);
   headers.set("etag", `${strength}"${hash}"`);
   for (const [name, value] of Object.entries(cachingHeaders(context, caching)))
@@ -41,6 +41,11 @@ export function cachingHeaders(context: AskedContext, caching: string): Record<s
     vary: "authorization, cookie",
     "x-content-type-options": "nosniff",
   };
+}
+
+/** What stands between the quotes of an entity's tag, by its content. */
+export function entityHash(content: string | Buffer): string {
+  return createHash("sha256").update(content).digest("base64url").slice(0, 27);
 }
 
 /** Whether `If-None-Match` names an entity (RFC 9110 13.1.2: compared weakly). @param tagged what stands between the quotes. */

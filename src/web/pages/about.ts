@@ -2,20 +2,18 @@ import type { Hono } from "hono";
 
 import { aboutPage } from "../../pages/about/about-page.ts";
 import { readImages } from "../../pages/images/read-images.ts";
-import { releaseLatency, type ReleaseLatency } from "../../queue/release-latency.ts";
 import { coverage, type Coverage } from "../../store/sql/coverage.ts";
 import { errorFigures, type ErrorFigures } from "../../store/sql/error-figures.ts";
 import { KeptReading } from "../kept-reading.ts";
+import type { FarmReadings } from "./farm-readings.ts";
 import type { PagesDeps, PagesEnv } from "./page-deps.ts";
 import { sendPage } from "./send-page.ts";
 
 const DAY_MS = 86_400_000;
 const COVERED_DAYS = 7;
-const MOST_MEASURED = 100;
 
-export function aboutRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
+export function aboutRoutes(app: Hono<PagesEnv>, deps: PagesDeps, readings: FarmReadings): void {
   const { database, imagesDir, version } = deps;
-  const latencies = new KeptReading<ReleaseLatency | null>();
   const covered = new KeptReading<Coverage>();
   const errors = new KeptReading<ErrorFigures>();
   const image = new KeptReading<string | null>();
@@ -28,9 +26,7 @@ export function aboutRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
     const visibility = within.private === "all" ? "all" : "public";
     const sinceMs = nowMs - COVERED_DAYS * DAY_MS;
     const facts = {
-      latency: await latencies.of(key, () =>
-        database.read((db) => releaseLatency(db, nowMs - DAY_MS, MOST_MEASURED, within)),
-      ),
+      latency: await readings.latency(within, nowMs),
       coverage: await covered.of(visibility, () =>
         database.read((db) => coverage(db, { sinceMs, visibility })),
       ),

@@ -6,10 +6,8 @@ import { isName, normaliseName } from "../../python/names.ts";
 import { JOB_STATES, LANES } from "../../queue/job.ts";
 import { jobsPage } from "../../queue/job-views.ts";
 import { Refused } from "../api/answers.ts";
-import { countQueue } from "../api/count-queue.ts";
 import { cursorOf, readNumberCursor } from "../api/cursors.ts";
-import type { QueueState } from "../api/schemas/queue.ts";
-import { KeptReading } from "../kept-reading.ts";
+import type { FarmReadings } from "./farm-readings.ts";
 import type { PagesDeps, PagesEnv } from "./page-deps.ts";
 import { pageQueueSight, seesForOperators } from "./queue-sight.ts";
 import { sendPage } from "./send-page.ts";
@@ -28,9 +26,8 @@ const Asked = z.object({
   cursor: z.string().max(2000).optional(),
 });
 
-export function queueRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
+export function queueRoutes(app: Hono<PagesEnv>, deps: PagesDeps, readings: FarmReadings): void {
   const { database } = deps;
-  const counts = new KeptReading<QueueState>();
 
   app.get("/queue", async (context) => {
     const page = context.get("page");
@@ -41,9 +38,7 @@ export function queueRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
     const { project, configuration, state, lane } = filter;
     const within = pageQueueSight(context, deps);
     const olderThan = readNumberCursor("jobs", cursor);
-    const { lanes, busiest } = await counts.of(JSON.stringify(within), () =>
-      countQueue(database, within, page.nowMs),
-    );
+    const { lanes, busiest } = await readings.queue(within, page.nowMs);
     const { jobs, next } = await database.read((db) =>
       jobsPage(db, {
         within,

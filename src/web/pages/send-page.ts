@@ -1,8 +1,6 @@
-import { createHash } from "node:crypto";
-
 import { documentOf } from "../../pages/shell/document.ts";
 import type { Page } from "../../pages/shell/page.ts";
-import { cachingHeaders, matches } from "../api/conditional.ts";
+import { cachingHeaders, entityHash, matches } from "../api/conditional.ts";
 import { HARMLESS } from "../api/send-blob.ts";
 import { noCookie } from "../login/session-cookie.ts";
 import type { PagesContext } from "./page-deps.ts";
@@ -50,7 +48,7 @@ export function sendFile(
   text: string,
   headers: Readonly<Record<string, string>>,
 ): Response {
-  const hash = createHash("sha256").update(text).digest("base64url").slice(0, 27);
+  const hash = entityHash(text);
   const shared = {
     ...cachingHeaders(context, "max-age=3600"),
     ...HARMLESS,
@@ -76,7 +74,7 @@ export function sendText(
     ...given,
   };
   if (status !== 200) return new Response(text, { status, headers });
-  const hash = createHash("sha256").update(text).digest("base64url").slice(0, 27);
+  const hash = entityHash(text);
   headers["etag"] = `W/"${hash}"`;
   if (!matches(context.req.header("if-none-match"), hash))
     return new Response(text, { status, headers });

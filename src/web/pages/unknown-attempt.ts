@@ -1,10 +1,7 @@
-import { clip, printableLine } from "../../base/bounded-text.ts";
-import { CreameryError } from "../../base/errors.ts";
+import type { CreameryError } from "../../base/errors.ts";
+import { unknownAttempt as unknownTo } from "../api/attempts.ts";
 
 /** The very same for an attempt that is not there and for one that is not theirs to know of. */
 export function unknownAttempt(id: string): CreameryError {
-  return new CreameryError("unknown-attempt", "the farm knows no such attempt", {
-    input: clip(printableLine(id), 80),
-    nextStep: "search for its project, or for the whole id",
-  });
+  return unknownTo(id, "search for its project, or for the whole id");
 }

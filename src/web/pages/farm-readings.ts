@@ -1,0 +1,32 @@
+import type { Within } from "../../model/authorise.ts";
+import { releaseLatency, type ReleaseLatency } from "../../queue/release-latency.ts";
+import type { Database } from "../../store/database.ts";
+import { countQueue } from "../api/count-queue.ts";
+import type { QueueState } from "../api/schemas/queue.ts";
+import { KeptReading } from "../kept-reading.ts";
+
+const DAY_MS = 86_400_000;
+const MOST_MEASURED = 100;
+
+/** What several pages show and is dear to read: read once for all of them. */
+export class FarmReadings {
+  readonly #database: Database;
+  readonly #counts = new KeptReading<QueueState>();
+  readonly #latencies = new KeptReading<ReleaseLatency | null>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** How much is queued, of what somebody gets to see. */
+  queue(within: Within, nowMs: number): Promise<QueueState> {
+    return this.#counts.of(JSON.stringify(within), () => countQueue(this.#database, within, nowMs));
+  }
+
+  /** From upload to verdict, of the newest releases of the last day. */
+  latency(within: Within, nowMs: number): Promise<ReleaseLatency | null> {
+    return this.#latencies.of(JSON.stringify(within), () =>
+      this.#database.read((db) => releaseLatency(db, nowMs - DAY_MS, MOST_MEASURED, within)),
+    );
+  }
+}
