@@ -131,11 +131,13 @@ interface Row {
   readonly facts: string;
 }
 
+const AState = z.enum(HOST_STATES);
+
 function hostOf({ seen_ms: seenMs, state, facts, ...row }: Row): Host {
   return {
     ...row,
     seenMs,
-    state: z.enum(HOST_STATES).parse(state),
+    state: AState.parse(state),
     facts: HostFacts.parse(JSON.parse(facts)),
   };
 }

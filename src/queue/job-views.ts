@@ -1,12 +1,10 @@
 import { sql, type Kysely } from "kysely";
-import { z } from "zod";
 
 import type { Within } from "../model/authorise.ts";
-import { VISIBILITIES } from "../model/principals.ts";
 import type { Tables } from "../store/schema.ts";
 import { isVisible } from "../store/sql/visible-projects.ts";
-import { JOB_REASONS } from "../store/store.ts";
 import { JOB_STATES, LANES, type JobView } from "./job.ts";
+import { AReason, AVisibility } from "../store/sql/stored-words.ts";
 
 export interface NumberedView extends JobView {
   readonly id: number;
@@ -22,8 +20,8 @@ export async function viewsOf(
     ...rest,
     lane: LANES[lane] ?? "background",
     state: JOB_STATES[state] ?? "dead",
-    reason: z.enum(JOB_REASONS).parse(reason),
-    visibility: z.enum(VISIBILITIES).parse(visibility),
+    reason: AReason.parse(reason),
+    visibility: AVisibility.parse(visibility),
     plan: plan === "smoke" ? "smoke" : "full",
   }));
 }

@@ -1,14 +1,14 @@
 import type { Kysely } from "kysely";
-import { z } from "zod";
 
-import { OUTCOMES, type Outcome } from "../../model/attempt.ts";
+import type { Outcome } from "../../model/attempt.ts";
 import type { Within } from "../../model/authorise.ts";
 import type { Database } from "../database.ts";
 import type { Tables } from "../schema.ts";
-import { JOB_REASONS, type JobReason, type NonPass, type StoredAttempt } from "../store.ts";
+import type { JobReason, NonPass, StoredAttempt } from "../store.ts";
 import { attemptOf, NO_BASELINE } from "./result-row.ts";
 import { joinedResults } from "./sql-store.ts";
 import { isVisible } from "./visible-projects.ts";
+import { AnOutcome, AReason } from "./stored-words.ts";
 
 /** What one attempt has to do with others: each asked by an index, of so many rows at most. */
 
@@ -114,8 +114,8 @@ export async function rerunsOf(
   });
   return rows.map((row) => ({
     id: row.id,
-    reason: z.enum(JOB_REASONS).parse(row.reason),
-    outcome: z.enum(OUTCOMES).parse(row.outcome),
+    reason: AReason.parse(row.reason),
+    outcome: AnOutcome.parse(row.outcome),
     causeKind: row.cause_kind,
   }));
 }

@@ -3,7 +3,6 @@ import { z } from "zod";
 
 import { OUTCOMES, type Outcome, type TestCounts } from "../../model/attempt.ts";
 import type { Within } from "../../model/authorise.ts";
-import { VISIBILITIES } from "../../model/principals.ts";
 import { TestCountsJson } from "../../model/result-json.ts";
 import type { Database } from "../database.ts";
 import type { JobReason, StoredAttempt } from "../store.ts";
@@ -14,6 +13,7 @@ import { attemptOf } from "./result-row.ts";
 import { joinedResults } from "./sql-store.ts";
 import { isVisible } from "./visible-projects.ts";
 import { withoutNul } from "./without-nul.ts";
+import { AVisibility } from "./stored-words.ts";
 
 /** What releases x configurations are drawn from: light columns alone, since what is packed costs far more to read. */
 
@@ -44,9 +44,7 @@ export async function visibleProject(
       .where(isVisible(within))
       .executeTakeFirst(),
   );
-  return row === undefined
-    ? null
-    : { ...row, visibility: z.enum(VISIBILITIES).parse(row.visibility) };
+  return row === undefined ? null : { ...row, visibility: AVisibility.parse(row.visibility) };
 }
 
 export interface KnownVersion {

@@ -1,10 +1,10 @@
 import { sql } from "kysely";
-import { z } from "zod";
 
 import type { Within } from "../../model/authorise.ts";
 import type { Database } from "../database.ts";
-import { VISIBILITIES, type Visibility } from "../../model/principals.ts";
+import type { Visibility } from "../../model/principals.ts";
 import { isVisible } from "./visible-projects.ts";
+import { AVisibility } from "./stored-words.ts";
 
 export interface KnownProject {
   readonly name: string;
@@ -138,5 +138,5 @@ export async function hasRelease(
 }
 
 function visibilityOf(text: string): Visibility {
-  return z.enum(VISIBILITIES).parse(text);
+  return AVisibility.parse(text);
 }

@@ -1,12 +1,12 @@
-import { VISIBILITIES } from "../../model/principals.ts";
 import { z } from "zod";
 
 import { CAUSE_KINDS, type CauseKind } from "../../model/attempt.ts";
 import { AttemptJson } from "../../model/result-json.ts";
 import { parseCause } from "../../model/result-words.ts";
 import type { Tables } from "../schema.ts";
-import { JOB_REASONS, type AttemptRecording, type StoredAttempt } from "../store.ts";
+import type { AttemptRecording, StoredAttempt } from "../store.ts";
 import { packDetail, unpackDetail } from "./packed-detail.ts";
+import { AReason, AVisibility } from "./stored-words.ts";
 
 type Keys = "release_id" | "project_id" | "configuration_id" | "image_id";
 
@@ -60,8 +60,8 @@ export function attemptOf(row: JoinedRow): StoredAttempt {
       outcome,
       axes: { ...axes, image },
     }),
-    visibility: z.enum(VISIBILITIES).parse(row.visibility),
-    reason: z.enum(JOB_REASONS).parse(row.reason),
+    visibility: AVisibility.parse(row.visibility),
+    reason: AReason.parse(row.reason),
     of: row.of_attempt,
     startedAt: new Date(row.started_ms).toISOString(),
   };

@@ -52,18 +52,22 @@ export class SqlAudit implements Audit {
   }
 }
 
+const Who = z.enum([...PRINCIPAL_KINDS, "anonymous", "farm"]);
+const AnAction = z.enum(ACTIONS);
+const AnEnd = z.enum(["done", "refused", "failed"]);
+
 function recordOf(row: Selectable<Tables["audit"]>): AuditRecord {
   return {
     id: row.id,
     atMs: row.at_ms,
     by: {
-      kind: z.enum([...PRINCIPAL_KINDS, "anonymous", "farm"]).parse(row.by_kind),
+      kind: Who.parse(row.by_kind),
       id: row.by_id,
       name: row.by_name,
     },
-    action: z.enum(ACTIONS).parse(row.action),
+    action: AnAction.parse(row.action),
     subject: row.subject,
-    outcome: z.enum(["done", "refused", "failed"]).parse(row.outcome),
+    outcome: AnEnd.parse(row.outcome),
     detail: row.detail,
     address: row.address,
   };

@@ -120,13 +120,17 @@ export class SqlPrincipals implements Principals {
   }
 }
 
+const Kind = z.enum(PRINCIPAL_KINDS);
+const Scopes = z.array(z.enum(SCOPES));
+const Projects = z.array(z.string());
+
 function principalOf(row: Selectable<Tables["principal"]>): Principal {
   return {
     id: row.id,
-    kind: z.enum(PRINCIPAL_KINDS).parse(row.kind),
+    kind: Kind.parse(row.kind),
     name: row.name,
-    scopes: z.array(z.enum(SCOPES)).parse(JSON.parse(row.scopes)),
-    projects: row.projects === null ? null : z.array(z.string()).parse(JSON.parse(row.projects)),
+    scopes: Scopes.parse(JSON.parse(row.scopes)),
+    projects: row.projects === null ? null : Projects.parse(JSON.parse(row.projects)),
     createdAtMs: row.created_ms,
     createdBy: row.created_by,
     expiresAtMs: row.expires_ms,

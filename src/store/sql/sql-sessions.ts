@@ -96,11 +96,13 @@ export class SqlSessions implements Sessions {
   }
 }
 
+const Way = z.enum(SESSION_WAYS);
+
 function sessionOf(row: Selectable<Tables["session"]>): Session {
   return {
     sha256: row.sha256,
     principal: row.principal_id,
-    how: z.enum(SESSION_WAYS).parse(row.how),
+    how: Way.parse(row.how),
     who: row.who,
     createdAtMs: row.created_ms,
     expiresAtMs: row.expires_ms,

@@ -1,13 +1,14 @@
 import type { Kysely } from "kysely";
 import { z } from "zod";
 
-import { OUTCOMES, type Outcome } from "../../model/attempt.ts";
+import type { Outcome } from "../../model/attempt.ts";
 import type { Within } from "../../model/authorise.ts";
-import { VISIBILITIES, type Visibility } from "../../model/principals.ts";
+import type { Visibility } from "../../model/principals.ts";
 import { CHANGE_KINDS, type ChangeKind } from "../../model/settle-verdict.ts";
 import type { Database } from "../database.ts";
 import type { Tables } from "../schema.ts";
 import { isVisible } from "./visible-projects.ts";
+import { AnOutcome, AVisibility } from "./stored-words.ts";
 
 /** A result on either side of a change. */
 export interface ChangeSide {
@@ -176,8 +177,6 @@ export function joinedChanges(db: Kysely<Tables>) {
 type JoinedChange = Awaited<ReturnType<ReturnType<typeof joinedChanges>["execute"]>>[number];
 
 const Kind = z.enum(CHANGE_KINDS);
-const AnOutcome = z.enum(OUTCOMES);
-const AVisibility = z.enum(VISIBILITIES);
 
 export function changeOf(row: JoinedChange): ListedChange {
   const { id, project, configuration, line, root } = row;

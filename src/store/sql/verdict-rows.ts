@@ -1,7 +1,6 @@
 import { sql } from "kysely";
 import { z } from "zod";
 
-import { OUTCOMES } from "../../model/attempt.ts";
 import { standing } from "../../model/compare.ts";
 import { rootOf } from "../../model/change-root.ts";
 import { formatCause, parseCause, parseConfidence } from "../../model/result-words.ts";
@@ -20,6 +19,7 @@ import { STATE } from "./job-rows.ts";
 import type { KnownKeys } from "./known-rows.ts";
 import { noteDue } from "./notice-rows.ts";
 import { unpackDetail } from "./packed-detail.ts";
+import { AnOutcome } from "./stored-words.ts";
 
 /** Of releases. */
 export const RELEASES = "";
@@ -145,7 +145,7 @@ async function cellOf(
     return {
       attempt: row.id,
       version: row.version,
-      outcome: z.enum(OUTCOMES).parse(row.outcome),
+      outcome: AnOutcome.parse(row.outcome),
       cause: typeof text?.cause === "string" ? parseCause(text.cause) : null,
     };
   });

@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import {
   type DatabaseConnection,
   type Dialect,
@@ -21,18 +21,57 @@ export function nodeSqliteDialect(database: DatabaseSync): Dialect {
 }
 
 function asKyselyDatabase(database: DatabaseSync): SqliteDatabase {
+  const prepared = new PreparedStatements(database);
   return {
     close: () => database.close(),
     prepare: (sql) => {
-      const statement = database.prepare(sql);
+      const { statement, reader } = prepared.of(sql);
       return {
-        reader: statement.columns().length > 0,
+        reader,
         all: (parameters) => statement.all(...parameters.map(inputValue)),
         run: (parameters) => statement.run(...parameters.map(inputValue)),
-        iterate: (parameters) => statement.iterate(...parameters.map(inputValue)),
+        // Who reads it may stop in the middle: a statement of its own.
+        iterate: (parameters) => database.prepare(sql).iterate(...parameters.map(inputValue)),
       };
     },
   };
+}
+
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly reader: boolean;
+}
+
+const MOST_PREPARED = 200;
+/** Longer ones insert many rows at once: there preparing is the least of it, and they hold much memory. */
+const LONGEST_PREPARED = 4000;
+
+/** Preparing a statement takes about as long as running one that finds its rows by an index: those asked lately are kept. */
+class PreparedStatements {
+  readonly #database: DatabaseSync;
+  readonly #kept = new Map<string, Prepared>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  of(sql: string): Prepared {
+    const known = this.#kept.get(sql);
+    if (known !== undefined) {
+      this.#kept.delete(sql);
+      this.#kept.set(sql, known);
+      return known;
+    }
+    const statement = this.#database.prepare(sql);
+    const prepared = { statement, reader: statement.columns().length > 0 };
+    if (sql.length > LONGEST_PREPARED) return prepared;
+    this.#kept.set(sql, prepared);
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= MOST_PREPARED) break;
+      this.#kept.delete(oldest);
+    }
+    return prepared;
+  }
 }
 
 function inputValue(value: unknown): SQLInputValue {
