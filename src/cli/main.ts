@@ -4,6 +4,7 @@ import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError, diskFullFault, reasonOf } from "../base/errors.ts";
 import type { BucketAction } from "./bucket.ts";
 import type { ImageAction } from "./image.ts";
+import type { IndexAction } from "./index-command.ts";
 import { interruptedBy, interruption } from "./interruption.ts";
 import type { QueueAction } from "./queue-command.ts";
 import type { SnapshotAction } from "./snapshot.ts";
@@ -331,6 +332,21 @@ function program(finish: (code: number) => void): Command {
     .option("--json", "print one JSON object")
     .action(bucketAction("gc"));
 
+  const index = root
+    .command("index")
+    .description("the mirror of this host's indexes, alone (docs/index.md): serve");
+  const indexAction =
+    (action: IndexAction) =>
+    async (...words: unknown[]): Promise<void> => {
+      const { indexCommand } = await import("./index-command.ts");
+      finish(await indexCommand(action, words.at(-2), interruption()));
+    };
+  index
+    .command("serve")
+    .description("for pip, uv and cargo of whoever reaches it, until Ctrl-C")
+    .option("--listen <place>", "an address and port of this host", "127.0.0.1:8347")
+    .action(indexAction("serve"));
+
   const store = root
     .command("store")
     .description("results and queue (docs/store.md): copy, check, or move to another database");
@@ -376,6 +392,7 @@ function program(finish: (code: number) => void): Command {
     ...image.commands,
     ...snapshot.commands,
     ...bucket.commands,
+    ...index.commands,
     ...store.commands,
   ])
     command.option(...CONFIG);

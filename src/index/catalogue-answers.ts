@@ -7,7 +7,7 @@ import type { FileReader, StoredFile } from "./file-store.ts";
 import type { PageOptions } from "./page-store.ts";
 import { projectSegment, type IndexFile, type ProjectPage } from "./project-page.ts";
 import { CONTENT_TYPES, negotiate, type PageFormat } from "./render-page.ts";
-import type { RenderedPages } from "./rendered-pages.ts";
+import type { RenderedPage, RenderedPages } from "./rendered-pages.ts";
 import { sendFile } from "./send-file.ts";
 
 /** Who is told what is asked and answered, and may refuse it. */
@@ -49,7 +49,7 @@ export class CatalogueAnswers {
 
   /** `simple/NAME/`. @param indexPath where that is, from the root and to its slash. */
   async simple(exchange: Exchange, rest: readonly string[], indexPath: string): Promise<void> {
-    const { request, response } = exchange;
+    const { response } = exchange;
     const [segment = "", slash, ...more] = rest;
     if (segment === "") return this.#refuse(exchange, 404, "this index does not list all names");
     const project = projectSegment(segment);
@@ -60,13 +60,8 @@ export class CatalogueAnswers {
       return;
     }
     if (!this.#witness.nameAllowed(exchange, project.name)) return;
-    const format = negotiate(request.headers.accept);
-    if (format === null)
-      return sendText(
-        response,
-        406,
-        `this index speaks ${SPOKEN.map((known) => CONTENT_TYPES[known]).join(", ")}`,
-      );
+    const format = this.formatFor(exchange);
+    if (format === null) return;
     await this.page(exchange, project.name, format, 60);
   }
 
@@ -83,23 +78,41 @@ export class CatalogueAnswers {
     const page = await this.#page(name, signal, { anew });
     if (page === null) return sendText(response, 404, `${name} is on no index of this farm`);
     const rendered = this.#pages.render(page, format);
-    const { body, etag } = rendered;
-    response.setHeader("etag", etag);
-    response.setHeader("vary", "Accept, Accept-Encoding");
     response.setHeader("cache-control", `max-age=${maxAgeSeconds}`);
     if (page.lastSerial !== null) response.setHeader("x-pypi-last-serial", String(page.lastSerial));
     if (page.stale) response.setHeader("warning", '110 - "Response is Stale"');
-    const unchanged = hasAlready(request, etag);
-    if (!rendered.wasKept && (unchanged || request.method === "HEAD"))
-      this.#witness.rendered(body.length);
-    if (unchanged) {
+    if (!rendered.wasKept && (hasAlready(request, rendered.etag) || request.method === "HEAD"))
+      this.#witness.rendered(rendered.body.length);
+    await this.sendRendered(exchange, rendered, format);
+  }
+
+  /** What was rendered, unless the client has it already. */
+  async sendRendered(
+    exchange: Exchange,
+    { body, etag, zipped }: Pick<RenderedPage, "body" | "etag" | "zipped">,
+    format: PageFormat,
+  ): Promise<void> {
+    const { request, response } = exchange;
+    response.setHeader("etag", etag);
+    response.setHeader("vary", "Accept, Accept-Encoding");
+    if (hasAlready(request, etag)) {
       response.writeHead(304).end();
       return;
     }
-    const zipped = acceptsGzip(request) && body.length > 1024;
-    const sent = zipped ? await rendered.zipped() : body;
-    if (zipped) response.setHeader("content-encoding", "gzip");
+    const isZipped = acceptsGzip(request) && body.length > 1024;
+    const sent = isZipped ? await zipped() : body;
+    if (isZipped) response.setHeader("content-encoding", "gzip");
     this.send(exchange, sent, CONTENT_TYPES[format]);
+  }
+
+  /** The form that the client prefers; null, after the answer was sent, when it accepts none of ours. */
+  formatFor({ request, response }: Exchange): PageFormat | null {
+    const format = negotiate(request.headers.accept);
+    if (format === null) {
+      const spoken = SPOKEN.map((known) => CONTENT_TYPES[known]).join(", ");
+      sendText(response, 406, `this index speaks ${spoken}`);
+    }
+    return format;
   }
 
   /** `files/NAME/KEY/FILE` and its `.metadata`. */

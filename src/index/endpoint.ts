@@ -1,20 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { finished } from "node:stream/promises";
-import { once } from "node:events";
 
-import { CreameryError, reasonOf } from "../base/errors.ts";
+import { CreameryError } from "../base/errors.ts";
 import { printableLine } from "../base/bounded-text.ts";
-import { within } from "../base/within.ts";
 import { RecordBuilder, type AttemptRecord } from "./attempt-record.ts";
 import { cargoConfig } from "./crates.ts";
-import { decodeSegment, sendText, watchClient, type Exchange } from "./exchange.ts";
+import { decodeSegment, sendText, type Exchange } from "./exchange.ts";
 import { CatalogueAnswers, type Witness } from "./catalogue-answers.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { RenderedPages } from "./rendered-pages.ts";
-import { DEFAULT_TURNS, RequestTurns } from "./request-turns.ts";
+import { DEFAULT_TURNS } from "./request-turns.ts";
 import { shownUrl } from "./secret.ts";
+import { TurnServer } from "./turn-server.ts";
 
 export interface EndpointLimits {
   readonly bytes: number;
@@ -61,12 +58,10 @@ class AttemptServer implements Endpoint {
   readonly indexPath: string;
   readonly cratesPath: string;
   readonly #setup: EndpointSetup;
-  readonly #server: Server;
+  readonly #server: TurnServer;
   readonly #record: RecordBuilder;
   readonly #token = randomBytes(18).toString("base64url");
-  readonly #abort = new AbortController();
   readonly #names = new Set<string>();
-  readonly #turns = new RequestTurns(DEFAULT_TURNS);
   readonly #answers: CatalogueAnswers;
   #requests = 0;
   /** Of pages that were made for answers without a body. */
@@ -88,20 +83,22 @@ class AttemptServer implements Endpoint {
       pages: new RenderedPages(setup.before),
       witness: this.#witness(),
     });
-    this.#server = createServer(
-      { maxHeaderSize: 16 * 1024, requestTimeout: 60_000, keepAliveTimeout: 30_000 },
-      (request, response) => this.#queue(request, response),
+    this.#server = new TurnServer(
+      {
+        route: (exchange) => this.#route(exchange),
+        fault: ({ code, line }) => this.#record.fault(code, line),
+        turnedAway: (path) =>
+          this.#record.refuse(this.#shownPath(path), "too many requests at once"),
+        began: (exchange) => this.#began(exchange),
+      },
+      { turns: DEFAULT_TURNS, connections: 256, ended: "the attempt has ended" },
     );
-    this.#server.maxConnections = 256;
   }
 
   async listen(): Promise<void> {
     const { socketPath } = this.#setup;
     await rm(socketPath, { force: true });
-    this.#server.listen(socketPath);
-    await once(this.#server, "listening");
-    // What no connection can be taken for, such as too many open files: this attempt's, never the process's end.
-    this.#server.on("error", (thrown) => this.#record.fault("internal", reasonOf(thrown)));
+    await this.#server.listen({ path: socketPath });
   }
 
   cargoConfig(origin: string): string {
@@ -113,11 +110,7 @@ class AttemptServer implements Endpoint {
   }
 
   async close(): Promise<void> {
-    if (this.#abort.signal.aborted) return;
-    this.#abort.abort(new CreameryError("interrupted", "the attempt has ended"));
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    await this.#turns.settled();
+    await this.#server.close();
     await rm(this.#setup.socketPath, { force: true });
   }
 
@@ -125,69 +118,21 @@ class AttemptServer implements Endpoint {
     return this.close();
   }
 
-  #queue(request: IncomingMessage, response: ServerResponse): void {
-    // Nobody else hears these, and an error that nobody hears ends the process.
-    request.on("error", () => undefined);
-    response.on("error", () => undefined);
-    if (request.socket.destroyed) return;
-    const answer = (): Promise<void> =>
-      this.#answer(request, response).catch((thrown: unknown) => {
-        this.#record.fault("internal", reasonOf(thrown));
-        request.socket.destroy();
-      });
-    if (this.#turns.queue(request.socket, answer)) return;
-    this.#record.refuse(this.#shownPath(pathOf(request)), "too many requests at once");
-    request.socket.destroy();
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #began({ request, response, path }: Exchange): () => void {
     const atMs = this.#record.nowMs;
-    using client = watchClient(request, response);
-    const signal = AbortSignal.any([this.#abort.signal, client.signal]);
-    const exchange = { request, response, path: pathOf(request), signal };
     const bytesBefore = request.socket.bytesWritten;
-    try {
-      try {
-        await this.#route(exchange);
-        if (!response.writableEnded) response.end();
-      } catch (thrown) {
-        this.#fail(exchange, thrown);
-      }
-      await within(finished(response), { signal }).catch(() => undefined);
-    } finally {
+    return () =>
       this.#record.request({
         atMs,
         method: request.method ?? "",
-        path: this.#shownPath(exchange.path),
+        path: this.#shownPath(path),
         status: response.statusCode,
         bytes: Math.max(0, request.socket.bytesWritten - bytesBefore),
       });
-    }
   }
 
   #shownPath(path: string): string {
     return printableLine(path.replace(`/${this.#token}/`, "/"));
-  }
-
-  /** An upstream's or the mirror's fault: kept as evidence; the client gets one line, or an answer cut short. */
-  #fail({ request, response, signal }: Exchange, thrown: unknown): void {
-    // A write can fail before the connection's end is told.
-    const gone = signal.aborted || (request.socket.destroyed && !response.writableFinished);
-    if (!gone) {
-      const fault =
-        thrown instanceof CreameryError
-          ? thrown
-          : new CreameryError("internal", reasonOf(thrown), { cause: thrown });
-      this.#record.fault(fault.code, fault.line);
-      if (!response.headersSent) {
-        // What was meant for the file.
-        for (const name of response.getHeaderNames()) response.removeHeader(name);
-        sendText(response, fault.code === "deadline" ? 504 : 502, fault.line);
-        return;
-      }
-    }
-    // Never ended as if it were whole.
-    response.destroy();
   }
 
   #refuse({ response, path }: Exchange, status: number, why: string): void {
@@ -275,8 +220,4 @@ class AttemptServer implements Endpoint {
   get #spentBytes(): number {
     return this.#record.bytes + this.#renderedBytes;
   }
-}
-
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? "/").split("?")[0] ?? "/";
 }

@@ -3,11 +3,12 @@ import { finished } from "node:stream/promises";
 import { CreameryError } from "../base/errors.ts";
 import { PROBLEM_TYPE, problemOf } from "../base/problem.ts";
 import { within } from "../base/within.ts";
-import { CatalogueAnswers, type Witness } from "./catalogue-answers.ts";
+import { CatalogueAnswers } from "./catalogue-answers.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { decodeSegment, sendText, watchClient, type Exchange } from "./exchange.ts";
 import { projectSegment } from "./project-page.ts";
 import { RenderedPages } from "./rendered-pages.ts";
+import { unrecordedWitness } from "./unrecorded-witness.ts";
 
 /** For which a host of the farm may use a page unasked: no host may know a release much later than the farm does. */
 const PAGE_SECONDS = 30;
@@ -32,20 +33,11 @@ export class FarmIndex {
     this.#catalogue = catalogue;
     this.#onFault = onFault;
     this.#signal = signal;
-    const nothing = (): void => undefined;
-    const witness: Witness = {
-      nameAllowed: () => true,
-      refuse: ({ response }, status, why) => sendText(response, status, why),
-      missing: nothing,
-      page: nothing,
-      file: nothing,
-      crate: nothing,
-      // The host that got the metadata compares for itself, and records it with its attempt.
-      metadataDiffers: onFault,
-      count: nothing,
-      rendered: nothing,
-    };
-    this.#answers = new CatalogueAnswers({ catalogue, pages: new RenderedPages(null), witness });
+    this.#answers = new CatalogueAnswers({
+      catalogue,
+      pages: new RenderedPages(null),
+      witness: unrecordedWitness(onFault),
+    });
   }
 
   /**

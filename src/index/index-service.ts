@@ -10,11 +10,13 @@ import { CreameryError } from "../base/errors.ts";
 import type { PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 import type { StoredFile } from "./file-store.ts";
+import { openServedIndex, type ServedIndex, type ServePlace } from "./served-index.ts";
 
 export { AttemptRecord, faultLines } from "./attempt-record.ts";
 export type { FarmIndex } from "./farm-index.ts";
 export type { Endpoint, EndpointLimits } from "./endpoint.ts";
 export type { OnlyRelease } from "./overlaid-catalogue.ts";
+export type { ServedIndex, ServePlace } from "./served-index.ts";
 export type { IndexFile, ProjectPage } from "./project-page.ts";
 
 export type IndexServiceOptions = MirrorOptions;
@@ -50,6 +52,11 @@ export interface IndexService extends AsyncDisposable {
   /** The same mirror for the farm's other hosts. @param onFault is told of an upstream's fault that no answer can tell any more. */
   farmIndex(onFault: (fault: CreameryError) => void): FarmIndex;
   /**
+   * The same mirror for whoever reaches that place, without token.
+   * @param onFault is told what goes wrong. @throws CreameryError `host-lacks` where it can't be listened at.
+   */
+  serve(place: ServePlace, onFault: (fault: CreameryError) => void): Promise<ServedIndex>;
+  /**
    * Keeps a copy of a file of this host's, whose sha256 was taken of just these bytes.
    * @throws CreameryError `disk-full`, `internal` (another sha256).
    */
@@ -67,6 +74,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
       ? null
       : new CrateMirror(upstream, transport, mirror.files, options.directory, options.allow);
   const endpoints = new Set<Endpoint>();
+  const served = new Set<ServedIndex>();
   const life = new AbortController();
   return {
     addresses: mirror.addresses,
@@ -99,10 +107,18 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
         onFault,
         signal: life.signal,
       }),
+    serve: async (place, onFault) => {
+      const catalogue = upstreamCatalogue(mirror, crates);
+      const names = () => mirror.heldNames();
+      const opened = await openServedIndex({ place, catalogue, names, onFault });
+      served.add(opened);
+      return opened;
+    },
     fetchFile: (page, file, signal) => mirror.whole(page, file, signal),
     [Symbol.asyncDispose]: async () => {
       life.abort(new CreameryError("interrupted", "the index is being closed"));
       await Promise.all([...endpoints].map((endpoint) => endpoint.close()));
+      await Promise.all([...served].map((one) => one[Symbol.asyncDispose]()));
       crates?.close();
       await mirror[Symbol.asyncDispose]();
     },

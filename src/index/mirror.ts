@@ -88,6 +88,12 @@ export class Mirror implements AsyncDisposable {
     return null;
   }
 
+  /** Projects of which a page is kept, sorted. */
+  async heldNames(): Promise<readonly string[]> {
+    const held = await Promise.all(this.#indexes.map(({ pages }) => pages.names()));
+    return [...new Set(held.flat())].toSorted();
+  }
+
   clientOf(page: ProjectPage): UpstreamClient {
     const index = this.#indexes.find(
       // A farm's pages are of its own indexes.

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
 import { FARM_PAGE_TYPE, parseFarmPage } from "./farm-page.ts";
+import { heldNames } from "./held-names.ts";
 import { parseProjectPage, type ProjectPage } from "./project-page.ts";
 import { shownUrl } from "./secret.ts";
 import { readBody, type UpstreamClient } from "./upstream-client.ts";
@@ -122,6 +123,11 @@ export class PageStore {
     if (!anew || isGood(entry)) return entry.page;
     const fresh = this.#running.get(name) ?? this.#run(name, entry, true);
     return (await within(fresh, { signal })).page;
+  }
+
+  /** Projects of which a page is kept, in no order. */
+  names(): Promise<string[]> {
+    return heldNames(this.#directory);
   }
 
   #run(name: string, known: Entry | undefined, anew: boolean): Promise<Entry> {

@@ -56,12 +56,7 @@ export class RenderedPages {
     const wasKept = known !== undefined && known.source === source;
     const kept = wasKept ? known : make(source, renderPage(page, format));
     if (!wasKept) this.#keep(key, kept);
-    return {
-      body: kept.body,
-      etag: kept.etag,
-      wasKept,
-      zipped: () => (kept.zipped ??= promisify(gzip)(kept.body, { level: 1 })),
-    };
+    return { ...asRendered(kept), wasKept };
   }
 
   #keep(key: string, kept: Kept): void {
@@ -79,6 +74,16 @@ export class RenderedPages {
     this.#bytes -= this.#kept.get(key)?.body.length ?? 0;
     this.#kept.delete(key);
   }
+}
+
+/** Bytes as they are sent, for what is kept elsewhere. */
+export function renderedOf(body: Buffer): Omit<RenderedPage, "wasKept"> {
+  return asRendered(make("", body));
+}
+
+function asRendered(kept: Kept): Omit<RenderedPage, "wasKept"> {
+  const zipped = (): Promise<Buffer> => (kept.zipped ??= promisify(gzip)(kept.body, { level: 1 }));
+  return { body: kept.body, etag: kept.etag, zipped };
 }
 
 function make(source: string, body: Buffer): Kept {

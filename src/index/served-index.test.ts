@@ -1,0 +1,159 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, expect, test } from "vitest";
+
+import {
+  startUpstream,
+  type DistFile,
+  type RunningUpstream,
+  type UpstreamOptions,
+} from "../../test/upstream/upstream.ts";
+import type { CreameryError } from "../base/errors.ts";
+import { openIndexService, type IndexService } from "./index-service.ts";
+import { sampleUpstreams } from "./upstreams.sample.ts";
+
+const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
+const cleanups: (() => PromiseLike<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+interface Serving {
+  readonly url: string;
+  readonly upstream: RunningUpstream;
+  readonly faults: CreameryError[];
+  readonly service: IndexService;
+  readonly stop: () => PromiseLike<void>;
+}
+
+async function serving(options: UpstreamOptions): Promise<Serving> {
+  const upstream = await startUpstream(options);
+  cleanups.push(() => upstream[Symbol.asyncDispose]());
+  const directory = mkdtempSync(join(tmpdir(), "creamery-served-"));
+  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const upstreams = await sampleUpstreams({ index: upstream.url });
+  const service = await openIndexService({ directory, upstreams });
+  cleanups.push(() => service[Symbol.asyncDispose]());
+  const faults: CreameryError[] = [];
+  const served = await service.serve({ host: "127.0.0.1", port: 0 }, (fault) => faults.push(fault));
+  const stop = () => served[Symbol.asyncDispose]();
+  return { url: served.url, upstream, faults, service, stop };
+}
+
+const sha = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
+const content = Buffer.alloc(200_000, "spam and eggs ");
+const spam: DistFile = { project: "spam", filename: "spam-1.0.tar.gz", content };
+const filePath = `/files/spam/${sha(content)}/spam-1.0.tar.gz`;
+
+test("pages and files are served to whoever asks, without token", async () => {
+  const { url } = await serving({ files: [spam] });
+  const page = await fetch(`${url}/simple/spam/`, { headers: { accept: JSON_TYPE } });
+  expect(page.headers.get("x-pypi-last-serial")).toBe("7");
+  expect(await page.json()).toMatchObject({
+    name: "spam",
+    files: [{ filename: "spam-1.0.tar.gz", url: `../..${filePath}` }],
+  });
+  const file = await fetch(new URL(`../..${filePath}`, page.url));
+  expect(Buffer.from(await file.arrayBuffer()).equals(content)).toBe(true);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  for (const [path, status] of [
+    ["/nothing", 404],
+    ["/simple/eggs/", 404],
+    ["/simple/-/", 404],
+    ["/files/spam/x/spam-1.0.tar.gz", 404],
+    ["/crates/config.json", 200],
+    ["/healthz/x", 404],
+  ] as const)
+    expect([path, (await fetch(`${url}${path}`)).status]).toEqual([path, status]);
+  const posted = await fetch(`${url}/simple/spam/`, { method: "POST" });
+  expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+});
+
+test("HEAD, what a client has already, ranges and compression are as HTTP has them", async () => {
+  const { url } = await serving({ files: [spam] });
+  const page = await fetch(`${url}/simple/spam/`, { headers: { accept: JSON_TYPE } });
+  const etag = page.headers.get("etag") ?? "";
+  const again = await fetch(`${url}/simple/spam/`, {
+    headers: { accept: JSON_TYPE, "if-none-match": etag },
+  });
+  expect(again.status).toBe(304);
+  const head = await fetch(`${url}/simple/spam/`, { method: "HEAD" });
+  expect([head.status, await head.text()]).toEqual([200, ""]);
+  const range = await fetch(`${url}${filePath}`, { headers: { range: "bytes=-5" } });
+  expect([range.status, await range.text()]).toEqual([206, content.subarray(-5).toString()]);
+  expect(range.headers.get("content-range")).toBe(`bytes 199995-199999/200000`);
+  const many = Array.from({ length: 30 }, (_, n) => ({ ...spam, filename: `spam-${n}.tar.gz` }));
+  const wide = await serving({ files: many });
+  const zipped = await fetch(`${wide.url}/simple/spam/`, {
+    headers: { accept: JSON_TYPE, "accept-encoding": "gzip" },
+  });
+  expect(zipped.headers.get("content-encoding")).toBe("gzip");
+  expect(await zipped.json()).toMatchObject({ name: "spam" });
+});
+
+test("a name that is not normalised leads to the one that is, wherever the mirror stands", async () => {
+  const { url } = await serving({ files: [{ ...spam, project: "spam-eggs" }] });
+  for (const [path, location] of [
+    ["/simple/Spam_Eggs/", "../spam-eggs/"],
+    ["/simple/Spam_Eggs", "./spam-eggs/"],
+    ["/simple/spam-eggs", "./spam-eggs/"],
+    ["/simple", "simple/"],
+  ] as const) {
+    const answer = await fetch(`${url}${path}`, { redirect: "manual" });
+    expect([path, answer.status, answer.headers.get("location")]).toEqual([path, 301, location]);
+    expect((await fetch(`${url}${path}`)).status).toBe(200);
+  }
+});
+
+test("the list is of the projects whose pages are kept, and upstream's own is never asked for", async () => {
+  const { url, upstream } = await serving({
+    files: [spam, { ...spam, project: "a" }, { ...spam, project: "never-asked" }],
+  });
+  for (const name of ["spam", "a", "nowhere"]) await fetch(`${url}/simple/${name}/`);
+  const list = await fetch(`${url}/simple/`, { headers: { accept: JSON_TYPE } });
+  expect(list.headers.get("content-type")).toBe(JSON_TYPE);
+  expect(await list.json()).toEqual({
+    meta: { "api-version": "1.0" },
+    projects: [{ name: "a" }, { name: "spam" }],
+  });
+  expect(await (await fetch(`${url}/simple/`)).text()).toContain('<a href="spam/">spam</a>');
+  expect((await fetch(`${url}/simple/`, { headers: { accept: "image/png" } })).status).toBe(406);
+  expect(upstream.requests).not.toContain("GET /simple/");
+});
+
+test("where upstream fails, the client gets one line and the operator is told", async () => {
+  const { url, faults } = await serving({
+    files: [spam],
+    faults: [{ on: "/simple/spam/", kind: "garbage" }],
+  });
+  const answer = await fetch(`${url}/simple/spam/`);
+  expect(answer.status).toBe(502);
+  expect(await answer.text()).toContain("what is no project's page");
+  expect(faults.map(({ code }) => code)).toEqual(["upstream"]);
+});
+
+test("it stops when what it was sending is sent, and takes nothing new", async () => {
+  const { url, stop } = await serving({
+    files: [spam],
+    faults: [{ on: "/packages/", kind: "slow" }],
+  });
+  const coming = await fetch(`${url}${filePath}`);
+  const stopped = stop();
+  await sleep(10);
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow("fetch failed");
+  expect(Buffer.from(await coming.arrayBuffer()).equals(content)).toBe(true);
+  await stopped;
+});
+
+test("a place that is taken is told in one line", async () => {
+  const { url, service } = await serving({ files: [spam] });
+  const port = Number(new URL(url).port);
+  await expect(service.serve({ host: "127.0.0.1", port }, () => undefined)).rejects.toMatchObject({
+    code: "host-lacks",
+    nextStep: "end what listens there, or name another place with --listen",
+  });
+});
