@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { startForge, type Forge } from "../../test/upstream/forge.ts";
+import { GitMirrors, type GitMirrorsOptions } from "./git/git-mirrors.ts";
 import { parseGitReference } from "./git-reference.ts";
-import { fetchGitSource, type FetchGitOptions } from "./git-source.ts";
+import { fetchGitSource, type GitSource } from "./git-source.ts";
 
 const root = mkdtempSync(join(tmpdir(), "creamery-git-"));
+const signal = new AbortController().signal;
 let forge: Forge;
 beforeAll(async () => {
   forge = await startForge({
@@ -31,48 +33,67 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-function options(more: Partial<FetchGitOptions> = {}): FetchGitOptions {
-  return {
-    directory: mkdtempSync(join(root, "to-")),
-    signal: new AbortController().signal,
-    timeoutMs: 20_000,
-    maxBytes: 50 << 20,
+interface Fetched {
+  readonly source: GitSource;
+  readonly directory: string;
+}
+
+async function fetchSource(
+  path: string,
+  more: Partial<GitMirrorsOptions> & { readonly maxArchiveBytes?: number } = {},
+  directory = mkdtempSync(join(root, "to-")),
+): Promise<Fetched> {
+  await using mirrors = await GitMirrors.open({
+    directory: mkdtempSync(join(root, "mirrors-")),
     allow: ["127.0.0.1"],
-    ca: forge.ca,
+    authorities: async () => forge.ca,
+    timeoutMs: 20_000,
     ...more,
+  });
+  const reference = parseGitReference(`git+${forge.origin}${path}`);
+  const maxBytes = more.maxArchiveBytes ?? 50 << 20;
+  return {
+    source: await fetchGitSource(reference, { mirrors, directory, signal, maxBytes }),
+    directory,
   };
 }
 
-test.each(["/repo.git@v1.2", "/repo.git", "/moved@main"])(
-  "%s becomes an archive of its commit, tests and all, and no repository stays",
+test.each([
+  "/repo.git@v1.2",
+  "/repo.git",
+  "/moved@main",
+  "/repo.git@refs/heads/main",
+  "/repo.git/",
+])(
+  "%s becomes an archive of its commit, tests and all, and nothing else lies beside it",
   async (path) => {
-    const given = options();
-    const source = await fetchGitSource(parseGitReference(`git+${forge.origin}${path}`), given);
-    expect(source.commit).toBe(forge.commit);
+    const { source, directory } = await fetchSource(path);
+    expect(source).toMatchObject({ commit: forge.commit, staleSince: null });
     expect(execFileSync("tar", ["tzf", source.path], { encoding: "utf8" })).toContain(
       `${source.commit.slice(0, 12)}/tests/test_x.py`,
     );
-    expect(readdirSync(given.directory)).toHaveLength(1);
+    expect(readdirSync(directory)).toHaveLength(1);
   },
 );
 
 test("a commit by its whole hash", async () => {
-  const { commit, origin } = forge;
-  expect(
-    (await fetchGitSource(parseGitReference(`git+${origin}/repo.git@${commit}`), options())).commit,
-  ).toBe(commit);
+  expect((await fetchSource(`/repo.git@${forge.commit}`)).source.commit).toBe(forge.commit);
 });
 
 test.each([
   ["/repo.git@v1.2", { allow: [] }, "address-refused"],
   ["/inward", {}, "address-refused"],
   ["/repo.git@nothing", {}, "usage"],
+  [`/repo.git@${"0".repeat(39)}1`, {}, "usage"],
   ["/none.git", {}, "upstream"],
   ["/repo.git", { timeoutMs: 1 }, "deadline"],
-] as const)("%s with %o is refused as %s and leaves nothing", async (path, more, code) => {
-  const given = options(more);
-  await expect(
-    fetchGitSource(parseGitReference(`git+${forge.origin}${path}`), given),
-  ).rejects.toMatchObject({ code });
-  expect(readdirSync(given.directory)).toEqual([]);
+  ["/repo.git", { maxBytes: 100_000 }, "upstream"],
+  ["/repo.git", { maxArchiveBytes: 1000 }, "upstream"],
+] as const)("%s with %o is refused as %s and leaves no mirror", async (path, more, code) => {
+  const mirrors = mkdtempSync(join(root, "mirrors-"));
+  const directory = mkdtempSync(join(root, "to-"));
+  await expect(fetchSource(path, { directory: mirrors, ...more }, directory)).rejects.toMatchObject(
+    { code },
+  );
+  expect(readdirSync(join(mirrors, ".new"))).toEqual([]);
 });

@@ -6,6 +6,8 @@ import { createServer } from "node:https";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 
 import { makeCertificate } from "./https-server.ts";
 
@@ -33,11 +35,19 @@ export interface Forge extends AsyncDisposable {
   readonly git: (...argv: string[]) => string;
   /** Answers with this status in place of what is asked, while it is set. */
   fault: number | null;
+  /** Waits so long before a pack is sent. */
+  delayMs: number;
+  /** What was asked, as `GET /repo.git/info/refs`, and of what is posted the command (`ls-refs`, `fetch`). */
+  readonly requests: string[];
 }
 
 export async function startForge(options: ForgeOptions): Promise<Forge> {
   const root = mkdtempSync(join(tmpdir(), "creamery-forge-"));
-  const forge: { fault: number | null } = { fault: null };
+  const forge: Pick<Forge, "fault" | "delayMs" | "requests"> = {
+    fault: null,
+    delayMs: 0,
+    requests: [],
+  };
   const commit = makeRepository(root, options);
   const [keyFile, caFile] = makeCertificate(root);
   const ca = readFileSync(caFile, "utf8");
@@ -47,7 +57,7 @@ export async function startForge(options: ForgeOptions): Promise<Forge> {
     const moved = Object.entries(options.redirects ?? {}).find(([from]) =>
       url.pathname.startsWith(from),
     );
-    if (moved === undefined) return void serveGit(root, url, request, response);
+    if (moved === undefined) return void serveGit(root, url, request, response, forge);
     const [from, to] = moved;
     const location = `${to}${url.pathname.slice(from.length)}${url.search}`;
     response.writeHead(301, { location }).end();
@@ -63,6 +73,13 @@ export async function startForge(options: ForgeOptions): Promise<Forge> {
     set fault(status) {
       forge.fault = status;
     },
+    get delayMs() {
+      return forge.delayMs;
+    },
+    set delayMs(ms) {
+      forge.delayMs = ms;
+    },
+    requests: forge.requests,
     git: (...argv) => gitIn(join(root, "work"), argv),
     origin: `https://127.0.0.1:${address.port}`,
     caFile,
@@ -109,7 +126,15 @@ async function serveGit(
   url: URL,
   request: IncomingMessage,
   response: ServerResponse,
+  forge: Pick<Forge, "delayMs" | "requests">,
 ): Promise<void> {
+  const body = await buffer(request);
+  const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+  const command = /command=([a-z-]+)/u.exec(plain.toString("latin1"))?.[1];
+  forge.requests.push(
+    `${request.method} ${url.pathname}${command === undefined ? "" : ` ${command}`}`,
+  );
+  if (command === "fetch") await sleep(forge.delayMs);
   const child = spawn("git", ["http-backend"], {
     env: {
       PATH: process.env["PATH"] ?? "",
@@ -127,7 +152,9 @@ async function serveGit(
     },
     stdio: ["pipe", "pipe", "ignore"],
   });
-  request.pipe(child.stdin);
+  // One that has no such repository reads nothing.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(body);
   const whole = await buffer(child.stdout);
   const split = whole.indexOf("\r\n\r\n");
   const headers = new Headers();

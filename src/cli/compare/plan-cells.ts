@@ -145,8 +145,7 @@ async function resolveAll(
     launcher: farm.launcher,
     cwd: farm.cwd,
     directory: join(farm.launcher.sessionDirectory, "exchange"),
-    allow: farm.config.allowedAddresses,
-    authorities: farm.authorities,
+    mirrors: () => farm.mirrors,
   };
   const resolved: (ResolvedSource | undefined)[] = targets.map(() => undefined);
   let next = 0;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { CreameryError } from "../../base/errors.ts";
 import { isOfEnded, PROCESS_NAME } from "../../base/process-name.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
+import type { GitMirrors } from "../../index/git/git-mirrors.ts";
 import type { IndexService } from "../../index/index-service.ts";
 import { readAuthorities } from "../../index/upstreams.ts";
 import { launcher as processLauncher, type LauncherClient } from "../../launcher/client.ts";
@@ -55,6 +56,8 @@ export interface Host extends AsyncDisposable {
   readonly confirming: Machine | null;
   /** Is on its way from the first: asking the host's tools takes time. */
   readonly index: Promise<IndexService>;
+  /** Of source repositories. */
+  readonly mirrors: Promise<GitMirrors>;
   /** PEM text to trust besides what this host does. */
   readonly authorities: () => Promise<string | undefined>;
   /** For logs that are being written. */
@@ -101,6 +104,10 @@ export async function openHost(options: OpenHostOptions): Promise<Host> {
     const { openIndex } = await import("./open-index.ts");
     return await openIndex({ config, directory, env, signal, asked });
   };
+  const authorities = () => readAuthorities(config.upstreams, env);
+  const mirrors = openMirrors(join(directories.cache, "index", "git"), config, authorities);
+  mirrors.catch(() => undefined);
+  opened.defer(async () => (await mirrors.catch(() => null))?.[Symbol.asyncDispose]());
   const open = options.index ?? openOwn;
   const index = open(join(directories.cache, "index"));
   index.catch(() => undefined);
@@ -124,12 +131,22 @@ export async function openHost(options: OpenHostOptions): Promise<Host> {
     why,
     confirming,
     index,
-    authorities: () => readAuthorities(config.upstreams, env),
+    mirrors,
+    authorities,
     workDirectory,
     warmDirectory: join(directories.cache, "index", "warm"),
     cwd,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+}
+
+async function openMirrors(
+  directory: string,
+  { allowedAddresses: allow, repositories }: FarmConfig,
+  authorities: Host["authorities"],
+): Promise<GitMirrors> {
+  const { GitMirrors: Mirrors } = await import("../../index/git/git-mirrors.ts");
+  return await Mirrors.open({ directory, allow, authorities, ...repositories });
 }
 
 /** @throws CreameryError `usage` for a kind that policy forbids, `isolation` where none is left, `host-lacks`. */

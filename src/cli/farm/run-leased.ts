@@ -28,7 +28,7 @@ export interface LeasedJobDeps {
     | "config"
     | "overrideOf"
     | "image"
-    | "authorities"
+    | "mirrors"
   >;
   readonly warm: WarmInstaller;
   /** The farm's, here or elsewhere. */
@@ -133,8 +133,7 @@ async function attemptOf(
       launcher,
       cwd: "/",
       directory,
-      allow: config.allowedAddresses,
-      authorities: host.authorities,
+      mirrors: () => host.mirrors,
     },
     signal,
   );

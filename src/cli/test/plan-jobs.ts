@@ -42,8 +42,7 @@ export async function planJobs(
     launcher: farm.launcher,
     cwd: farm.cwd,
     directory: join(farm.launcher.sessionDirectory, "exchange"),
-    allow: config.allowedAddresses,
-    authorities: farm.authorities,
+    mirrors: () => farm.mirrors,
   };
   const sources = onlyOnce(
     await Promise.all(targets.map((target) => resolveSource(target, context, signal))),

@@ -15,6 +15,11 @@ import {
 import { LoginTable } from "./login-table.ts";
 import { overrideOf, ProjectName, ProjectTable, type ProjectOverride } from "./project-table.ts";
 import { formatProblem, readTable } from "./read-table.ts";
+import {
+  RepositoriesTable,
+  repositoryLimits,
+  type RepositoryLimits,
+} from "./repositories-table.ts";
 import { QueueTable, ServiceTable } from "./service-table.ts";
 import { StoreTable } from "./store-table.ts";
 import {
@@ -75,6 +80,7 @@ export const FarmTable = z.strictObject({
       proxy: address.optional(),
     })
     .optional(),
+  repositories: RepositoriesTable.optional(),
   configurations: z
     .strictObject({ priority: z.array(configurationName).min(1).max(64).optional() })
     .optional(),
@@ -113,6 +119,7 @@ export interface FarmConfig {
   };
   /** Wins over what the host's own tools are configured for. */
   readonly upstreams: NonNullable<FarmTable["upstreams"]>;
+  readonly repositories: RepositoryLimits;
   readonly priority: readonly string[];
   readonly isolation: { readonly minimum: IsolationLevel; readonly confirm: boolean };
   /** Hosts and networks that may be reached although they are private. */
@@ -161,6 +168,7 @@ export function parseFarmConfig(
     limits: withLimits(DEFAULT_LIMITS, table.limits ?? {}),
     directories: table.directories ?? {},
     upstreams: table.upstreams ?? {},
+    repositories: repositoryLimits(table.repositories ?? {}),
     priority: table.configurations?.priority ?? priority,
     isolation: {
       minimum: table.isolation?.minimum ?? "container",

@@ -88,7 +88,9 @@ function resolve(text: string): Promise<ResolvedSource> {
     launcher: launcher(),
     directory: root,
     cwd,
-    allow: [],
+    mirrors: () => {
+      throw new Error("a path needs no repository");
+    },
   };
   return resolveSource(parseTarget(text), context, signal);
 }

@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { startForge, type Forge } from "../../../test/upstream/forge.ts";
+import { GitMirrors } from "../../index/git/git-mirrors.ts";
 import { LauncherClient } from "../../launcher/client.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
 import { resolveSource } from "./resolve-source.ts";
 import { parseTarget } from "./target.ts";
 
 const archives = mkdtempSync(join(tmpdir(), "creamery-repository-"));
+const mirrorsDirectory = mkdtempSync(join(tmpdir(), "creamery-mirrors-"));
 let forge: Forge;
 beforeAll(async () => {
   const files = { "pyproject.toml": "" };
@@ -19,10 +21,19 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await forge[Symbol.asyncDispose]();
-  rmSync(archives, { recursive: true, force: true });
+  for (const directory of [archives, mirrorsDirectory])
+    rmSync(directory, { recursive: true, force: true });
 });
 
-function resolve(path: string, allow: readonly string[] = ["127.0.0.1"]): Promise<ResolvedSource> {
+async function resolve(
+  path: string,
+  allow: readonly string[] = ["127.0.0.1"],
+): Promise<ResolvedSource> {
+  await using mirrors = await GitMirrors.open({
+    directory: mirrorsDirectory,
+    allow,
+    authorities: async () => forge.ca,
+  });
   const context = {
     index: () => {
       throw new Error("a repository needs no index");
@@ -32,10 +43,9 @@ function resolve(path: string, allow: readonly string[] = ["127.0.0.1"]): Promis
     }),
     directory: archives,
     cwd: "/",
-    allow,
-    authorities: async () => forge.ca,
+    mirrors: () => mirrors,
   };
-  return resolveSource(
+  return await resolveSource(
     parseTarget(`git+${forge.origin}${path}`),
     context,
     new AbortController().signal,
@@ -64,6 +74,18 @@ test("a repository is one commit's archive, which is the same each time", async 
     sha256: source.sha256,
     label: `My_Repo@${commit.slice(0, 12)}`,
   });
+});
+
+test("what nobody can be asked for now is said to be of its day", async () => {
+  await resolve("/My_Repo.git@main");
+  forge.fault = 503;
+  try {
+    expect((await resolve("/My_Repo.git@main")).label).toMatch(
+      /^My_Repo@main as fetched at \d{4}-\d\d-\d\dT\d\d:\d\dZ$/u,
+    );
+  } finally {
+    forge.fault = null;
+  }
 });
 
 test.each([

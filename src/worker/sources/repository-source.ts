@@ -5,7 +5,8 @@ import { basename, join } from "node:path";
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError, type ErrorCode } from "../../base/errors.ts";
 import type { GitReference } from "../../index/git-reference.ts";
-import { fetchGitSource } from "../../index/git-source.ts";
+import type { GitMirrors } from "../../index/git/git-mirrors.ts";
+import { fetchGitSource, type GitSource } from "../../index/git-source.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
 import { guessProject } from "./guess-project.ts";
 import { hashFile } from "./packed-tree.ts";
@@ -14,13 +15,10 @@ import { hashFile } from "./packed-tree.ts";
 export interface RepositoryContext {
   /** The farm's own, for the archive: it must stay for as long as the source is used. */
   readonly directory: string;
-  /** `addresses.allow` of creamery.toml. */
-  readonly allow: readonly string[];
-  /** PEM text of authorities to trust besides this host's; asked for a repository alone. */
-  readonly authorities?: () => Promise<string | undefined>;
+  /** Called for a repository alone. */
+  readonly mirrors: () => GitMirrors | PromiseLike<GitMirrors>;
 }
 
-const FETCH_MS = 600_000;
 const MAX_BYTES = 1024 ** 3;
 const SHOWN_COMMIT_CHARS = 12;
 
@@ -34,18 +32,14 @@ export async function resolveRepository(
   context: RepositoryContext,
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
-  const { allow } = context;
-  const ca = await context.authorities?.();
   const directory = join(context.directory, `source-${randomUUID()}`);
   await mkdir(directory, { recursive: true });
   try {
     const fetched = await fetchGitSource(reference, {
+      mirrors: await context.mirrors(),
       directory,
       signal,
-      timeoutMs: FETCH_MS,
       maxBytes: MAX_BYTES,
-      allow,
-      ...(ca === undefined ? {} : { ca }),
     });
     const sha256 = await hashFile(fetched.path, signal);
     const name = lastSegment(reference.url);
@@ -62,12 +56,17 @@ export async function resolveRepository(
       requiresPython: null,
       yanked: null,
       sha256,
-      label: clip(printableLine(`${name}@${shownRef}`), 200),
+      label: clip(printableLine(`${name}@${shownRef}${asOf(fetched)}`), 200),
     };
   } catch (thrown) {
     await rm(directory, { recursive: true, force: true });
     throw asTyped(thrown, reference);
   }
+}
+
+/** What nobody could be asked for now is said to be of its day. */
+function asOf({ staleSince }: GitSource): string {
+  return staleSince === null ? "" : ` as fetched at ${staleSince.toISOString().slice(0, 16)}Z`;
 }
 
 /** Faults of the way there name the address as it was typed, not the one that was asked in the end. */

@@ -52,7 +52,9 @@ async function farm(options: UpstreamOptions): Promise<Farm> {
     }),
     directory: temporary(),
     cwd: "/",
-    allow: [],
+    mirrors: () => {
+      throw new Error("a release needs no repository");
+    },
   };
   return {
     upstream,

@@ -1,0 +1,142 @@
+import { spawn } from "node:child_process";
+
+import { clip, printableLine } from "../../base/bounded-text.ts";
+import { CreameryError } from "../../base/errors.ts";
+import { withoutCredentials } from "../secret.ts";
+
+export interface GitCommand {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** Of the repository, as faults name it. */
+  readonly url: string;
+  /** Ends it, with all of its helpers. */
+  readonly signal: AbortSignal;
+  /** One of what `signal` is made of: the time is over. */
+  readonly deadline: AbortSignal;
+  /** A PEM file of whom to trust, in the place of the system's. */
+  readonly caFile?: string;
+  /** Of what it says; the rest is left out. */
+  readonly maxChars?: number;
+  /** Of each file that it writes, seen to by the kernel. */
+  readonly maxFileBytes?: number;
+  /** An open file that it and its helpers hold open too: a lock on it is held until the last of them has ended. */
+  readonly holds?: number;
+}
+
+/** What every git of ours sees: no configuration of this host's, nobody who could be asked, https alone. */
+export const GIT_ENVIRONMENT: Readonly<Record<string, string>> = {
+  PATH: "/usr/local/bin:/usr/bin:/bin",
+  HOME: "/nonexistent",
+  LC_ALL: "C",
+  GIT_CONFIG_NOSYSTEM: "1",
+  GIT_CONFIG_GLOBAL: "/dev/null",
+  GIT_ATTR_NOSYSTEM: "1",
+  GIT_ALLOW_PROTOCOL: "https",
+  GIT_TERMINAL_PROMPT: "0",
+  GIT_ASKPASS: "/bin/false",
+};
+
+/** Of address space, for one process: what a hostile pack can make git ask for ends somewhere. */
+const MAX_ADDRESS_BYTES = 8 * 1024 ** 3;
+/** For a git whose farm was killed: nobody else would end it. */
+const ORPHAN_SECONDS = 1800;
+const MAX_CHARS = 65_536;
+const TOO_LARGE = /died of signal 25|File too large/u;
+const SIGXFSZ = 25;
+
+/**
+ * Runs git on this host, bounded.
+ * @returns what it says.
+ * @throws CreameryError `upstream`, `usage` (no such reference), `deadline`, `interrupted`, `host-lacks`.
+ */
+export function runGit(command: GitCommand): Promise<string> {
+  const { signal, url } = command;
+  const limits = [
+    `--as=${MAX_ADDRESS_BYTES}`,
+    ...(command.maxFileBytes === undefined ? [] : [`--fsize=${command.maxFileBytes}`]),
+  ];
+  const words = [...limits, "timeout", "--signal=KILL", String(ORPHAN_SECONDS), "git"];
+  return new Promise((resolve, reject) => {
+    // A group of its own: git's helpers end with it.
+    const child = spawn("prlimit", [...words, ...command.argv], {
+      env: {
+        ...GIT_ENVIRONMENT,
+        ...(command.caFile === undefined ? {} : { GIT_SSL_CAINFO: command.caFile }),
+      },
+      cwd: command.cwd,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe", ...(command.holds === undefined ? [] : [command.holds])],
+    });
+    let fault: CreameryError | null = null;
+    const onAbort = (): void => {
+      fault ??= command.deadline.aborted
+        ? new CreameryError("deadline", "took too long to fetch", { input: url })
+        : new CreameryError("interrupted", "was interrupted", { input: url });
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    };
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    const maxChars = command.maxChars ?? MAX_CHARS;
+    let stdout = "";
+    let stderr = "";
+    child.stdout?.on(
+      "data",
+      (chunk: Buffer) => (stdout = clip(stdout + chunk.toString(), maxChars)),
+    );
+    child.stderr?.on(
+      "data",
+      (chunk: Buffer) => (stderr = clip(stderr + chunk.toString(), MAX_CHARS)),
+    );
+    child.on("error", (cause) => {
+      signal.removeEventListener("abort", onAbort);
+      reject(
+        fault ??
+          new CreameryError("host-lacks", "git can't be run", {
+            nextStep: "apt-get install git util-linux",
+            cause,
+          }),
+      );
+    });
+    child.on("close", (code, by) => {
+      signal.removeEventListener("abort", onAbort);
+      if (fault !== null) reject(fault);
+      else if (code === 0) resolve(stdout);
+      else if (by === "SIGXFSZ" || code === 128 + SIGXFSZ || TOO_LARGE.test(stderr))
+        reject(tooLarge(command.maxFileBytes ?? 0, url));
+      else reject(gitFault(stderr, url));
+    });
+  });
+}
+
+/** What is more than this host is to hold. */
+export function tooLarge(maxBytes: number, url: string): CreameryError {
+  return new CreameryError("upstream", `is larger than ${maxBytes} bytes`, {
+    input: url,
+    nextStep: "raise repositories.max_mib in creamery.toml if it is to be had",
+  });
+}
+
+export function noSuchReference(url: string): CreameryError {
+  return new CreameryError("usage", "has no such branch, tag or commit", {
+    input: url,
+    nextStep: "give a branch, a tag or a whole commit hash",
+  });
+}
+
+function gitFault(stderr: string, url: string): CreameryError {
+  const line = printableLine(
+    withoutCredentials(
+      stderr
+        .trim()
+        .split("\n")
+        .findLast((text) => /^(?:fatal|error):/u.test(text)) ?? "git failed",
+    ),
+  );
+  if (/couldn't find remote ref|not our ref|no such remote ref/u.test(stderr))
+    return noSuchReference(url);
+  return new CreameryError("upstream", clip(line, 300), { input: url });
+}

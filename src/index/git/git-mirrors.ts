@@ -1,0 +1,392 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { z } from "zod";
+
+import { authoritiesWith } from "../../base/authorities.ts";
+import { CreameryError, diskFullFault } from "../../base/errors.ts";
+import { isOfEnded, PROCESS_NAME } from "../../base/process-name.ts";
+import { within } from "../../base/within.ts";
+import { replaceFile } from "../page-store.ts";
+import {
+  askRepository,
+  commitOf,
+  heldName,
+  holdsCommit,
+  isCommitHash,
+  type BareRepository,
+} from "./bare-repository.ts";
+import {
+  fetchCommit,
+  fetchMirror,
+  initialiseMirror,
+  type FetchMirrorOptions,
+} from "./fetch-mirror.ts";
+import { noSuchReference, runGit } from "./git-command.ts";
+import { lockMirror } from "./mirror-lock.ts";
+import { NotServed, reachRepository, type ReachedRepository } from "./reach-repository.ts";
+import { mirrorName, normaliseRepositoryUrl } from "./repository-address.ts";
+
+export interface GitMirrorsOptions {
+  /** The farm's own: each repository has a directory below. */
+  readonly directory: string;
+  /** `addresses.allow` of creamery.toml. */
+  readonly allow?: readonly string[];
+  /** PEM text of authorities to trust besides this host's; asked when a repository is fetched. */
+  readonly authorities?: () => Promise<string | undefined>;
+  /** For which a mirror is used unasked. */
+  readonly intervalMs?: number;
+  /** For one fetch. */
+  readonly timeoutMs?: number;
+  /** Of one mirror. */
+  readonly maxBytes?: number;
+  readonly now?: () => number;
+}
+
+/** A repository as it is kept here. */
+export interface MirroredRepository extends BareRepository {
+  /** When its upstream was last asked for all. */
+  readonly fetchedAt: Date;
+  /** Why it is older than it should be; null when it is not. */
+  readonly stale: CreameryError | null;
+}
+
+export interface MirroredCommit {
+  readonly repository: MirroredRepository;
+  /** Whole. */
+  readonly commit: string;
+}
+
+const INTERVAL_MS = 5 * 60_000;
+const TIMEOUT_MS = 10 * 60_000;
+const MAX_BYTES = 2 * 1024 ** 3;
+/** What failed, or is not there, is not asked for again at once. */
+const AGAIN_MS = 20_000;
+const MAX_REMEMBERED = 5000;
+
+const State = z.object({ schema: z.literal(1), url: z.string(), fetchedAt: z.iso.datetime() });
+const STATE = "creamery.json";
+
+type Fetching = Omit<FetchMirrorOptions, "holds"> & { readonly signal: AbortSignal };
+
+/** Bare mirrors of repositories, one for each address, fetched when they are wanted and not more often than need be. */
+export class GitMirrors implements AsyncDisposable {
+  readonly #options: GitMirrorsOptions;
+  readonly #running = new Map<string, Promise<MirroredRepository>>();
+  readonly #failed = new Map<string, { readonly fault: CreameryError; readonly untilMs: number }>();
+  /** Commits that upstream would not hand out. */
+  readonly #lacking = new Map<string, number>();
+  readonly #life = new AbortController();
+  readonly #work = new Set<Promise<unknown>>();
+
+  private constructor(options: GitMirrorsOptions) {
+    this.#options = options;
+  }
+
+  /** @throws the system's error when the directory can't be written. */
+  static async open(options: GitMirrorsOptions): Promise<GitMirrors> {
+    const mirrors = new GitMirrors(options);
+    await mkdir(mirrors.#newDirectory, { recursive: true });
+    await mkdir(mirrors.#lockDirectory, { recursive: true });
+    // What ended processes left half made; where the git of one still writes, another time.
+    for (const name of await readdir(mirrors.#newDirectory))
+      if (isOfEnded(name))
+        await rm(join(mirrors.#newDirectory, name), { recursive: true, force: true }).catch(
+          () => undefined,
+        );
+    return mirrors;
+  }
+
+  /**
+   * A repository, fetched within the interval; an older one, which says so, where its upstream can't be asked.
+   * @param url https, without credentials.
+   * @param newerThanMs of `now()`: it is fetched again where it was not since then.
+   * @throws CreameryError `address-refused`, `usage`, `upstream`, `no-network`, `deadline`, `disk-full`, `host-lacks`, `interrupted`.
+   */
+  async repository(
+    url: string,
+    signal: AbortSignal,
+    newerThanMs = this.#nowMs - (this.#options.intervalMs ?? INTERVAL_MS),
+  ): Promise<MirroredRepository> {
+    const address = normaliseRepositoryUrl(url);
+    const kept = await this.kept(address);
+    if (kept !== null && kept.fetchedAt.getTime() >= newerThanMs) return kept;
+    const failed = this.#failed.get(address);
+    if (failed !== undefined && failed.untilMs > this.#nowMs) return older(kept, failed.fault);
+    let running = this.#running.get(address);
+    if (running === undefined) {
+      // Of all who ask at once: it ends with the farm, not with the first of them.
+      running = this.#follow(this.#refresh(address, this.#nowMs)).finally(() =>
+        this.#running.delete(address),
+      );
+      this.#running.set(address, running);
+    }
+    try {
+      const fetched = await within(running, { signal });
+      this.#failed.delete(address);
+      return fetched;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (!(thrown instanceof CreameryError)) throw thrown;
+      remember(this.#failed, address, { fault: thrown, untilMs: this.#nowMs + AGAIN_MS });
+      return older(kept, thrown);
+    }
+  }
+
+  /** As it is here, whatever its age, and no upstream asked; null when it is not. */
+  async kept(url: string): Promise<MirroredRepository | null> {
+    const address = normaliseRepositoryUrl(url);
+    const path = this.#pathOf(address);
+    const text = await readFile(join(path, STATE), "utf8").catch(() => null);
+    if (text === null) return null;
+    let state;
+    try {
+      state = State.parse(JSON.parse(text));
+    } catch {
+      // Not written by us: fetched anew, which writes it.
+      return { path, url: address, fetchedAt: new Date(0), stale: null };
+    }
+    return { path, url: address, fetchedAt: new Date(state.fetchedAt), stale: null };
+  }
+
+  /**
+   * A repository that holds this commit, whole. Upstream is asked only where it is not here yet.
+   * @throws CreameryError as `repository`; `usage` where upstream hands out no such commit.
+   */
+  async commit(url: string, commit: string, signal: AbortSignal): Promise<MirroredRepository> {
+    const address = normaliseRepositoryUrl(url);
+    if (!isCommitHash(commit)) throw noSuchReference(address);
+    const kept = await this.kept(address);
+    if (kept !== null && (await holdsCommit(kept, commit, signal))) return kept;
+    const key = `${address}#${commit}`;
+    if ((this.#lacking.get(key) ?? 0) > this.#nowMs) throw noSuchReference(address);
+    const fetched = await this.repository(address, signal, this.#nowMs);
+    if (await holdsCommit(fetched, commit, signal)) return fetched;
+    if (fetched.stale !== null) throw fetched.stale;
+    try {
+      await within(this.#follow(this.#fetchOne(fetched, commit)), { signal });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      // By git's words a server may refuse, or not know it: either way it can't be had.
+      if (thrown instanceof CreameryError && thrown.code === "usage")
+        remember(this.#lacking, key, this.#nowMs + AGAIN_MS);
+      throw thrown;
+    }
+    return fetched;
+  }
+
+  /**
+   * The commit that upstream has under a name just now; where it can't be asked, the one that is kept under it.
+   * @param reference a branch, a tag, a whole name (`refs/pull/1/head`) or a whole hash; null for the default branch.
+   * @throws CreameryError as `repository`; `usage` where there is no such name.
+   */
+  async resolve(
+    url: string,
+    reference: string | null,
+    signal: AbortSignal,
+  ): Promise<MirroredCommit> {
+    const address = normaliseRepositoryUrl(url);
+    if (reference !== null && isCommitHash(reference))
+      return { repository: await this.commit(address, reference, signal), commit: reference };
+    const names =
+      reference === null
+        ? ["HEAD"]
+        : [reference, `refs/${reference}`, `refs/tags/${reference}`, `refs/heads/${reference}`];
+    const asked = await this.#ask(address, names, signal).catch((thrown: unknown) => {
+      signal.throwIfAborted();
+      if (!(thrown instanceof CreameryError)) throw thrown;
+      return thrown;
+    });
+    if (asked instanceof CreameryError) {
+      const repository = older(await this.kept(address), asked);
+      for (const name of names) {
+        const commit = await commitOf(repository, name, signal);
+        if (commit !== null) return { repository, commit };
+      }
+      throw asked;
+    }
+    if (asked === null) throw noSuchReference(address);
+    return { repository: await this.commit(address, asked, signal), commit: asked };
+  }
+
+  /** From now on these stay, whatever becomes of them upstream. @param commits that it holds. */
+  async hold(
+    repository: BareRepository,
+    commits: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    await using lock = await lockMirror(this.#lockOf(repository.url), signal);
+    for (const commit of commits)
+      await askRepository(repository, ["update-ref", heldName(commit), commit], {
+        signal,
+        holds: lock.fd,
+      });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#life.abort(new CreameryError("interrupted", "the mirrors are being closed"));
+    await Promise.allSettled(this.#work);
+  }
+
+  get #nowMs(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+
+  get #newDirectory(): string {
+    return join(this.#options.directory, ".new");
+  }
+
+  get #lockDirectory(): string {
+    return join(this.#options.directory, ".locks");
+  }
+
+  #pathOf(address: string): string {
+    return join(this.#options.directory, mirrorName(address));
+  }
+
+  #lockOf(address: string): string {
+    return join(this.#lockDirectory, mirrorName(address));
+  }
+
+  #follow<Value>(work: Promise<Value>): Promise<Value> {
+    this.#work.add(work);
+    work.catch(() => undefined).finally(() => this.#work.delete(work));
+    return work;
+  }
+
+  /** Fetches all that upstream has, unless somebody else did since it was asked for. */
+  async #refresh(address: string, askedMs: number): Promise<MirroredRepository> {
+    return this.#reached(address, async (fetching) => {
+      await using lock = await lockMirror(this.#lockOf(address), fetching.signal);
+      const kept = await this.kept(address);
+      if (kept !== null && kept.fetchedAt.getTime() >= askedMs) return kept;
+      const begunMs = this.#nowMs;
+      const path = this.#pathOf(address);
+      const holds = lock.fd;
+      if (kept !== null) {
+        await fetchMirror(kept, { ...fetching, holds });
+        await this.#writeState(path, address, begunMs);
+      } else {
+        const half = this.#ownName();
+        try {
+          await mkdir(half);
+          await initialiseMirror({ path: half, url: address }, { ...fetching, holds });
+          await fetchMirror({ path: half, url: address }, { ...fetching, holds });
+          await this.#writeState(half, address, begunMs);
+          // One without a state was never whole.
+          await rm(path, { recursive: true, force: true });
+          await rename(half, path);
+        } finally {
+          await rm(half, { recursive: true, force: true });
+        }
+      }
+      return { path, url: address, fetchedAt: new Date(begunMs), stale: null };
+    });
+  }
+
+  async #fetchOne({ path, url }: MirroredRepository, commit: string): Promise<void> {
+    await this.#reached(url, async (fetching) => {
+      await using lock = await lockMirror(this.#lockOf(url), fetching.signal);
+      await fetchCommit({ path, url }, commit, { ...fetching, holds: lock.fd });
+    });
+  }
+
+  /** The first of these names that upstream has, as a commit; null for none. */
+  async #ask(
+    address: string,
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<string | null> {
+    const said = await within(
+      this.#follow(
+        this.#reached(address, ({ reached, caFile, signal: until, deadline }) =>
+          runGit({
+            argv: [
+              ...reached.options,
+              "ls-remote",
+              "--",
+              reached.url,
+              ...names.flatMap((name) => [name, `${name}^{}`]),
+            ],
+            cwd: this.#newDirectory,
+            url: address,
+            signal: until,
+            deadline,
+            ...(caFile === undefined ? {} : { caFile }),
+          }),
+        ),
+      ),
+      { signal },
+    );
+    const found = new Map<string, string>();
+    for (const line of said.split("\n")) {
+      const [hash = "", name = ""] = line.split("\t");
+      if (isCommitHash(hash)) found.set(name, hash);
+    }
+    for (const name of names) {
+      const commit = found.get(`${name}^{}`) ?? found.get(name);
+      if (commit !== undefined) return commit;
+    }
+    return null;
+  }
+
+  /** Does what needs the upstream, with all that guards the way there. */
+  async #reached<Value>(
+    address: string,
+    work: (fetching: Fetching) => Promise<Value>,
+  ): Promise<Value> {
+    const { allow, authorities, timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = this.#options;
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.any([this.#life.signal, deadline]);
+    const ca = await authorities?.();
+    let caFile: string | undefined;
+    try {
+      const reached: ReachedRepository = await reachRepository(address, {
+        signal,
+        timeoutMs,
+        ...(allow === undefined ? {} : { allow }),
+        ...(ca === undefined ? {} : { ca }),
+      });
+      if (ca !== undefined) {
+        caFile = `${this.#ownName()}.pem`;
+        await writeFile(caFile, authoritiesWith(ca).join("\n"));
+      }
+      return await work({ reached, caFile, signal, deadline, maxBytes });
+    } catch (thrown) {
+      if (deadline.aborted && !this.#life.signal.aborted)
+        throw new CreameryError("deadline", "took too long to fetch", {
+          input: address,
+          cause: thrown,
+        });
+      throw diskFullFault(thrown, this.#options.directory) ?? thrown;
+    } finally {
+      if (caFile !== undefined) await rm(caFile, { force: true });
+    }
+  }
+
+  #ownName(): string {
+    return join(this.#newDirectory, `${PROCESS_NAME}-${randomUUID()}`);
+  }
+
+  async #writeState(path: string, url: string, fetchedMs: number): Promise<void> {
+    const fetchedAt = new Date(fetchedMs).toISOString();
+    const state: z.infer<typeof State> = { schema: 1, url, fetchedAt };
+    await replaceFile(join(path, STATE), Buffer.from(JSON.stringify(state)));
+  }
+}
+
+/** Faults of the way there, for which what is kept stands in. */
+const OF_THE_WAY: ReadonlySet<string> = new Set(["no-network", "upstream", "deadline"]);
+
+/** What is kept, in the place of what can't be fetched now. @throws the fault where nothing may stand in for it. */
+function older(kept: MirroredRepository | null, fault: CreameryError): MirroredRepository {
+  const mayStandIn = OF_THE_WAY.has(fault.code) && !(fault.cause instanceof NotServed);
+  if (kept === null || !mayStandIn) throw fault;
+  return { ...kept, stale: fault };
+}
+
+function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
+  if (map.size >= MAX_REMEMBERED) map.clear();
+  map.set(key, value);
+}
