@@ -5,8 +5,10 @@ import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
 import type { Exchange } from "./exchange.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
+import { SendBuffers } from "./send-buffers.ts";
 
-const CHUNK_BYTES = 512 * 1024;
+/** Of all that is sent by this process. */
+const BUFFERS = new SendBuffers();
 
 export interface FileSource {
   readonly kept: () => Promise<StoredFile | null>;
@@ -94,13 +96,13 @@ async function sendStored(
     return;
   }
   const file = await open(stored.path, "r");
+  // Two, by turns: one is filled while the other is sent.
+  let [filled, free] = [BUFFERS.take(end - start), BUFFERS.take(end - start)];
+  let isSent = false;
   try {
-    // Two buffers, by turns: one is filled while the other is sent.
-    const chunkBytes = Math.min(CHUNK_BYTES, end - start);
-    const buffers = [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)];
     let sent: Promise<void> = Promise.resolve();
-    for (let at = start, turn = 0; at < end; turn = 1 - turn) {
-      const buffer = buffers[turn] ?? Buffer.alloc(0);
+    for (let at = start; at < end; [filled, free] = [free, filled]) {
+      const buffer = filled;
       const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - at), at);
       if (bytesRead === 0)
         throw new CreameryError("internal", "a kept file is shorter than it was", {
@@ -115,7 +117,10 @@ async function sendStored(
       at += bytesRead;
     }
     await sent;
+    isSent = true;
   } finally {
+    // Of one that broke off the kernel may not have let go yet.
+    for (const buffer of [filled, free]) BUFFERS.give(buffer, isSent);
     await file.close();
   }
   response.end();
