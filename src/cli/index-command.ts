@@ -1,7 +1,7 @@
-export type IndexAction = "serve";
+export type IndexAction = "serve" | "stats" | "verify" | "gc";
 
 /**
- * `creamery index serve`: the mirror of this host's indexes, alone.
+ * `creamery index …`: the mirror of this host's indexes, alone, and what it keeps.
  * @returns the exit code.
  * @throws CreameryError `usage`, `configuration-file`, `host-lacks`.
  */
@@ -14,6 +14,18 @@ export async function indexCommand(
     case "serve": {
       const { serveIndex } = await import("./index/serve.ts");
       return await serveIndex(given, signal);
+    }
+    case "stats": {
+      const { indexStats } = await import("./index/stats.ts");
+      return await indexStats(given, signal);
+    }
+    case "verify": {
+      const { verifyKeptIndex } = await import("./index/verify.ts");
+      return await verifyKeptIndex(given, signal);
+    }
+    case "gc": {
+      const { gcIndex } = await import("./index/gc.ts");
+      return await gcIndex(given, signal);
     }
   }
 }

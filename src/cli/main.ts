@@ -334,7 +334,9 @@ function program(finish: (code: number) => void): Command {
 
   const index = root
     .command("index")
-    .description("the mirror of this host's indexes, alone (docs/index.md): serve");
+    .description(
+      "the mirror of this host's indexes (docs/index.md): serve it alone, and see to it",
+    );
   const indexAction =
     (action: IndexAction) =>
     async (...words: unknown[]): Promise<void> => {
@@ -346,6 +348,22 @@ function program(finish: (code: number) => void): Command {
     .description("for pip, uv and cargo of whoever reaches it, until Ctrl-C")
     .option("--listen <place>", "an address and port of this host", "127.0.0.1:8347")
     .action(indexAction("serve"));
+  index
+    .command("stats")
+    .description("what it keeps, how much of that is pinned, and how far it is from its bound")
+    .option("--json", "print one JSON object")
+    .action(indexAction("stats"));
+  index
+    .command("verify")
+    .description("hold all that is kept against its hashes; what is wrong goes into quarantine")
+    .option("--json", "print one JSON object")
+    .action(indexAction("verify"));
+  index
+    .command("gc")
+    .description("down to index.max_gib, the least recently used first; nothing that is pinned")
+    .option("--dry-run", "remove nothing; list what would go")
+    .option("--json", "print one JSON object")
+    .action(indexAction("gc"));
 
   const store = root
     .command("store")

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { reasonOf } from "../base/errors.ts";
 import { launcher } from "../launcher/client.ts";
 import { archivesDirectory, directoriesFrom } from "../launcher/directories.ts";
+import { indexBounds } from "../model/config/index-table.ts";
 import { serviceSettings, type ServiceSettings } from "../model/config/service-table.ts";
 import { KeptLogs } from "../pages/log/kept-logs.ts";
 import { retestPolicyOf } from "../queue/admission/policy-of.ts";
@@ -25,6 +26,8 @@ import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { openHost } from "./farm/open-host.ts";
 import { removeFarmFile, writeFarmFile } from "./farm/running-farm.ts";
 import { storeLocation } from "./farm/store-location.ts";
+import { collectIndexLoop } from "./index/collect-index-loop.ts";
+import { pinsOf } from "./index/farm-pins.ts";
 import { machineOption, parseOptions } from "./run-options.ts";
 import { apiParts, nightlyExport } from "./service/api-parts.ts";
 import { collectDaily } from "./service/collect-daily.ts";
@@ -282,6 +285,15 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
       either,
     ),
     sendNoticesLoop(notices, either),
+    collectIndexLoop(
+      {
+        directory: join(cache, "index"),
+        bounds: indexBounds(host.config.index),
+        pins: pinsOf({ store: service.store, bucket, config: host.config, directories }),
+        tell: (detail) => log.tell("housekeeping", { what: "index", detail }),
+      },
+      either,
+    ),
     untilAborted(either),
   ]);
   // A process that is killed would keep nothing of what it compiled.

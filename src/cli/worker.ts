@@ -6,6 +6,7 @@ import { z } from "zod";
 
 import { launcher } from "../launcher/client.ts";
 import { directoriesFrom } from "../launcher/directories.ts";
+import { indexBounds } from "../model/config/index-table.ts";
 import { serviceSettings } from "../model/config/service-table.ts";
 import { openFarmClient, PATIENT_RETRIES, type FarmClient } from "../worker/farm-client.ts";
 import { openFarmIndex } from "../worker/farm-index.ts";
@@ -15,6 +16,8 @@ import { RemoteCoordinator } from "../worker/remote-coordinator.ts";
 import { FarmJson } from "../worker/wire.ts";
 import { askerCwd } from "./farm/asker-cwd.ts";
 import { openHost } from "./farm/open-host.ts";
+import { collectIndexLoop } from "./index/collect-index-loop.ts";
+import { NO_PINS } from "./index/farm-pins.ts";
 import { FarmLog, logFormOf } from "./service/farm-log.ts";
 import { jobsOption, machineOption, parseOptions } from "./run-options.ts";
 import { newBoot, runHost, slotsOf } from "./service/run-host.ts";
@@ -93,10 +96,26 @@ export async function workerCommand(given: unknown, signal: AbortSignal): Promis
     slots: slotsOf(slots),
   });
   const coordinator = new RemoteCoordinator(farm, boot);
-  await runHost(
-    { host, coordinator, boot, bucket, slots, log, version: VERSION, watermarkBytes },
-    signal,
+  const ends = new AbortController();
+  const collecting = collectIndexLoop(
+    {
+      directory: join(directories.cache, "index"),
+      bounds: indexBounds(host.config.index),
+      // What attempts name is kept by the farm: this is a copy.
+      pins: NO_PINS,
+      tell: (detail) => log.tell("housekeeping", { what: "index", detail }),
+    },
+    AbortSignal.any([signal, ends.signal]),
   );
+  try {
+    await runHost(
+      { host, coordinator, boot, bucket, slots, log, version: VERSION, watermarkBytes },
+      signal,
+    );
+  } finally {
+    ends.abort();
+    await collecting;
+  }
   log.tell("stopping", { reason: "told to" });
   return 0;
 }

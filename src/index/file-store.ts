@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { isOfEnded, PROCESS_NAME } from "../base/process-name.ts";
 import { CreameryError, diskFullFault } from "../base/errors.ts";
 import { within } from "../base/within.ts";
+import { noteUse } from "./cache/note-use.ts";
 import {
   Download,
   type DownloadLimits,
@@ -73,7 +74,9 @@ export class FileStore {
     if (sha256 === null) return null;
     const path = this.pathOf(sha256);
     const found = await stat(path).catch(() => null);
-    return found === null ? null : { path, sha256, sizeBytes: found.size };
+    // Whoever is told of it has it for the grace of a collection.
+    if (found === null || !(await noteUse(path, found))) return null;
+    return { path, sha256, sizeBytes: found.size };
   }
 
   /**

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
+import { noteUse } from "./cache/note-use.ts";
 import { FileStore, type FileReader, type StoredFile, type WantedFile } from "./file-store.ts";
 import { PageStore, replaceFile, type PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
@@ -182,7 +183,10 @@ export class Mirror implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<Buffer | null> {
     const said = file.upstreamMetadata?.sha256 ?? null;
-    const kept = await readFile(this.#metadataPath(file)).catch(() => null);
+    const path = this.#metadataPath(file);
+    const kept = await readFile(path).catch(() => null);
+    const found = kept === null ? null : await stat(path).catch(() => null);
+    if (found !== null) await noteUse(path, found);
     // A kept one that upstream's page contradicts is made anew.
     if (kept !== null && (said === null || sha256(kept) === said)) return kept;
     const stored = await this.files.kept(file);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { gunzip, gzip } from "node:zlib";
 import { promisify } from "node:util";
@@ -8,6 +8,7 @@ import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
+import { noteUse } from "./cache/note-use.ts";
 import { FARM_PAGE_TYPE, parseFarmPage } from "./farm-page.ts";
 import { heldNames } from "./held-names.ts";
 import { parseProjectPage, type ProjectPage } from "./project-page.ts";
@@ -28,7 +29,8 @@ const STALE_FRESH_MS = 30_000;
 export const PAGE_ACCEPT =
   "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 
-const Kept = z.object({
+/** What is kept beside a page of it. */
+export const KeptPage = z.object({
   url: z.string(),
   contentType: z.string(),
   etag: z.string().nullable(),
@@ -38,7 +40,7 @@ const Kept = z.object({
   /** Of the page that this is said of: two commands may write at once. */
   bodySha256: z.string(),
 });
-type Kept = z.infer<typeof Kept>;
+type Kept = z.infer<typeof KeptPage>;
 
 export interface PageOptions {
   /**
@@ -146,6 +148,8 @@ export class PageStore {
       // Who may see it no more is shown no old one.
       if (thrown instanceof Forbidden || !(thrown instanceof CreameryError)) throw thrown;
       if (old?.page === undefined || old.page === null) throw thrown;
+      // It is written no more while upstream is away, and in use all the same.
+      await this.#noteUse(name);
       return this.#remember(name, {
         ...old,
         page: { ...old.page, stale: true },
@@ -252,10 +256,17 @@ export class PageStore {
     return join(this.#directory, name.slice(0, 2), name);
   }
 
+  async #noteUse(name: string): Promise<void> {
+    const path = `${this.#path(name)}.json`;
+    const found = await stat(path).catch(() => null);
+    if (found !== null) await noteUse(path, found);
+  }
+
   async #load(name: string): Promise<Entry | undefined> {
     const path = this.#path(name);
     try {
-      const kept = Kept.parse(JSON.parse(await readFile(`${path}.json`, "utf8")));
+      await this.#noteUse(name);
+      const kept = KeptPage.parse(JSON.parse(await readFile(`${path}.json`, "utf8")));
       const body = await promisify(gunzip)(await readFile(`${path}.page.gz`), {
         maxOutputLength: MAX_PAGE_BYTES,
       });

@@ -1,7 +1,11 @@
 import { z } from "zod";
 
 import { CreameryError } from "../../base/errors.ts";
+import { directoriesFrom } from "../../launcher/directories.ts";
+import { indexBounds } from "../../model/config/index-table.ts";
 import { parseListen } from "../../model/config/service-table.ts";
+import { collectIndexLoop } from "./collect-index-loop.ts";
+import { ownPins } from "./farm-pins.ts";
 import { openIndexAlone } from "./open-index-alone.ts";
 import { FaultTeller } from "./fault-teller.ts";
 
@@ -26,10 +30,16 @@ export async function serveIndex(given: unknown, signal: AbortSignal): Promise<n
   const faults = new FaultTeller((line) => process.stderr.write(`creamery: ${line}\n`));
   await using served = await alone.index.serve(place, (fault) => faults.tell(fault.line));
   process.stdout.write(`${servingLine(served.url)}\n`);
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  await collectIndexLoop(
+    {
+      directory: alone.directory,
+      bounds: indexBounds(alone.config.index),
+      pins: ownPins(alone.config, directoriesFrom(process.env)),
+      everyMs: 0,
+      tell: (line) => process.stderr.write(`creamery: index: ${line}\n`),
+    },
+    signal,
+  );
   return 0;
 }
 

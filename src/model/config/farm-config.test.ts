@@ -8,6 +8,7 @@ import {
   parseFarmConfig,
   parseOverrideFile,
 } from "./farm-config.ts";
+import { indexBounds } from "./index-table.ts";
 import { DEFAULT_LIMITS, lowerLimits, withLimits } from "./limits.ts";
 import { readProjectTable } from "./project-table.ts";
 
@@ -228,4 +229,13 @@ test("no table is no override", () => {
     limits: DEFAULT_LIMITS,
     problem: null,
   });
+});
+
+test("what the mirror keeps has a bound, and a grace that is longer than use is noted", () => {
+  const GIB = 1024 ** 3;
+  expect(indexBounds(parse("").index)).toEqual({ maxBytes: 50 * GIB, graceMs: 86_400_000 });
+  const given = parse("[index]\nmax_gib = 0.5\ngrace_hours = 2");
+  expect(indexBounds(given.index)).toEqual({ maxBytes: GIB / 2, graceMs: 7_200_000 });
+  expect(lineOf(() => parse("[index]\ngrace_hours = 1"))).toContain("line 2: index.grace_hours");
+  expect(lineOf(() => parse("[index]\nmax_gb = 1"))).toContain("did you mean max_gib?");
 });

@@ -5,6 +5,7 @@ import { normaliseName } from "../../python/names.ts";
 import { isConfigurationName } from "../configuration-name.ts";
 import { AdmissionTable, RetestTable } from "./admission-table.ts";
 import { bucketOf, BucketTable, RetentionTable, type BucketConfig } from "./bucket-table.ts";
+import { IndexTable } from "./index-table.ts";
 import { DEFAULT_LIMITS, LimitsTable, withLimits, type Limits } from "./limits.ts";
 import {
   lacksRepository,
@@ -96,6 +97,7 @@ export const FarmTable = z.strictObject({
     .optional(),
   bucket: BucketTable.optional(),
   retention: RetentionTable.optional(),
+  index: IndexTable.optional(),
   store: StoreTable.optional(),
   /** A directory of `NAME.toml` files, each what `[project.NAME]` would hold; relative to this file. */
   overrides: z.strictObject({ directory: path.optional() }).optional(),
@@ -127,6 +129,7 @@ export interface FarmConfig {
   readonly bucket: BucketConfig;
   /** What the file says; the rest is the bucket's own default. */
   readonly retention: RetentionTable;
+  readonly index: IndexTable;
   readonly store: StoreTable;
   readonly overridesDirectory: string | null;
   /** By normalised name. */
@@ -177,6 +180,7 @@ export function parseFarmConfig(
     allowedAddresses: table.addresses?.allow ?? [],
     bucket: bucketOf(table.bucket ?? {}),
     retention: table.retention ?? {},
+    index: table.index ?? {},
     store: table.store ?? {},
     overridesDirectory: table.overrides?.directory ?? null,
     projects: new Map(

@@ -1,0 +1,112 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+import { MemoryBucket } from "../../bucket/memory-bucket.sample.ts";
+import { DEFAULT_RETENTION, type RetainedAttempt } from "../../bucket/retention/retention-facts.ts";
+import { SampleIndex, sha256Of } from "./index-directory.sample.ts";
+import { pinnedFiles } from "./pinned-files.ts";
+
+const signal = new AbortController().signal;
+const DAY_MS = 86_400_000;
+const NOW = Date.parse("2026-11-29T00:00:00Z");
+
+class Farm {
+  readonly bucket = new MemoryBucket();
+  readonly index = new SampleIndex();
+  readonly known: RetainedAttempt[] = [];
+  readonly opened: string[] = [];
+
+  async attempt(id: string, daysAgo: number, files: readonly string[], sdist?: string) {
+    this.known.unshift({
+      id,
+      project: "spam",
+      configuration: "cpython-3.13",
+      startedMs: NOW - daysAgo * DAY_MS,
+      isCanary: false,
+      isComparable: true,
+      isNamedBaseline: false,
+      sourceSha256: null,
+    });
+    const record = { files: files.map((name) => ({ filename: name, sha256: sha256Of(name) })) };
+    const again = { source: { sourceFile: { sha256: sha256Of(sdist ?? "none") } } };
+    const put = async (name: string, value: unknown) => {
+      const content = Buffer.from(JSON.stringify(value));
+      await this.bucket.create(`attempts/${id}/${name}`, content, { signal, compression: "gzip" });
+    };
+    await put("record.json", record);
+    await put("again.json", again);
+  }
+
+  pinned() {
+    this.bucket.onOperation = (name, key) => {
+      if (name === "open") this.opened.push(key);
+    };
+    const { known } = this;
+    return pinnedFiles({
+      facts: {
+        attempts: async function* () {
+          yield* known;
+        },
+      },
+      policy: { ...DEFAULT_RETENTION, newest: 1 },
+      bucket: this.bucket,
+      directory: this.index.directory,
+      nowMs: NOW,
+      signal,
+    });
+  }
+}
+
+test("what attempts name that are kept whole is pinned, their sdists too; what others name is not", async () => {
+  const farm = new Farm();
+  await using _ = farm.index;
+  await farm.attempt("a1", 200, ["long-ago"]);
+  await farm.attempt("a2", 100, ["baseline"]);
+  await farm.attempt("a3", 1, ["one", "two"], "spam-1.tar.gz");
+  const { sha256s, attempts, unreadable } = await farm.pinned();
+  const has = (name: string) => sha256s.has(sha256Of(name));
+  expect(["one", "two", "spam-1.tar.gz", "baseline", "long-ago"].map(has)).toEqual([
+    true,
+    true,
+    true,
+    true,
+    false,
+  ]);
+  expect({ attempts, unreadable }).toEqual({ attempts: 2, unreadable: [] });
+});
+
+test("an attempt is read once, and forgotten when it is pinned no more; what can't be read of that is read anew", async () => {
+  const farm = new Farm();
+  await using _ = farm.index;
+  await farm.attempt("a1", 1, ["one"]);
+  await farm.attempt("a2", 0, ["two"]);
+  await farm.pinned();
+  expect(farm.opened).toHaveLength(4);
+  farm.opened.length = 0;
+  await farm.attempt("a3", 0, ["three"]);
+  farm.known.splice(1, 1);
+  const { sha256s } = await farm.pinned();
+  expect(farm.opened).toEqual(["attempts/a3/record.json", "attempts/a3/again.json"]);
+  expect(sha256s.has(sha256Of("one"))).toBe(true);
+  expect(sha256s.has(sha256Of("two"))).toBe(false);
+  const kept = join(farm.index.directory, "pinned-files");
+  expect(readFileSync(kept, "utf8")).not.toContain("a2 ");
+  farm.opened.length = 0;
+  writeFileSync(kept, `a1 1 no-hash\na3 2 ${sha256Of("three")}`);
+  expect((await farm.pinned()).sha256s).toEqual(
+    new Set(["one", "three", "none"].map((name) => sha256Of(name))),
+  );
+  expect(farm.opened).toHaveLength(4);
+});
+
+test("what can't be read is named, and pins nothing", async () => {
+  const farm = new Farm();
+  await using _ = farm.index;
+  await farm.attempt("a1", 1, ["one"]);
+  const key = "attempts/a1/record.json";
+  const blob = farm.bucket.kept.get(key);
+  if (blob === undefined) throw new Error("not there");
+  farm.bucket.kept.set(key, { ...blob, sha256: sha256Of("another") });
+  expect(await farm.pinned()).toMatchObject({ unreadable: ["a1"], attempts: 1 });
+});
