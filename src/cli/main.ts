@@ -97,7 +97,11 @@ function program(finish: (code: number) => void): Command {
     .command("log")
     .description("show what is kept of an attempt: its log, or another part of it")
     .argument("<attempt>", "its id, or a beginning of it")
-    .argument("[name]", "report.json, pylock.toml, record.json or again.json", "log.txt")
+    .argument(
+      "[name]",
+      "report.json, pylock.toml, pylock.build.toml, record.json or again.json",
+      "log.txt",
+    )
     .option("--where", "only where it lies, packed")
     .option(...CONFIG)
     .action(async (id: string, name: string, options: unknown) => {

@@ -1,5 +1,9 @@
 import { z } from "zod";
 
+import type { StoredFile } from "./file-store.ts";
+import type { IndexFile, ProjectPage } from "./project-page.ts";
+import { shownUrl } from "./secret.ts";
+
 /** What an attempt asked of its index and got: the raw record from which its lock is written and by which it is run again. */
 
 export const RecordedFile = z.object({
@@ -13,8 +17,23 @@ export const RecordedFile = z.object({
   url: z.string(),
   /** The index whose page listed it. */
   upstream: z.string(),
+  /** Asked for while the release was built: by its build environment, whoever else has it from the installer's cache. */
+  forBuild: z.boolean().optional(),
 });
 export type RecordedFile = z.infer<typeof RecordedFile>;
+
+export function recordedFile(page: ProjectPage, file: IndexFile, stored: StoredFile): RecordedFile {
+  return {
+    project: page.name,
+    filename: file.filename,
+    sha256: stored.sha256,
+    sizeBytes: stored.sizeBytes,
+    uploadTime: file.uploadTime,
+    requiresPython: file.requiresPython,
+    url: shownUrl(file.url),
+    upstream: page.upstream,
+  };
+}
 
 export const RecordedCrate = z.object({
   name: z.string(),
@@ -101,6 +120,8 @@ export class RecordBuilder {
   readonly #limits = new Set<"bytes" | "requests" | "names">();
   readonly #faults: RecordedFault[] = [];
   readonly #openedAtMs = performance.now();
+  /** What is asked for now is asked for by the build of the release itself. */
+  building = false;
   #bytes = 0;
   #truncated = false;
 
@@ -137,7 +158,9 @@ export class RecordBuilder {
   }
 
   file(row: RecordedFile): void {
-    this.#set(this.#files, `${row.sha256}/${row.filename}`, row);
+    const key = `${row.sha256}/${row.filename}`;
+    const forBuild = this.building || this.#files.get(key)?.forBuild === true;
+    this.#set(this.#files, key, forBuild ? { ...row, forBuild } : row);
   }
 
   crate(row: RecordedCrate): void {

@@ -3,14 +3,13 @@ import { rm } from "node:fs/promises";
 
 import { CreameryError } from "../base/errors.ts";
 import { printableLine } from "../base/bounded-text.ts";
-import { RecordBuilder, type AttemptRecord } from "./attempt-record.ts";
+import { recordedFile, RecordBuilder, type AttemptRecord } from "./attempt-record.ts";
 import { cargoConfig } from "./crates.ts";
 import { decodeSegment, sendText, type Exchange } from "./exchange.ts";
 import { CatalogueAnswers, type Witness } from "./catalogue-answers.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { RenderedPages } from "./rendered-pages.ts";
 import { DEFAULT_TURNS } from "./request-turns.ts";
-import { shownUrl } from "./secret.ts";
 import { TurnServer } from "./turn-server.ts";
 
 export interface EndpointLimits {
@@ -34,6 +33,8 @@ export interface Endpoint extends AsyncDisposable {
   readonly cratesPath: string;
   /** Text for the guest's `$CARGO_HOME/config.toml`. @param origin as the guest reaches it, `http://127.0.0.1:PORT`. */
   cargoConfig(origin: string): string;
+  /** Whether the release itself is being built: what is asked for then is what its build environment needs. */
+  building(now: boolean): void;
   /** What was asked for and got until now. */
   record(): AttemptRecord;
   close(): Promise<void>;
@@ -103,6 +104,10 @@ class AttemptServer implements Endpoint {
 
   cargoConfig(origin: string): string {
     return cargoConfig(`${origin}${this.cratesPath}`);
+  }
+
+  building(now: boolean): void {
+    this.#record.building = now;
   }
 
   record(): AttemptRecord {
@@ -184,17 +189,7 @@ class AttemptServer implements Endpoint {
       missing: (name) => this.#record.missing(name),
       page: ({ name, contentSha256, upstream, stale, lastSerial }) =>
         this.#record.page({ project: name, sha256: contentSha256, upstream, stale, lastSerial }),
-      file: (page, file, stored) =>
-        this.#record.file({
-          project: page.name,
-          filename: file.filename,
-          sha256: stored.sha256,
-          sizeBytes: stored.sizeBytes,
-          uploadTime: file.uploadTime,
-          requiresPython: file.requiresPython,
-          url: shownUrl(file.url),
-          upstream: page.upstream,
-        }),
+      file: (page, file, stored) => this.#record.file(recordedFile(page, file, stored)),
       crate: ({ name, version, sha256, line }, { sizeBytes }) =>
         this.#record.crate({ name, version, sha256, sizeBytes, line }),
       count: (bytes) => this.#count(bytes),

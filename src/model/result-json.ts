@@ -76,6 +76,12 @@ export const EvidenceJson = z.object({
     .describe(
       "Where the pylock.toml (PEP 751) of what the index gave is kept: a path, or an s3:// address",
     ),
+  buildLock: z
+    .string()
+    .optional()
+    .describe(
+      "Where the pylock.build.toml (PEP 751) of what isolated build environments were given is kept; absent where they were given nothing",
+    ),
   overlay: OverlayEvidence.optional().describe(
     "What an experiment gave it otherwise, and what became of that; absent where it was given nothing",
   ),

@@ -17,7 +17,7 @@ import {
 } from "../../test/upstream/upstream.ts";
 import type { CreameryError } from "../base/errors.ts";
 import { openIndexService, type Endpoint, type IndexService } from "../index/index-service.ts";
-import { lockFrom } from "../index/pylock.ts";
+import { locksFrom } from "../index/write-locks.ts";
 import { sampleUpstreams } from "../index/upstreams.sample.ts";
 import { openFarmIndex } from "../worker/farm-index.ts";
 import { indexRoutes } from "./index-routes.ts";
@@ -193,7 +193,10 @@ test.each(["json", "html"] as const)(
         requests: requests
           .map(({ path, status, method }) => `${method} ${path} ${status}`)
           .toSorted(),
-        lock: lockFrom({ ...record, openedAt: "", requests }, [{ name: "spam", version: "1.0" }]),
+        locks: locksFrom({
+          record: { ...record, openedAt: "", requests },
+          installed: [{ name: "spam", version: "1.0" }],
+        }),
       });
     }
     expect(answers[0]?.map(([status]) => status)).toEqual([200, 200, 404, 200, 200, 206, 404]);
@@ -220,7 +223,7 @@ test("a worker's token lies in no record, no lock and no file that its index kee
     .map((path) => readFileSync(path, "latin1"));
   expect(kept.length).toBeGreaterThan(2);
   const record = one.endpoint.record();
-  const lock = lockFrom(record, [{ name: "spam", version: "1.0" }]);
+  const lock = locksFrom({ record, installed: [{ name: "spam", version: "1.0" }] }).runTime;
   expect(lock).toContain(`${up.origin}/packages/`);
   for (const text of [...kept, JSON.stringify(record), lock])
     expect(text.includes(workerToken("a"))).toBe(false);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import type { Plan } from "../discovery/plan.ts";
+import { SourceOrigin } from "../index/source-origin.ts";
 import type { AttemptJob, HostFile, ResolvedSource } from "./attempt-job.ts";
 import { sourceKey } from "./bucket-keys.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
@@ -62,6 +63,7 @@ export const AgainJson = z.object({
     requiresPython: z.string().nullable(),
     yanked: z.string().nullable(),
     sha256: z.string(),
+    origin: SourceOrigin.optional(),
     label: z.string(),
   }),
   /** Null where no tests were run. */

@@ -1,5 +1,6 @@
 import type { Plan, PlanOverride } from "../discovery/plan.ts";
 import type { AttemptRecord } from "../index/index-service.ts";
+import type { SourceOrigin } from "../index/source-origin.ts";
 import type { Limits } from "../model/config/limits.ts";
 import type { Interpreter, SourceKind } from "../model/source.ts";
 
@@ -29,6 +30,8 @@ export interface ResolvedSource {
   readonly yanked: string | null;
   /** Of the sdist, the archive or the tree's content, else of the release's first wheel; hexadecimal. */
   readonly sha256: string;
+  /** Where the sdist or the tree can be had by others too; absent where it can't. */
+  readonly origin?: SourceOrigin;
   /** What a person recognises: `attrs 25.3.0`, `./my-project`, `repo@v1.2`. */
   readonly label: string;
 }

@@ -32,6 +32,7 @@ export interface JudgedAttempt {
     readonly log: string | null;
     readonly report: string | null;
     readonly lock: string | null;
+    readonly buildLock: string | null;
   };
 }
 
@@ -81,6 +82,7 @@ export function attemptJson(judged: JudgedAttempt): AttemptJson {
       smoke: smoke === null ? [] : smokeFailures(smoke),
       gaps: [...(job.interpreter.lacks ?? [])],
       lock: paths.lock,
+      ...(paths.buildLock === null ? {} : { buildLock: paths.buildLock }),
       ...(job.overlay === undefined ? {} : { overlay: overlayEvidence(job.overlay, facts) }),
     },
     log: paths.log,

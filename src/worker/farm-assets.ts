@@ -42,6 +42,7 @@ const ASSETS: ReadonlyMap<string, number> = new Map([
   ["log.txt", 1024 * MIB],
   ["report.json", 256 * MIB],
   ["pylock.toml", 16 * MIB],
+  ["pylock.build.toml", 16 * MIB],
   ["record.json", 256 * MIB],
   ["again.json", 16 * MIB],
 ]);

@@ -3,9 +3,11 @@ import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 
 import type { AttemptBucket } from "../bucket/bucket.ts";
-import { installedFromFreeze, lockFrom } from "../index/pylock.ts";
+import { installedFromFreeze } from "../index/pylock.ts";
+import { locksFrom } from "../index/write-locks.ts";
 import type { MachineKind } from "../model/attempt.ts";
 import type { Verdict } from "../model/classify.ts";
+import { markersOf } from "../python/interpreter-markers.ts";
 import { changingAxes, compare } from "../model/compare.ts";
 import type { AttemptJson } from "../model/result-json.ts";
 import { parseCause } from "../model/result-words.ts";
@@ -14,6 +16,7 @@ import { againJson } from "./again.ts";
 import { attemptJson, axesOf } from "./attempt-json.ts";
 import { declaredDependencies } from "./declared-dependencies.ts";
 import { attemptKey, sourceKey } from "./bucket-keys.ts";
+import { givenRelease } from "./given-release.ts";
 import type { AttemptJob, HostFile, ResolvedSource } from "./attempt-job.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
 
@@ -83,12 +86,22 @@ async function keepWhole(
   const { record } = facts;
   const keyOf = (sha256: string) => (job.source.kind === "release" ? null : sourceKey(sha256));
   // Each is on the disk when its promise is kept: side by side they wait for it once.
-  const [log, reportPath, lock] = await allOrNone([
-    put("log.txt", chunksOf(finished.logFile)),
-    report === null ? null : put("report.json", json({ schema: 1, ...report })),
+  const locks =
     record === null
       ? null
-      : put("pylock.toml", Buffer.from(lockFrom(record, installedFromFreeze(facts.frozen))), true),
+      : locksFrom({
+          record,
+          installed: installedFromFreeze(facts.frozen),
+          given: givenRelease(job, facts.installation),
+          markers: markersOf(job.interpreter),
+        });
+  const putLock = (name: string, text: string | null | undefined) =>
+    typeof text === "string" ? put(name, Buffer.from(text), true) : null;
+  const [log, reportPath, lock, buildLock] = await allOrNone([
+    put("log.txt", chunksOf(finished.logFile)),
+    report === null ? null : put("report.json", json({ schema: 1, ...report })),
+    putLock("pylock.toml", locks?.runTime),
+    putLock("pylock.build.toml", locks?.build),
     record === null ? null : put("record.json", json(record)),
     put("again.json", json(againJson(job, facts, machine, keyOf))),
   ]);
@@ -103,7 +116,7 @@ async function keepWhole(
     comparison: null,
     differing: finished.differing,
     axes,
-    paths: { log, report: reportPath, lock },
+    paths: { log, report: reportPath, lock, buildLock },
   });
   const compared = { ...attempt, comparison: await comparisonOf(attempt, verdict, store) };
   const dependencies = declaredDependencies(job, facts);

@@ -132,6 +132,7 @@ class AttemptRun {
   #unpackFailed: StepResult | null = null;
   #tree: JobTree | null = null;
   #session: GuestSession | null = null;
+  #endpoint: Endpoint | null = null;
   #installation: Installation | null = null;
   #installed: InstalledListing | null = null;
   #discovery: Discovery | null = null;
@@ -169,6 +170,7 @@ class AttemptRun {
         ...(job.replay === undefined ? {} : { replay: job.replay }),
         ...indexOverlay(job.overlay),
       });
+      this.#endpoint = endpoint;
       const session = new GuestSession(
         guest,
         this.#deps.log,
@@ -354,6 +356,7 @@ class AttemptRun {
 
   #enter(phase: Phase, note: string): void {
     this.#phase = phase;
+    this.#endpoint?.building(phase === "build");
     this.#deps.onPhase(phase, note);
   }
 

@@ -12,6 +12,7 @@ import { join, relative } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { parsePylock } from "../../src/index/pylock.ts";
 import type { AttemptJson } from "../../src/model/result-json.ts";
 import { startForge, type Forge } from "../upstream/forge.ts";
 import { attemptOf, attemptsOf, useFarm, wrongInRefusal } from "./local-farm.ts";
@@ -72,6 +73,34 @@ describe("trees, archives and repositories", () => {
       installed,
       outcome,
       smoke: "pass",
+    });
+  });
+
+  it("their locks say where that is from, as far as others can have it", () => {
+    const own = Object.fromEntries(
+      [...attempts].map(([kind, { evidence }]) => {
+        const { tool, packages } = parsePylock(readFileSync(evidence.lock ?? "", "utf8"));
+        return [kind, { tool, package: packages.find((one) => one.name === name) ?? null }];
+      }),
+    );
+    const known = { creamery: { unlocated: [] } };
+    expect(own).toMatchObject({
+      tree: { tool: { creamery: { unlocated: [`${name}==1.0`] } }, package: null },
+      sdist: { tool: known, package: { archive: { path: "creamery_e2e_local-1.0.tar.gz" } } },
+      wheel: {
+        tool: known,
+        package: { archive: { path: "creamery_e2e_local-1.0-py2.py3-none-any.whl" } },
+      },
+      repository: {
+        tool: known,
+        package: {
+          vcs: {
+            url: `${forge?.origin}/repo.git`,
+            "requested-revision": "v1.0",
+            "commit-id": forge?.commit,
+          },
+        },
+      },
     });
   });
 

@@ -14,8 +14,15 @@ const { signal } = new AbortController();
 const NOW = Date.UTC(2026, 10, 29);
 const DAY = 24 * 3_600_000;
 const policy: RetentionPolicy = { ...DEFAULT_RETENTION, days: 30, newest: 1, graceMs: 2 * DAY };
-const NAMES = ["again.json", "log.txt", "pylock.toml", "record.json", "report.json"];
-const LOCK = ["again.json", "pylock.toml", "record.json"];
+const NAMES = [
+  "again.json",
+  "log.txt",
+  "pylock.build.toml",
+  "pylock.toml",
+  "record.json",
+  "report.json",
+];
+const LOCK = ["again.json", "pylock.build.toml", "pylock.toml", "record.json"];
 
 /** A farm with its bucket and what its store knows. */
 class Farm {
@@ -242,10 +249,15 @@ test("of an attempt that is half removed nothing stays for ever", async () => {
   const bounded = { ...policy, maxBytes: farm.bytes() - 1 };
   await expect(farm.collect({ policy: bounded })).rejects.toThrow("ended");
   farm.bucket.onOperation = () => undefined;
-  expect(farm.keys("attempts/a0940/")).toHaveLength(2);
+  expect(farm.keys("attempts/a0940/")).toHaveLength(3);
   // With what is left the bound may hold: half a lock is of no use all the same.
   const { removed } = await farm.collect();
-  expect(removed.map(({ because }) => because)).toEqual(["remnant", "remnant", "unreferenced"]);
+  expect(removed.map(({ because }) => because)).toEqual([
+    "remnant",
+    "remnant",
+    "remnant",
+    "unreferenced",
+  ]);
   expect(farm.keys("attempts/a0940/")).toEqual([]);
   expect(farm.keys("sources/")).toEqual(["sources/s40", "sources/s50"]);
 });

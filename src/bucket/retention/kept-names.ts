@@ -10,7 +10,12 @@ export const IMAGE_FILES = "image-files/";
 export const AGAIN = "again.json";
 
 /** What is kept of an attempt that is pinned by nothing: hashes, and what was done with them. */
-const LOCK_NAMES: ReadonlySet<string> = new Set([AGAIN, "pylock.toml", "record.json"]);
+const LOCK_NAMES: ReadonlySet<string> = new Set([
+  AGAIN,
+  "pylock.toml",
+  "pylock.build.toml",
+  "record.json",
+]);
 
 export function isLockName(name: string): boolean {
   return LOCK_NAMES.has(name);

@@ -48,12 +48,14 @@ export class AttemptWriter {
         await this.#writer.file({ kind: "download", id, what: "log.txt" }, blob.content(signal));
     });
     await this.#unlessDamaged(id, "lock", async () => {
-      const blob = await bucket.open(attemptKey(id, "pylock.toml"));
-      if (blob !== null)
-        await this.#writer.file(
-          { kind: "download", id, what: "pylock.toml" },
-          await buffer(blob.content(signal)),
-        );
+      for (const what of ["pylock.toml", "pylock.build.toml"] as const) {
+        const blob = await bucket.open(attemptKey(id, what));
+        if (blob !== null)
+          await this.#writer.file(
+            { kind: "download", id, what },
+            await buffer(blob.content(signal)),
+          );
+      }
     });
     await this.#made(stored);
     const context = this.#writer.contextOf({ kind: "attempt", id });
@@ -79,12 +81,18 @@ export class AttemptWriter {
     const { id, evidence } = attempt;
     const beside = (what: Download) =>
       this.#writer.contents.has({ kind: "download", id, what }) ? what : null;
+    const { buildLock: _, ...others } = evidence;
+    const buildLock = beside("pylock.build.toml");
     return {
       attempt: {
         ...attempt,
         log: beside("log.txt"),
         report: null,
-        evidence: { ...evidence, lock: beside("pylock.toml") },
+        evidence: {
+          ...others,
+          lock: beside("pylock.toml"),
+          ...(buildLock === null ? {} : { buildLock }),
+        },
       },
       visibility,
       reason,

@@ -51,12 +51,16 @@ function factsOf({ stored, log, lock, baseline }: ReadAttempt, { site, nowMs }: 
   const { project, version } = attempt;
   const projectHref = site.href({ kind: "project", project });
   const releaseHref = version === "" ? null : site.href({ kind: "release", project, version });
-  const downloads = DOWNLOADS.filter((what) => isKept(what, log !== null, lock !== null)).flatMap(
-    (what) => {
-      const href = site.href({ kind: "download", id: attempt.id, what });
-      return href === null ? [] : [html`<li><a href="${href}">${what}</a></li>`];
-    },
-  );
+  const locks = lock !== null;
+  const kept: Partial<Record<Download, boolean>> = {
+    "log.txt": log !== null,
+    "pylock.toml": locks,
+    "pylock.build.toml": locks && attempt.evidence.buildLock !== undefined,
+  };
+  const downloads = DOWNLOADS.filter((what) => kept[what] ?? true).flatMap((what) => {
+    const href = site.href({ kind: "download", id: attempt.id, what });
+    return href === null ? [] : [html`<li><a href="${href}">${what}</a></li>`];
+  });
   const { tests, seconds, comparison } = attempt;
   const total = seconds["total"];
   return html`<dl class="facts">
@@ -73,11 +77,6 @@ ${downloads.length === 0 ? NOTHING : html`<dt>As files</dt><dd><ul class="inline
 
 function linked(href: string | null, text: string): Html {
   return href === null ? html`${line(text, 200)}` : html`<a href="${href}">${line(text, 200)}</a>`;
-}
-
-function isKept(what: Download, hasLog: boolean, hasLock: boolean): boolean {
-  if (what === "log.txt") return hasLog;
-  return what !== "pylock.toml" || hasLock;
 }
 
 function countsText(tests: NonNullable<ReadAttempt["stored"]["attempt"]["tests"]>): string {

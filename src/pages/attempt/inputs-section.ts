@@ -41,9 +41,14 @@ function lockPart({ lock, stored }: ReadAttempt, { site }: PageContext): Html {
   const { evidence, id } = stored.attempt;
   if (evidence.lock === null) return NOTHING;
   if (lock === null) return html`<p>Its lock is not kept any more.</p>`;
-  const href = site.href({ kind: "download", id, what: "pylock.toml" });
+  const linked = (what: "pylock.toml" | "pylock.build.toml"): Html => {
+    const href = site.href({ kind: "download", id, what });
+    return href === null ? html`<code>${what}</code>` : html`<a href="${href}">${what}</a>`;
+  };
   const file =
-    href === null ? html`<code>pylock.toml</code>` : html`<a href="${href}">pylock.toml</a>`;
+    evidence.buildLock === undefined
+      ? linked("pylock.toml")
+      : html`${linked("pylock.toml")}, and of what was built with ${linked("pylock.build.toml")}`;
   if (lock === "unread") return html`<p>What the index gave it: ${file}.</p>`;
   const { releases, left } = lock;
   return html`<details><summary>What the index gave it <span class="soft">(${counted(releases.length + left, "distribution")})</span></summary>

@@ -7,6 +7,7 @@ export const DOWNLOADS = [
   "result.sarif",
   "log.txt",
   "pylock.toml",
+  "pylock.build.toml",
 ] as const;
 export type Download = (typeof DOWNLOADS)[number];
 

@@ -32,7 +32,7 @@ export function resultOf({ attempt, reason, of, startedAt }: StoredAttempt): Res
 export function attemptView(stored: StoredAttempt): Attempt {
   const { attempt, visibility, reason, of, startedAt } = stored;
   const base = `/api/v1/attempts/${encodeURIComponent(attempt.id)}`;
-  const { lock } = attempt.evidence;
+  const { lock, buildLock } = attempt.evidence;
   return {
     attempt: {
       ...attempt,
@@ -41,6 +41,7 @@ export function attemptView(stored: StoredAttempt): Attempt {
       evidence: {
         ...attempt.evidence,
         lock: lock === null ? null : `${base}/assets/pylock.toml`,
+        ...(buildLock === undefined ? {} : { buildLock: `${base}/assets/pylock.build.toml` }),
       },
     },
     visibility,

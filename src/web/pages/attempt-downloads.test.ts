@@ -12,13 +12,16 @@ let site: SampleSite;
 let id: string;
 beforeEach(async () => {
   site = await sampleSite();
-  id = await site.farm.record({ evidence: { ...sampleAttempt().evidence, lock: "kept" } });
+  id = await site.farm.record({
+    evidence: { ...sampleAttempt().evidence, lock: "kept", buildLock: "kept" },
+  });
   await keepReport(site, id, [
     { id: "t.py::a", outcome: "failed", seconds: 0.5, message: "E   <b>& no" },
     { id: "t.py::b", outcome: "passed", seconds: 0.25 },
   ]);
   await keep(site, id, "log.txt", "a log\n\u001b[31mred <script>\n");
   await keep(site, id, "pylock.toml", LOCK);
+  await keep(site, id, "pylock.build.toml", LOCK);
 });
 afterEach(() => site[Symbol.asyncDispose]());
 
@@ -29,6 +32,7 @@ test("each file has a type that no browser obeys, an ETag, and an hour", async (
     "result.sarif": "application/sarif+json; charset=utf-8",
     "log.txt": "text/plain; charset=utf-8",
     "pylock.toml": "application/toml; charset=utf-8",
+    "pylock.build.toml": "application/toml; charset=utf-8",
   };
   for (const name of DOWNLOADS) {
     const answer = await site.get(`/a/${id}/${name}`);
@@ -112,7 +116,7 @@ test("of the log a part can be had", async () => {
 
 test("a file that is kept no more is told as such, and linked from no page", async () => {
   const old = await site.farm.record({});
-  for (const name of ["log.txt", "pylock.toml"]) {
+  for (const name of ["log.txt", "pylock.toml", "pylock.build.toml"]) {
     const answer = await site.get(`/a/${old}/${name}`);
     expect(answer.status).toBe(404);
     expect(await answer.text()).toContain("not kept of this attempt");

@@ -70,7 +70,8 @@ export function attemptDownloads(
   app.get("/a/:id/log.txt", (context) =>
     kept(context, context.req.param("id"), "log.txt", "text/plain; charset=utf-8"),
   );
-  app.get("/a/:id/pylock.toml", (context) =>
-    kept(context, context.req.param("id"), "pylock.toml", "application/toml; charset=utf-8"),
-  );
+  for (const name of ["pylock.toml", "pylock.build.toml"])
+    app.get(`/a/:id/${name}`, (context) =>
+      kept(context, context.req.param("id") ?? "", name, "application/toml; charset=utf-8"),
+    );
 }

@@ -11,7 +11,7 @@ export async function keep(
 ): Promise<void> {
   await farm.bucket.create(attemptKey(id, name), Buffer.from(text), {
     signal: new AbortController().signal,
-    compression: name === "pylock.toml" ? "none" : "gzip",
+    compression: name.endsWith(".toml") ? "none" : "gzip",
   });
 }
 

@@ -242,6 +242,14 @@ test("its lock is named and linked, as far as it is kept", async () => {
   const text = await site.text(`/a/${id}`);
   expect(text).toContain("<code>cffi==2.0.0</code>");
   expect(text).toContain(`href="/a/${id}/pylock.toml"`);
+  // Nothing was built with files of the index.
+  expect(text).not.toContain("pylock.build.toml");
+  const built = await site.farm.record({
+    evidence: { ...evidence, lock: "kept", buildLock: "kept" },
+  });
+  expect(await site.text(`/a/${built}`)).not.toContain(`href="/a/${built}/pylock.build.toml"`);
+  await keep(site, built, "pylock.toml", LOCK);
+  expect(await site.text(`/a/${built}`)).toContain(`href="/a/${built}/pylock.build.toml"`);
 });
 
 test("a beginning of an id that only one has leads to it, of those who look may see", async () => {
@@ -266,6 +274,7 @@ test("a private attempt is answered exactly as one that is not there, its files 
   for (const [name, content] of [
     ["log.txt", "log"],
     ["pylock.toml", LOCK],
+    ["pylock.build.toml", LOCK],
   ] as const)
     await keep(site, id, name, content);
   const as = await site.farm.token(["read-private"]);

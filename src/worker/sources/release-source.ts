@@ -1,4 +1,5 @@
 import { CreameryError } from "../../base/errors.ts";
+import { recordedFile } from "../../index/attempt-record.ts";
 import type { IndexFile, IndexService, ProjectPage } from "../../index/index-service.ts";
 import { formatSpecifierSet } from "../../python/specifiers.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
@@ -44,6 +45,9 @@ export async function resolveRelease(
     requiresPython:
       rows.find(({ requiresPython }) => requiresPython !== null)?.requiresPython ?? null,
     yanked: yanked ? (rows[0]?.yanked ?? null) : null,
+    ...(sdist === undefined || stored === null
+      ? {}
+      : { origin: { kind: "index", file: recordedFile(page, sdist, stored) } }),
     sha256: stored?.sha256 ?? (await sha256Of(page, wheel, index, signal)),
     label: `${page.name}${extras} ${version}`,
   };

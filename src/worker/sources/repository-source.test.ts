@@ -60,6 +60,7 @@ test("a repository is one commit's archive, which is the same each time", async 
     project: "my-repo",
     version: "",
     sourceFile: { filename: `My_Repo-${commit.slice(0, 12)}.tar.gz`, sha256: source.sha256 },
+    origin: { kind: "git", url: `${forge.origin}/My_Repo.git`, ref: "v1.2", commit },
     label: "My_Repo@v1.2",
   });
   const listed = execFileSync("tar", ["-tzf", source.sourceFile?.path ?? ""], { encoding: "utf8" });

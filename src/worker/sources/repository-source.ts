@@ -7,6 +7,7 @@ import { CreameryError, type ErrorCode } from "../../base/errors.ts";
 import type { GitReference } from "../../index/git-reference.ts";
 import type { GitMirrors } from "../../index/git/git-mirrors.ts";
 import { fetchGitSource, type GitSource } from "../../index/git-source.ts";
+import { shownUrl } from "../../index/secret.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
 import { guessProject } from "./guess-project.ts";
 import { hashFile } from "./packed-tree.ts";
@@ -56,6 +57,12 @@ export async function resolveRepository(
       requiresPython: null,
       yanked: null,
       sha256,
+      origin: {
+        kind: "git",
+        url: shownUrl(reference.url),
+        ref: reference.ref,
+        commit: fetched.commit,
+      },
       label: clip(printableLine(`${name}@${shownRef}${asOf(fetched)}`), 200),
     };
   } catch (thrown) {

@@ -110,6 +110,20 @@ describe("a release", () => {
       requiresPython: ">=3.8",
       yanked: null,
       sha256: sha256(content),
+      // For its lock: others have it from there.
+      origin: {
+        kind: "index",
+        file: {
+          project: "attrs",
+          filename: "attrs-25.3.0.tar.gz",
+          sha256: sha256(content),
+          sizeBytes: content.length,
+          uploadTime: "2026-01-02T03:04:05.000000Z",
+          requiresPython: ">=3.8",
+          url: `${upstream.origin}/packages/attrs-25.3.0.tar.gz`,
+          upstream: upstream.url,
+        },
+      },
       label: "attrs[tests] 25.3.0",
     });
     expect(readFileSync(source.sourceFile?.path ?? "")).toEqual(content);

@@ -45,7 +45,7 @@ export type Result = z.infer<typeof Result>;
 export const Attempt = z
   .object({
     attempt: AttemptJson.describe(
-      "As `--json` prints it (docs/json.md); `log`, `report` and `evidence.lock` are addresses below this host",
+      "As `--json` prints it (docs/json.md); `log`, `report`, `evidence.lock` and `evidence.buildLock` are addresses below this host",
     ),
     visibility: z.enum(VISIBILITIES),
     reason: z.enum(JOB_REASONS),
