@@ -1,4 +1,4 @@
-export type IndexAction = "serve" | "stats" | "verify" | "gc";
+export type IndexAction = "serve" | "stats" | "verify" | "prefetch" | "gc";
 
 /**
  * `creamery index …`: the mirror of this host's indexes, alone, and what it keeps.
@@ -7,6 +7,7 @@ export type IndexAction = "serve" | "stats" | "verify" | "gc";
  */
 export async function indexCommand(
   action: IndexAction,
+  names: readonly string[],
   given: unknown,
   signal: AbortSignal,
 ): Promise<number> {
@@ -22,6 +23,10 @@ export async function indexCommand(
     case "verify": {
       const { verifyKeptIndex } = await import("./index/verify.ts");
       return await verifyKeptIndex(given, signal);
+    }
+    case "prefetch": {
+      const { prefetchIndex } = await import("./index/prefetch.ts");
+      return await prefetchIndex(names, given, signal);
     }
     case "gc": {
       const { gcIndex } = await import("./index/gc.ts");

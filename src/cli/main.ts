@@ -345,7 +345,11 @@ function program(finish: (code: number) => void): Command {
     (action: IndexAction) =>
     async (...words: unknown[]): Promise<void> => {
       const { indexCommand } = await import("./index-command.ts");
-      finish(await indexCommand(action, words.at(-2), interruption()));
+      const names = words
+        .slice(0, -2)
+        .flat()
+        .filter((word) => typeof word === "string");
+      finish(await indexCommand(action, names, words.at(-2), interruption()));
     };
   index
     .command("serve")
@@ -362,6 +366,20 @@ function program(finish: (code: number) => void): Command {
     .description("hold all that is kept against its hashes; what is wrong goes into quarantine")
     .option("--json", "print one JSON object")
     .action(indexAction("verify"));
+  index
+    .command("prefetch")
+    .description("fetch pages and files before they are asked for, so that they are served offline")
+    .argument(
+      "[names...]",
+      "lmdb, 'attrs==25.3.0': the newest release that fits, without what it needs",
+    )
+    .option("-r, --requirements <file>", "what a requirements file names; with hashes, those files")
+    .option("--lock <file>", "exactly the files of a pylock.toml, by their hashes")
+    .option("--only-wheels", "no sdists")
+    .option("--all-releases", "of each release that fits")
+    .option("--max-gib <n>", "fetch no more than so much", "4")
+    .option("--json", "print one JSON object")
+    .action(indexAction("prefetch"));
   index
     .command("gc")
     .description("down to index.max_gib, the least recently used first; nothing that is pinned")
