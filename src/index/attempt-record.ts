@@ -81,6 +81,8 @@ export const AttemptRecord = z.object({
       upstream: z.string(),
       stale: z.boolean(),
       lastSerial: z.number().nullable(),
+      /** Files that were left out because the index does not say when they were uploaded; older records did not say. */
+      undated: z.number().default(0),
     }),
   ),
   /** Names that no index has. */

@@ -1,3 +1,5 @@
+import type { ServerResponse } from "node:http";
+
 import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { Catalogue } from "./catalogue.ts";
@@ -5,9 +7,9 @@ import type { CrateVersion } from "./crates.ts";
 import { acceptsGzip, hasAlready, sendText, type Exchange } from "./exchange.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
 import type { PageOptions } from "./page-store.ts";
-import { projectSegment, type IndexFile, type ProjectPage } from "./project-page.ts";
+import { projectSegment, type IndexFile, type PagePast, type ProjectPage } from "./project-page.ts";
 import { CONTENT_TYPES, negotiate, type PageFormat } from "./render-page.ts";
-import type { RenderedPage, RenderedPages } from "./rendered-pages.ts";
+import type { PagesAt, RenderedPage } from "./rendered-pages.ts";
 import { sendFile } from "./send-file.ts";
 
 /** Who is told what is asked and answered, and may refuse it. */
@@ -16,6 +18,7 @@ export interface Witness {
   nameAllowed(exchange: Exchange, name: string): boolean;
   refuse(exchange: Exchange, status: number, why: string): void;
   missing(name: string): void;
+  /** @param page as it is offered. */
   page(page: ProjectPage): void;
   file(page: ProjectPage, file: IndexFile, stored: StoredFile): void;
   crate(version: CrateVersion, stored: StoredFile): void;
@@ -31,14 +34,14 @@ const SPOKEN = ["json", "html-v1", "html"] as const;
 
 export interface AnswersSetup {
   readonly catalogue: Catalogue;
-  readonly pages: RenderedPages;
+  readonly pages: PagesAt;
   readonly witness: Witness;
 }
 
 /** Answers out of a catalogue, whoever asks: an attempt at its own endpoint, or another host of the farm. */
 export class CatalogueAnswers {
   readonly #catalogue: Catalogue;
-  readonly #pages: RenderedPages;
+  readonly #pages: PagesAt;
   readonly #witness: Witness;
 
   constructor({ catalogue, pages, witness }: AnswersSetup) {
@@ -81,6 +84,7 @@ export class CatalogueAnswers {
     response.setHeader("cache-control", `max-age=${maxAgeSeconds}`);
     if (page.lastSerial !== null) response.setHeader("x-pypi-last-serial", String(page.lastSerial));
     if (page.stale) response.setHeader("warning", '110 - "Response is Stale"');
+    if (page.past !== undefined) tellPast(response, page.past);
     if (!rendered.wasKept && (hasAlready(request, rendered.etag) || request.method === "HEAD"))
       this.#witness.rendered(rendered.body.length);
     await this.sendRendered(exchange, rendered, format);
@@ -197,13 +201,16 @@ export class CatalogueAnswers {
     signal: AbortSignal,
     options: PageOptions = {},
   ): Promise<ProjectPage | null> {
-    const page = await this.#catalogue.page(name, signal, options);
+    const { before } = this.#pages;
+    const at = before === null ? {} : { at: before };
+    const page = await this.#catalogue.page(name, signal, { ...options, ...at });
     if (page === null) {
       this.#witness.missing(name);
       return null;
     }
-    this.#witness.page(page);
-    return this.#pages.offered(page);
+    const offered = this.#pages.offered(page);
+    this.#witness.page(offered);
+    return offered;
   }
 
   async #confirm(file: IndexFile, stored: StoredFile): Promise<void> {
@@ -233,4 +240,11 @@ export class CatalogueAnswers {
       count: (bytes) => this.#witness.count(bytes),
     });
   }
+}
+
+/** Which instant this is of, and what of it is not known. */
+function tellPast(response: ServerResponse, { at, undated, lost }: PagePast): void {
+  response.setHeader("x-creamery-at", at.toISOString());
+  if (undated.length > 0) response.setHeader("x-creamery-undated", String(undated.length));
+  if (lost.length > 0) response.setHeader("x-creamery-lost", String(lost.length));
 }

@@ -6,7 +6,8 @@ import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
 import type { FileStore, WantedFile } from "./file-store.ts";
-import { freshness, replaceFile } from "./page-store.ts";
+import { freshness } from "./page-store.ts";
+import { replaceFile } from "./replace-file.ts";
 import { shownUrl } from "./secret.ts";
 import { readBody, UpstreamClient } from "./upstream-client.ts";
 import type { Transport, Upstream } from "./upstreams.ts";

@@ -8,6 +8,7 @@ import { cargoConfig } from "./crates.ts";
 import { decodeSegment, sendText, type Exchange } from "./exchange.ts";
 import { CatalogueAnswers, type Witness } from "./catalogue-answers.ts";
 import type { Catalogue } from "./catalogue.ts";
+import type { ProjectPage } from "./project-page.ts";
 import { RenderedPages } from "./rendered-pages.ts";
 import { DEFAULT_TURNS } from "./request-turns.ts";
 import { TurnServer } from "./turn-server.ts";
@@ -81,7 +82,7 @@ class AttemptServer implements Endpoint {
     });
     this.#answers = new CatalogueAnswers({
       catalogue: setup.catalogue,
-      pages: new RenderedPages(setup.before),
+      pages: new RenderedPages().at(setup.before),
       witness: this.#witness(),
     });
     this.#server = new TurnServer(
@@ -170,6 +171,16 @@ class AttemptServer implements Endpoint {
     return this.#refuse(exchange, 404, "no such address");
   }
 
+  #recordPage(page: ProjectPage): void {
+    const { name, contentSha256, upstream, stale, lastSerial, files, past } = page;
+    const undated = past?.undated.length ?? 0;
+    const row = { project: name, sha256: contentSha256, upstream, stale, lastSerial, undated };
+    this.#record.page(row);
+    // Not that the project has no release: nobody can say which it had.
+    if (undated > 0 && files.length === 0 && past?.newer === 0)
+      this.#record.fault("upstream", `${name}: the index does not say when files were uploaded`);
+  }
+
   /** False, after the answer was sent, when this name would be one too many. */
   #nameAllowed(exchange: Exchange, name: string): boolean {
     if (!this.#names.has(name) && this.#names.size >= this.#setup.limits.names) {
@@ -187,8 +198,7 @@ class AttemptServer implements Endpoint {
       nameAllowed: (exchange, name) => this.#nameAllowed(exchange, name),
       refuse: (exchange, status, why) => this.#refuse(exchange, status, why),
       missing: (name) => this.#record.missing(name),
-      page: ({ name, contentSha256, upstream, stale, lastSerial }) =>
-        this.#record.page({ project: name, sha256: contentSha256, upstream, stale, lastSerial }),
+      page: (page) => this.#recordPage(page),
       file: (page, file, stored) => this.#record.file(recordedFile(page, file, stored)),
       crate: ({ name, version, sha256, line }, { sizeBytes }) =>
         this.#record.crate({ name, version, sha256, sizeBytes, line }),

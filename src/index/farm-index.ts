@@ -35,7 +35,7 @@ export class FarmIndex {
     this.#signal = signal;
     this.#answers = new CatalogueAnswers({
       catalogue,
-      pages: new RenderedPages(null),
+      pages: new RenderedPages().at(null),
       witness: unrecordedWitness(onFault),
     });
   }

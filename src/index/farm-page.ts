@@ -1,7 +1,8 @@
 import { z } from "zod";
 
-import { isFilename, type ProjectPage } from "./project-page.ts";
-import { shownUrl } from "./secret.ts";
+import { keptFile, KeptFile } from "./kept-file.ts";
+import { PageHistory } from "./page-history.ts";
+import type { ProjectPage } from "./project-page.ts";
 
 /**
  * A project's page as one host of the farm gives it to another: what an upstream said, with that upstream's own address and
@@ -11,21 +12,8 @@ import { shownUrl } from "./secret.ts";
 
 export const FARM_PAGE_TYPE = "application/vnd.creamery.page+json";
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
-const File = z
-  .strictObject({
-    filename: z.string().refine(isFilename),
-    url: z.string().max(8000),
-    sha256: sha256.nullable(),
-    sizeBytes: z.int().nonnegative().nullable(),
-    requiresPython: z.string().nullable(),
-    yanked: z.string().nullable(),
-    uploadTime: z.string().nullable(),
-    upstreamMetadata: z.strictObject({ sha256: z.string().nullable() }).nullable(),
-    key: z.string().regex(/^(?:u-)?[0-9a-f]{64}$/u),
-    raw: z.record(z.string(), z.unknown()),
-  })
-  .refine((file) => (file.sha256 === null ? file.key.startsWith("u-") : file.key === file.sha256));
+/** In `raw`, where a host of a neighbouring version that knows nothing of it passes it by. */
+const HISTORY = "_history";
 
 const FarmPage = z.strictObject({
   schema: z.literal(1),
@@ -34,13 +22,14 @@ const FarmPage = z.strictObject({
   status: z.string(),
   lastSerial: z.number().nullable(),
   upstream: z.string(),
-  contentSha256: sha256,
+  contentSha256: z.string().regex(/^[0-9a-f]{64}$/u),
   raw: z.record(z.string(), z.unknown()),
-  files: z.array(File).max(200_000),
+  files: z.array(KeptFile).max(200_000),
 });
 
 export function renderFarmPage(page: ProjectPage): string {
-  const { name, versions, status, lastSerial, upstream, contentSha256, raw } = page;
+  const { name, versions, status, lastSerial, upstream, contentSha256, history } = page;
+  const raw = { ...page.raw, ...(history === undefined ? {} : { [HISTORY]: history }) };
   const told: z.infer<typeof FarmPage> = {
     schema: 1,
     name,
@@ -50,10 +39,7 @@ export function renderFarmPage(page: ProjectPage): string {
     upstream,
     contentSha256,
     raw,
-    files: page.files.map((file) => {
-      const url = shownUrl(file.url);
-      return { ...file, url, raw: { ...file.raw, url } };
-    }),
+    files: page.files.map(keptFile),
   };
   return JSON.stringify(told);
 }
@@ -69,5 +55,7 @@ export function parseFarmPage(body: Buffer, name: string): ProjectPage | null {
   const parsed = FarmPage.safeParse(value);
   if (!parsed.success || parsed.data.name !== name) return null;
   const { schema: _, ...page } = parsed.data;
-  return { ...page, stale: false };
+  const { [HISTORY]: told, ...raw } = page.raw;
+  const history = PageHistory.safeParse(told);
+  return { ...page, raw, stale: false, ...(history.success ? { history: history.data } : {}) };
 }

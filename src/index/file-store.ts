@@ -15,7 +15,7 @@ import {
   type StoredFile,
   type WantedFile,
 } from "./download.ts";
-import { replaceFile } from "./page-store.ts";
+import { replaceFile } from "./replace-file.ts";
 import type { UpstreamClient } from "./upstream-client.ts";
 
 export type { FileReader, StoredFile, WantedFile } from "./download.ts";

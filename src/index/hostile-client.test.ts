@@ -220,7 +220,7 @@ test("an endpoint closes while requests wait for their turn", async () => {
 });
 
 test("a page is rendered once for all who ask, until the index says something else of it", () => {
-  const pages = new RenderedPages(null, 1000);
+  const pages = new RenderedPages(1000).at(null);
   const page = {
     name: "spam",
     versions: [],

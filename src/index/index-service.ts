@@ -110,7 +110,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
     serve: async (place, onFault) => {
       const catalogue = upstreamCatalogue(mirror, crates);
       const names = () => mirror.heldNames();
-      const opened = await openServedIndex({ place, catalogue, names, onFault });
+      const opened = await openServedIndex({ place, catalogue, names, onFault, now: options.now });
       served.add(opened);
       return opened;
     },

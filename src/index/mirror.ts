@@ -6,9 +6,12 @@ import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
 import { noteUse } from "./cache/note-use.ts";
 import { FileStore, type FileReader, type StoredFile, type WantedFile } from "./file-store.ts";
-import { PageStore, replaceFile, type PageOptions } from "./page-store.ts";
+import { idOf } from "./page-history.ts";
+import { PageStore, type PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
+import { replaceFile } from "./replace-file.ts";
 import { shownUrl } from "./secret.ts";
+import { filesGoneSince, undoChanges } from "./undo-changes.ts";
 import { IDLE_MS, readBody, UpstreamClient } from "./upstream-client.ts";
 import type { Upstreams } from "./upstreams.ts";
 import { metadataOfWheel, metadataOfWheelFile } from "./wheel-metadata.ts";
@@ -48,7 +51,7 @@ export class Mirror implements AsyncDisposable {
       const client = new UpstreamClient(upstream, options.upstreams.transport, options.allow);
       return {
         client,
-        pages: new PageStore(client, join(options.directory, "pages"), options.now),
+        pages: new PageStore(client, options.directory, options.now),
       };
     });
   }
@@ -84,9 +87,18 @@ export class Mirror implements AsyncDisposable {
   ): Promise<ProjectPage | null> {
     for (const { pages } of this.#indexes) {
       const page = await pages.page(name, signal, options);
-      if (page !== null) return page;
+      if (page === null) continue;
+      return options.at === undefined ? page : await this.#undone(page, options.at);
     }
     return null;
+  }
+
+  /** What is listed no more is there for as long as its bytes are. */
+  async #undone(page: ProjectPage, at: Date): Promise<ProjectPage> {
+    const kept = new Set<string>();
+    for (const file of filesGoneSince(page, at))
+      if ((await this.files.kept(file)) !== null) kept.add(idOf(file));
+    return undoChanges(page, at, kept);
   }
 
   /** Projects of which a page is kept, sorted. */

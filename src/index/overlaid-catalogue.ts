@@ -30,10 +30,10 @@ export function overlaidCatalogue(catalogue: Catalogue, only: readonly OnlyRelea
   );
   return {
     ...catalogue,
-    page: async (name, signal) => {
+    page: async (name, signal, options) => {
       const given = own.get(name);
       if (given !== undefined) return given;
-      const page = await catalogue.page(name, signal);
+      const page = await catalogue.page(name, signal, options);
       const release = releases.get(name);
       if (page === null || release === undefined) return page;
       let left = pages.get(page);

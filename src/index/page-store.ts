@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { gunzip, gzip } from "node:zlib";
 import { promisify } from "node:util";
@@ -10,11 +10,15 @@ import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
 import { noteUse } from "./cache/note-use.ts";
 import { FARM_PAGE_TYPE, parseFarmPage } from "./farm-page.ts";
+import { HistoryStore } from "./history-store.ts";
 import { heldNames } from "./held-names.ts";
+import type { PageHistory } from "./page-history.ts";
 import { parseProjectPage, type ProjectPage } from "./project-page.ts";
+import { replaceFile } from "./replace-file.ts";
 import { shownUrl } from "./secret.ts";
 import { readBody, type UpstreamClient } from "./upstream-client.ts";
 import type { Upstream } from "./upstreams.ts";
+import { vanishedPage } from "./vanished-page.ts";
 
 export const MAX_PAGE_BYTES = 64 << 20;
 const PAGE_DEADLINE_MS = 60_000;
@@ -48,6 +52,11 @@ export interface PageOptions {
    * watcher has just seen. At most once a second.
    */
   readonly anew?: boolean;
+  /**
+   * The page is wanted as it was at this instant: what is kept must have been seen then or later, and a project that is
+   * gone since is told with what is known of it.
+   */
+  readonly at?: Date;
 }
 
 const ANEW_MS = 1000;
@@ -58,6 +67,14 @@ interface Entry {
   readonly page: ProjectPage | null;
   readonly checkedAtMs: number;
   readonly freshMs: number;
+  /** What was seen to change in it. */
+  readonly history?: PageHistory | undefined;
+}
+
+/** Whether a page that was asked for before will do, and how it is asked for where it won't. */
+interface Wanted {
+  readonly isGood: (entry: Entry) => boolean;
+  readonly noCache: boolean;
 }
 
 class Forbidden extends CreameryError {}
@@ -89,17 +106,18 @@ function formOf({ url, farm }: Upstream): PageForm {
 export class PageStore {
   readonly #client: UpstreamClient;
   readonly #directory: string;
+  readonly #histories: HistoryStore;
   readonly #now: () => number;
   readonly #form: PageForm;
   readonly #entries = new Map<string, Entry>();
   readonly #running = new Map<string, Promise<Entry>>();
 
+  /** @param directory the index's own: pages and histories are kept below. */
   constructor(client: UpstreamClient, directory: string, now: () => number = Date.now) {
     this.#client = client;
-    this.#directory = join(
-      directory,
-      createHash("sha256").update(client.upstream.url).digest("hex").slice(0, 16),
-    );
+    const own = createHash("sha256").update(client.upstream.url).digest("hex").slice(0, 16);
+    this.#directory = join(directory, "pages", own);
+    this.#histories = new HistoryStore(join(directory, "history", own));
     this.#now = now;
     this.#form = formOf(client.upstream);
   }
@@ -113,18 +131,38 @@ export class PageStore {
   async page(
     name: string,
     signal: AbortSignal,
-    { anew = false }: PageOptions = {},
+    { anew = false, at }: PageOptions = {},
   ): Promise<ProjectPage | null> {
-    const isGood = ({ checkedAtMs, freshMs }: Entry): boolean =>
-      this.#now() - checkedAtMs < (anew ? Math.min(freshMs, ANEW_MS) : freshMs);
     const known = this.#entries.get(name);
-    if (known !== undefined && isGood(known)) return known.page;
+    const wanted = this.#wanted(anew, at);
+    if (known !== undefined && wanted.isGood(known)) return this.#told(name, known, at);
     // One question for all who ask at once: its life is not that of the first who asked.
-    const entry = await within(this.#running.get(name) ?? this.#run(name, known, anew), { signal });
+    const running = this.#running.get(name) ?? this.#run(name, known, wanted);
+    const entry = await within(running, { signal });
     // Whoever had asked already may have been content with less.
-    if (!anew || isGood(entry)) return entry.page;
-    const fresh = this.#running.get(name) ?? this.#run(name, entry, true);
-    return (await within(fresh, { signal })).page;
+    if (!wanted.noCache || wanted.isGood(entry)) return this.#told(name, entry, at);
+    const fresh = this.#running.get(name) ?? this.#run(name, entry, wanted);
+    return this.#told(name, await within(fresh, { signal }), at);
+  }
+
+  /** Of a project that is gone by now, what is known of it at that instant. */
+  #told(name: string, { page, history }: Entry, at: Date | undefined): ProjectPage | null {
+    if (page !== null || at === undefined || history === undefined) return page;
+    return vanishedPage(name, history, at, shownUrl(this.#client.upstream.url));
+  }
+
+  #wanted(anew: boolean, at: Date | undefined): Wanted {
+    const now = this.#now();
+    const atMs = at?.getTime() ?? Number.NEGATIVE_INFINITY;
+    // Of an instant that is to come nobody knows more than of now.
+    const sinceMs = atMs > now ? Number.NEGATIVE_INFINITY : atMs;
+    return {
+      isGood: ({ checkedAtMs, freshMs }) =>
+        checkedAtMs >= sinceMs &&
+        this.#now() - checkedAtMs < (anew ? Math.min(freshMs, ANEW_MS) : freshMs),
+      // What stands between may hold a page as long as that.
+      noCache: anew || now - sinceMs < MAX_FRESH_MS,
+    };
   }
 
   /** Projects of which a page is kept, in no order. */
@@ -132,18 +170,18 @@ export class PageStore {
     return heldNames(this.#directory);
   }
 
-  #run(name: string, known: Entry | undefined, anew: boolean): Promise<Entry> {
-    const running = this.#refresh(name, known, anew).finally(() => this.#running.delete(name));
+  #run(name: string, known: Entry | undefined, wanted: Wanted): Promise<Entry> {
+    const running = this.#refresh(name, known, wanted).finally(() => this.#running.delete(name));
     this.#running.set(name, running);
     return running;
   }
 
-  async #refresh(name: string, known: Entry | undefined, anew: boolean): Promise<Entry> {
+  async #refresh(name: string, known: Entry | undefined, wanted: Wanted): Promise<Entry> {
     const old = known ?? (await this.#load(name));
-    if (!anew && old !== undefined && this.#now() - old.checkedAtMs < old.freshMs)
-      return this.#remember(name, old);
+    if (old !== undefined && wanted.isGood(old)) return this.#remember(name, old);
     try {
-      return this.#remember(name, await this.#ask(name, old, anew));
+      const asked = await this.#ask(name, old, wanted.noCache);
+      return this.#remember(name, await this.#noted(name, old, asked));
     } catch (thrown) {
       // Who may see it no more is shown no old one.
       if (thrown instanceof Forbidden || !(thrown instanceof CreameryError)) throw thrown;
@@ -159,6 +197,17 @@ export class PageStore {
     }
   }
 
+  /** With what changed since it was asked for before. */
+  async #noted(name: string, old: Entry | undefined, entry: Entry): Promise<Entry> {
+    const known = old === undefined ? await this.#histories.read(name) : old.history;
+    const byMs = entry.checkedAtMs;
+    const history = await this.#histories.note(name, known, [old?.page ?? null, entry.page], {
+      afterMs: old?.kept.fetchedAtMs ?? byMs,
+      byMs,
+    });
+    return withHistory(entry, history, this.#client.upstream.farm !== undefined);
+  }
+
   #remember(name: string, entry: Entry): Entry {
     // Parsed pages are large: a few hundred are enough for one command.
     if (this.#entries.size > 500) {
@@ -170,7 +219,7 @@ export class PageStore {
     return entry;
   }
 
-  async #ask(name: string, old: Entry | undefined, anew: boolean): Promise<Entry> {
+  async #ask(name: string, old: Entry | undefined, noCache: boolean): Promise<Entry> {
     const url = `${this.#client.upstream.url}${this.#form.path(name)}`;
     // What we hold no page of is asked for whole.
     const { etag, lastModified } =
@@ -182,7 +231,7 @@ export class PageStore {
       headers: {
         accept: this.#form.accept,
         "accept-encoding": "gzip",
-        ...(anew ? { "cache-control": "no-cache" } : {}),
+        ...(noCache ? { "cache-control": "no-cache" } : {}),
         ...(etag === null ? {} : { "if-none-match": etag }),
         ...(lastModified === null ? {} : { "if-modified-since": lastModified }),
       },
@@ -272,9 +321,13 @@ export class PageStore {
       });
       const page = this.#form.parse(body, kept.contentType, kept.url, name);
       const bodySha256 = createHash("sha256").update(body).digest("hex");
-      return page === null || bodySha256 !== kept.bodySha256
-        ? undefined
-        : { kept, page, checkedAtMs: kept.fetchedAtMs, freshMs: kept.freshMs };
+      if (page === null || bodySha256 !== kept.bodySha256) return undefined;
+      const entry = { kept, page, checkedAtMs: kept.fetchedAtMs, freshMs: kept.freshMs };
+      return withHistory(
+        entry,
+        await this.#histories.read(name),
+        this.#client.upstream.farm !== undefined,
+      );
     } catch {
       // Never kept, or half written by a run that was ended: asked again.
       return undefined;
@@ -295,15 +348,16 @@ export class PageStore {
   }
 }
 
-function isStale(warning: string | null): boolean {
-  return warning !== null && /^110\b/u.test(warning);
+/** What a farm tells with its page is more than what was seen from here. */
+function withHistory(entry: Entry, own: PageHistory | undefined, isFarm: boolean): Entry {
+  const { page } = entry;
+  if (page === null) return { ...entry, history: own };
+  const history = isFarm ? (page.history ?? own) : own;
+  return { ...entry, history: own, page: { ...page, history } };
 }
 
-/** Writes beside and renames: a reader sees the old or the new, never a half. */
-export async function replaceFile(path: string, content: Buffer): Promise<void> {
-  const beside = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
-  await writeFile(beside, content);
-  await rename(beside, path);
+function isStale(warning: string | null): boolean {
+  return warning !== null && /^110\b/u.test(warning);
 }
 
 /** Milliseconds for which an answer may be used unasked, by its Cache-Control. */

@@ -4,6 +4,8 @@ import { z } from "zod";
 
 import { isName, normaliseName } from "../python/names.ts";
 import { parseAnchors } from "./html-page.ts";
+import { isFilename } from "./kept-file.ts";
+import type { PageHistory } from "./page-history.ts";
 
 /** One project's page of a simple index (PEP 503, 691, 700, 714, 740, 792), keys that are not known here kept as they are. */
 
@@ -67,6 +69,25 @@ export interface ProjectPage {
   readonly contentSha256: string;
   /** Top-level keys but for `files`. */
   readonly raw: Readonly<Record<string, unknown>>;
+  /** What was seen to change in it; undefined where nothing was. */
+  readonly history?: PageHistory | undefined;
+  /** Of a page as it was at an instant; undefined for one as it is. */
+  readonly past?: PagePast | undefined;
+}
+
+/** How a page as it was differs from the one that is, and what is not known of it. */
+export interface PagePast {
+  readonly at: Date;
+  /** Files left out that were uploaded then or later. */
+  readonly newer: number;
+  /** Files left out because the index does not say when they were uploaded. */
+  readonly undated: readonly string[];
+  /** Files that were there and of which no bytes are kept. */
+  readonly lost: readonly string[];
+  /** Files that are listed no more, and are kept. */
+  readonly restored: number;
+  /** Files that were yanked since, or no more. */
+  readonly unyanked: number;
 }
 
 /** A page larger than this many files is no project's page. */
@@ -216,10 +237,6 @@ function asIndexFile(file: UpstreamFile, base: string): IndexFile | null {
     key: sha256 ?? `u-${createHash("sha256").update(url.href).digest("hex")}`,
     raw: file,
   };
-}
-
-export function isFilename(text: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._+!~-]{0,255}$/u.test(text);
 }
 
 /** Is this path segment a project's name as we serve it; null when it can be none. */

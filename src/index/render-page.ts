@@ -1,6 +1,6 @@
 import { escapeHtml } from "./html-page.ts";
 import { FARM_PAGE_TYPE, renderFarmPage } from "./farm-page.ts";
-import type { IndexFile, ProjectPage } from "./project-page.ts";
+import type { IndexFile, PagePast, ProjectPage } from "./project-page.ts";
 
 /** `farm` is for another host of the farm alone, and no client's to choose. */
 export type PageFormat = "json" | "html-v1" | "html" | "farm";
@@ -70,24 +70,6 @@ function hasMetadata(file: IndexFile): boolean {
   return file.filename.endsWith(".whl") || file.upstreamMetadata !== null;
 }
 
-/** Only those uploaded before; where upstream does not say when, a file can't be known to be old enough. */
-export function uploadedBefore(page: ProjectPage, before: Date): ProjectPage {
-  const files = page.files.filter(
-    (file) => file.uploadTime !== null && Date.parse(file.uploadTime) < before.getTime(),
-  );
-  const versions = page.versions.filter((version) =>
-    files.some(
-      ({ filename }) => filename.includes(`-${version}-`) || filename.includes(`-${version}.`),
-    ),
-  );
-  return {
-    ...page,
-    files,
-    versions,
-    raw: { ...page.raw, ...(page.raw["versions"] === undefined ? {} : { versions }) },
-  };
-}
-
 export function renderPage(page: ProjectPage, format: PageFormat): Buffer {
   switch (format) {
     case "json":
@@ -121,6 +103,7 @@ function renderHtml(page: ProjectPage): string {
     page.status === "active"
       ? ""
       : `<meta name="pypi:project-status" content="${escapeHtml(page.status)}">`;
+  const past = page.past === undefined ? "" : pastMeta(page.past);
   const rows = page.files.map((file) => {
     const hash = file.sha256 === null ? "" : `#sha256=${file.sha256}`;
     const sha256 = file.upstreamMetadata?.sha256 ?? null;
@@ -137,5 +120,13 @@ function renderHtml(page: ProjectPage): string {
     ];
     return `<a ${attributes.filter((attribute) => attribute !== "").join(" ")}>${escapeHtml(file.filename)}</a><br>`;
   });
-  return `<!DOCTYPE html>\n<html><head><meta name="pypi:repository-version" content="1.0">${meta}<title>Links for ${escapeHtml(page.name)}</title></head>\n<body><h1>Links for ${escapeHtml(page.name)}</h1>\n${rows.join("\n")}\n</body></html>\n`;
+  return `<!DOCTYPE html>\n<html><head><meta name="pypi:repository-version" content="1.0">${meta}${past}<title>Links for ${escapeHtml(page.name)}</title></head>\n<body><h1>Links for ${escapeHtml(page.name)}</h1>\n${rows.join("\n")}\n</body></html>\n`;
+}
+
+/** What the JSON says in `meta._creamery`, as far as HTML's readers look. */
+function pastMeta({ at, undated, lost }: PagePast): string {
+  const told = { at: at.toISOString(), undated: undated.length, lost: lost.length };
+  return Object.entries(told)
+    .map(([name, content]) => `<meta name="creamery:${name}" content="${content}">`)
+    .join("");
 }

@@ -3,7 +3,8 @@ import { gzip } from "node:zlib";
 import { promisify } from "node:util";
 
 import type { ProjectPage } from "./project-page.ts";
-import { renderPage, uploadedBefore, type PageFormat } from "./render-page.ts";
+import { pageAt } from "./page-at.ts";
+import { renderPage, type PageFormat } from "./render-page.ts";
 
 export interface RenderedPage {
   readonly body: Buffer;
@@ -12,6 +13,15 @@ export interface RenderedPage {
   zipped(): Promise<Buffer>;
   /** False when this very call made it. */
   readonly wasKept: boolean;
+}
+
+/** Pages of one instant, or of now. */
+export interface PagesAt {
+  readonly before: Date | null;
+  /** The page as it was then. */
+  offered(page: ProjectPage): ProjectPage;
+  /** @param page as `offered` gave it. */
+  render(page: ProjectPage, format: PageFormat): RenderedPage;
 }
 
 interface Kept {
@@ -23,35 +33,46 @@ interface Kept {
 
 const MAX_KEPT_BYTES = 32 << 20;
 
-/** Pages as one endpoint sends them: HEAD and 304 cost a client nothing, and must not cost a rendering each. */
+/** Instants of one page that are remembered: installers of one date ask for a page and then for its files. */
+const MAX_INSTANTS = 8;
+
+/** Pages as an index sends them: HEAD and 304 cost a client nothing, and must not cost a rendering each. */
 export class RenderedPages {
-  readonly #before: Date | null;
   readonly #maxBytes: number;
   readonly #kept = new Map<string, Kept>();
-  readonly #offered = new WeakMap<ProjectPage, ProjectPage>();
+  readonly #past = new WeakMap<ProjectPage, Map<number, ProjectPage>>();
   #bytes = 0;
 
-  constructor(before: Date | null, maxBytes: number = MAX_KEPT_BYTES) {
-    this.#before = before;
+  /** @param maxBytes of all that is kept, whatever it is of. */
+  constructor(maxBytes: number = MAX_KEPT_BYTES) {
     this.#maxBytes = maxBytes;
   }
 
-  /** The page without what was uploaded too late. */
-  offered(page: ProjectPage): ProjectPage {
-    if (this.#before === null) return page;
-    let offered = this.#offered.get(page);
-    if (offered === undefined) {
-      offered = uploadedBefore(page, this.#before);
-      this.#offered.set(page, offered);
-    }
-    return offered;
+  /** @param before the instant whose pages these are; null for now's. */
+  at(before: Date | null): PagesAt {
+    return {
+      before,
+      offered: (page) => (before === null ? page : this.#pageAt(page, before)),
+      render: (page, format) => this.#render(page, format, before),
+    };
   }
 
-  /** @param page as `offered` gave it. */
-  render(page: ProjectPage, format: PageFormat): RenderedPage {
-    const key = `${page.name} ${format}`;
-    // What an index says of a project decides how it is rendered.
-    const source = `${page.upstream} ${page.contentSha256}`;
+  #pageAt(page: ProjectPage, at: Date): ProjectPage {
+    const instants = this.#past.get(page) ?? new Map<number, ProjectPage>();
+    this.#past.set(page, instants);
+    const known = instants.get(at.getTime());
+    if (known !== undefined) return known;
+    const [oldest] = instants.keys();
+    if (instants.size >= MAX_INSTANTS && oldest !== undefined) instants.delete(oldest);
+    const past = pageAt(page, at);
+    instants.set(at.getTime(), past);
+    return past;
+  }
+
+  #render(page: ProjectPage, format: PageFormat, before: Date | null): RenderedPage {
+    const key = `${page.name} ${format} ${before?.getTime() ?? ""}`;
+    // What an index says of a project, and has said before, decides how it is rendered.
+    const source = `${page.upstream} ${page.contentSha256} ${page.history?.changes.at(-1)?.byMs ?? ""}`;
     const known = this.#kept.get(key);
     const wasKept = known !== undefined && known.source === source;
     const kept = wasKept ? known : make(source, renderPage(page, format));

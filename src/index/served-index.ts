@@ -1,8 +1,9 @@
 import { CreameryError, reasonOf } from "../base/errors.ts";
-import { printableLine } from "../base/bounded-text.ts";
-import { CatalogueAnswers } from "./catalogue-answers.ts";
+import { clip, printableLine } from "../base/bounded-text.ts";
+import { CatalogueAnswers, type Witness } from "./catalogue-answers.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { decodeSegment, sendText, type Exchange } from "./exchange.ts";
+import { parseInstant } from "./instant.ts";
 import { renderNames } from "./names-page.ts";
 import { RenderedPages, renderedOf } from "./rendered-pages.ts";
 import type { TurnLimits } from "./request-turns.ts";
@@ -15,6 +16,8 @@ const CONNECTIONS = 1024;
 const STALLED_MS = 120_000;
 const STOP_MS = 5000;
 const NAMES_FRESH_MS = 30_000;
+const NO_INSTANT =
+  "is no instant; write one as 2025-06-01T00:00:00Z, or a date, which is its midnight in UTC";
 
 export interface ServePlace {
   /** An address of this host. */
@@ -30,6 +33,7 @@ export interface ServedIndexOptions {
   readonly names: () => Promise<readonly string[]>;
   /** Is told what upstreams or this mirror did wrong. */
   readonly onFault: (fault: CreameryError) => void;
+  readonly now?: (() => number) | undefined;
 }
 
 /** The mirror alone, for pip and uv of whoever reaches it: no token, no attempt, no record. */
@@ -68,16 +72,15 @@ export async function openServedIndex(options: ServedIndexOptions): Promise<Serv
 
 class ServedRoutes {
   readonly #options: ServedIndexOptions;
-  readonly #answers: CatalogueAnswers;
+  readonly #pages = new RenderedPages();
+  readonly #witness: Witness;
+  readonly #now: () => number;
   #names: { readonly until: number; readonly names: Promise<readonly string[]> } | undefined;
 
   constructor(options: ServedIndexOptions) {
     this.#options = options;
-    this.#answers = new CatalogueAnswers({
-      catalogue: options.catalogue,
-      pages: new RenderedPages(null),
-      witness: unrecordedWitness(options.onFault),
-    });
+    this.#witness = unrecordedWitness(options.onFault);
+    this.#now = options.now ?? Date.now;
   }
 
   async route(exchange: Exchange): Promise<void> {
@@ -87,29 +90,62 @@ class ServedRoutes {
       response.setHeader("allow", "GET, HEAD");
       return sendText(response, 405, `this index does not know ${printableLine(method)}`);
     }
-    const [root, area, ...rest] = path.split("/").map(decodeSegment);
+    const [root, ...below] = path.split("/").map(decodeSegment);
     if (root !== "") return sendText(response, 404, "no such address");
-    if (area === "simple") {
-      if (rest.length === 0) return redirect(exchange, "simple/");
-      if (rest.length === 1 && rest[0] === "") return await this.#list(exchange);
-      // Relative: whatever stands before may have put it below a path of its own.
-      return await this.#answers.simple(exchange, rest, rest.length > 1 ? "../" : "./");
-    }
-    if (area === "files") return await this.#answers.file(exchange, rest);
+    const [area, instant = "", ...rest] = below;
+    if (area === "at") return await this.#past(exchange, instant, rest);
     if (area === "crates")
-      return await this.#answers.crates(exchange, rest, cratesAddress(exchange));
+      return await this.#answersAt(null).crates(exchange, below.slice(1), cratesAddress(exchange));
     if (path === "/healthz") return sendText(response, 200, "ok");
     if (path === "/") return sendText(response, 200, "a mirror for pip and uv: simple/");
-    return sendText(response, 404, "no such address");
+    return await this.#index(exchange, this.#answersAt(null), below);
+  }
+
+  /** `/at/INSTANT/...` */
+  async #past(exchange: Exchange, text: string, rest: readonly string[]): Promise<void> {
+    const { response } = exchange;
+    const at = parseInstant(text);
+    if (at === null) return sendText(response, 400, `${clip(text, 60)}: ${NO_INSTANT}`);
+    // What will be then nobody knows: two who ask before and after it would be told two things.
+    if (at.getTime() > this.#now())
+      return sendText(
+        response,
+        400,
+        `${clip(text, 60)} is yet to come; name an instant of the past`,
+      );
+    return await this.#index(exchange, this.#answersAt(at), rest);
+  }
+
+  /** What stands at the root, and below each instant: `simple/` and `files/`. */
+  async #index(
+    exchange: Exchange,
+    answers: CatalogueAnswers,
+    [area, ...rest]: readonly string[],
+  ): Promise<void> {
+    if (area === "files") return await answers.file(exchange, rest);
+    if (area !== "simple") return sendText(exchange.response, 404, "no such address");
+    if (rest.length === 0) return redirect(exchange, "simple/");
+    if (rest.length === 1 && rest[0] === "") return await this.#list(exchange, answers);
+    // Relative: whatever stands before may have put it below a path of its own.
+    return await answers.simple(exchange, rest, rest.length > 1 ? "../" : "./");
+  }
+
+  #answersAt(before: Date | null): CatalogueAnswers {
+    const { catalogue } = this.#options;
+    return new CatalogueAnswers({
+      catalogue,
+      pages: this.#pages.at(before),
+      witness: this.#witness,
+    });
   }
 
   /** Never upstream's list, which has hundreds of thousands. */
-  async #list(exchange: Exchange): Promise<void> {
-    const format = this.#answers.formatFor(exchange);
+  async #list(exchange: Exchange, answers: CatalogueAnswers): Promise<void> {
+    const format = answers.formatFor(exchange);
     if (format === null) return;
     const rendered = renderedOf(renderNames(await this.#heldNames(), format));
     exchange.response.setHeader("cache-control", `max-age=${NAMES_FRESH_MS / 1000}`);
-    await this.#answers.sendRendered(exchange, rendered, format);
+    await answers.sendRendered(exchange, rendered, format);
   }
 
   #heldNames(): Promise<readonly string[]> {

@@ -43,6 +43,8 @@ export interface UpstreamOptions {
   /** Sent by every request, or 401. */
   readonly login?: { readonly user: string; readonly password: string };
   readonly maxAgeSeconds?: number;
+  /** PEP 792, by project; it may be changed while it runs. */
+  readonly statuses?: ReadonlyMap<string, string>;
 }
 
 export interface RunningUpstream extends AsyncDisposable {
@@ -147,6 +149,9 @@ function sendPage(
             ),
           ],
           "x-unknown": { kept: true },
+          ...(options.statuses?.has(project) === true
+            ? { "project-status": { status: options.statuses.get(project) } }
+            : {}),
           files: rows.map((row) => ({
             filename: row.filename,
             url: `../../packages/${row.filename}`,

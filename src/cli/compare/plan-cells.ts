@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CreameryError } from "../../base/errors.ts";
 import { imageConfigurations } from "../../image/image-configurations.ts";
 import type { IndexService } from "../../index/index-service.ts";
-import { uploadedBefore } from "../../index/render-page.ts";
+import { pageAt } from "../../index/page-at.ts";
 import type { Change } from "../../judge/change.ts";
 import { canonicalHash } from "../../model/axes.ts";
 import { isExcluded } from "../../model/classify.ts";
@@ -188,14 +188,14 @@ function dated(index: IndexService, before: Date): IndexService {
   return {
     ...index,
     project: async (name, signal) => {
-      const page = await index.project(name, signal);
+      const page = await index.project(name, signal, { at: before });
       if (page === null) return null;
       if (page.files.length > 0 && page.files.every(({ uploadTime }) => uploadTime === null))
         throw new CreameryError("upstream", "the index does not say when files were uploaded", {
           input: name,
           nextStep: "compare by something else than a date, or name another index",
         });
-      return uploadedBefore(page, before);
+      return pageAt(page, before);
     },
   };
 }

@@ -8,7 +8,7 @@ import { authoritiesWith } from "../../base/authorities.ts";
 import { CreameryError, diskFullFault } from "../../base/errors.ts";
 import { isOfEnded, PROCESS_NAME } from "../../base/process-name.ts";
 import { within } from "../../base/within.ts";
-import { replaceFile } from "../page-store.ts";
+import { replaceFile } from "../replace-file.ts";
 import {
   askRepository,
   commitOf,
