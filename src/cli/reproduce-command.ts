@@ -17,6 +17,7 @@ import { openFarmBucket } from "./farm/open-farm-bucket.ts";
 import { openFarm } from "./farm/open-farm.ts";
 import { readConfig } from "./farm/read-config.ts";
 import { storeLocation } from "./farm/store-location.ts";
+import { assertLocked } from "./reproduce/assert-locked.ts";
 import { bringLocked, bringOverlay, bringSource } from "./reproduce/bring-files.ts";
 import { findAttempt } from "./reproduce/find-attempt.ts";
 import { assertReportPlace } from "./test/assert-report-place.ts";
@@ -73,6 +74,7 @@ export async function reproduceCommand(
   const bringing = { bucket, index, workDirectory: farm.workDirectory, signal };
   const overlay =
     again.overlay === undefined ? undefined : await bringOverlay(again.overlay, bringing);
+  if (record !== null) await assertLocked({ bucket, id: stored.attempt.id, record, again });
   if (record !== null) await bringLocked(record, index, signal);
   const bring = async (file: KeptFile | null): Promise<HostFile | null> =>
     file === null ? null : bringSource(file, { project, version }, bringing);

@@ -44,6 +44,10 @@ export const RecordedCrate = z.object({
 });
 export type RecordedCrate = z.infer<typeof RecordedCrate>;
 
+/** All versions of a crate, as the index had them: cargo resolves with them, whatever it fetches. */
+export const RecordedCrateIndex = z.object({ name: z.string(), lines: z.array(z.string()) });
+export type RecordedCrateIndex = z.infer<typeof RecordedCrateIndex>;
+
 export const RecordedRequest = z.object({
   /** Milliseconds since the endpoint was opened. */
   atMs: z.number(),
@@ -89,6 +93,8 @@ export const AttemptRecord = z.object({
   missing: z.array(z.string()),
   files: z.array(RecordedFile),
   crates: z.array(RecordedCrate),
+  /** What was looked up of crates, fetched or not; older records have none. */
+  crateIndex: z.array(RecordedCrateIndex).default([]),
   /** What was asked for and not allowed, with why. */
   refused: z.array(z.object({ path: z.string(), why: z.string() })),
   limits: z.array(z.enum(["bytes", "requests", "names"])),
@@ -106,6 +112,8 @@ export function faultLines({ faults }: Pick<AttemptRecord, "faults">): string[] 
 
 const MAX_ROWS = 20_000;
 const MAX_PATH_CHARS = 400;
+/** Of all lines of crates: those of a hundred crates are a few million characters. */
+const MAX_CRATE_CHARS = 32 << 20;
 
 /** Gathers a record, bounded: a guest can ask without end. */
 export class RecordBuilder {
@@ -118,6 +126,7 @@ export class RecordBuilder {
   readonly #missing = new Set<string>();
   readonly #files = new Map<string, RecordedFile>();
   readonly #crates = new Map<string, RecordedCrate>();
+  readonly #crateIndex = new Map<string, RecordedCrateIndex>();
   readonly #refused: { path: string; why: string }[] = [];
   readonly #limits = new Set<"bytes" | "requests" | "names">();
   readonly #faults: RecordedFault[] = [];
@@ -125,6 +134,7 @@ export class RecordBuilder {
   /** What is asked for now is asked for by the build of the release itself. */
   building = false;
   #bytes = 0;
+  #crateChars = 0;
   #truncated = false;
 
   constructor(
@@ -169,6 +179,14 @@ export class RecordBuilder {
     this.#set(this.#crates, `${row.name} ${row.version}`, row);
   }
 
+  /** What a crate's page said first is kept: an attempt that lasts long may see another. */
+  crateIndex(name: string, lines: readonly string[]): void {
+    if (this.#crateIndex.has(name)) return;
+    this.#crateChars += lines.reduce((sum, { length }) => sum + length, 0);
+    if (this.#crateChars > MAX_CRATE_CHARS) this.#truncated = true;
+    else this.#set(this.#crateIndex, name, { name, lines: [...lines] });
+  }
+
   refuse(path: string, why: string): void {
     this.#add(this.#refused, { path: path.slice(0, MAX_PATH_CHARS), why });
   }
@@ -191,6 +209,7 @@ export class RecordBuilder {
       missing: [...this.#missing],
       files: [...this.#files.values()],
       crates: [...this.#crates.values()],
+      crateIndex: [...this.#crateIndex.values()],
       refused: [...this.#refused],
       limits: [...this.#limits],
       faults: [...this.#faults],

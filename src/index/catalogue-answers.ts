@@ -22,6 +22,7 @@ export interface Witness {
   page(page: ProjectPage): void;
   file(page: ProjectPage, file: IndexFile, stored: StoredFile): void;
   crate(version: CrateVersion, stored: StoredFile): void;
+  crateIndex(name: string, versions: readonly CrateVersion[]): void;
   /** A wheel that has come holds other metadata than was sent for it. By default the answer fails. */
   metadataDiffers?(fault: CreameryError): void;
   /** Before bytes are sent. @throws CreameryError when they are too many. */
@@ -168,19 +169,21 @@ export class CatalogueAnswers {
       this.#witness.missing(`crate:${printableLine(name).slice(0, 100)}`);
       return sendText(exchange.response, 404, "no such crate");
     }
-    if (!isDownload)
+    if (!isDownload) {
+      this.#witness.crateIndex(name, versions);
       return this.send(
         exchange,
         Buffer.from(versions.map(({ line }) => `${line}\n`).join("")),
         "text/plain; charset=utf-8",
       );
+    }
     const version = versions.find(
       (candidate) => candidate.version === rest[2] && candidate.sha256 === rest[3],
     );
     if (version === undefined) return this.#refuse(exchange, 404, "no such version of this crate");
     await this.#sendFile(
       exchange,
-      () => this.#catalogue.kept({ key: version.sha256, sha256: version.sha256 }),
+      () => this.#catalogue.keptCrate(version),
       () => this.#catalogue.followCrate(version),
       (stored) => this.#witness.crate(version, stored),
     );

@@ -2,7 +2,13 @@ import { createHash } from "node:crypto";
 
 import { CreameryError } from "../base/errors.ts";
 import type { AttemptRecord, RecordedFile } from "./attempt-record.ts";
-import { cratePrefix, isCrateName, type CrateMirror, type CrateVersion } from "./crates.ts";
+import {
+  cratePrefix,
+  isCrateName,
+  parseCrateLines,
+  type CrateMirror,
+  type CrateVersion,
+} from "./crates.ts";
 import type { FileReader, StoredFile, WantedFile } from "./file-store.ts";
 import type { Mirror } from "./mirror.ts";
 import type { PageOptions } from "./page-store.ts";
@@ -20,6 +26,7 @@ export interface Catalogue {
   confirmMetadata(file: IndexFile, stored: StoredFile): Promise<void>;
   /** @param prefix where the client expects it; null not to check. */
   crateVersions(name: string, prefix: string | null): Promise<readonly CrateVersion[] | null>;
+  keptCrate(version: CrateVersion): Promise<StoredFile | null>;
   followCrate(version: CrateVersion): Promise<FileReader>;
 }
 
@@ -41,6 +48,7 @@ export function upstreamCatalogue(mirror: Mirror, crates: CrateMirror | null): C
         return null;
       return crates.versions(name);
     },
+    keptCrate: ({ sha256 }) => mirror.files.kept({ key: sha256, sha256 }),
     followCrate: async (version) => {
       if (crates === null) throw new CreameryError("internal", "no crates index");
       return crates.files.follow(await crates.wanted(version), crates.client);
@@ -53,6 +61,9 @@ export function replayCatalogue(record: AttemptRecord, mirror: Mirror): Catalogu
   const pages = new Map<string, ProjectPage>();
   for (const [name, files] of Map.groupBy(record.files, ({ project }) => project))
     pages.set(name, recordedPage(name, files));
+  // A page of which nothing was fetched: a resolver may have looked at it, and finds nothing on it that it could take.
+  for (const { project, upstream } of record.pages)
+    if (!pages.has(project)) pages.set(project, recordedPage(project, [], upstream));
   const gone = (input: string): CreameryError =>
     new CreameryError("upstream", "is kept no more, and a replay asks no upstream", {
       input,
@@ -72,11 +83,16 @@ export function replayCatalogue(record: AttemptRecord, mirror: Mirror): Catalogu
       throw gone(file.filename);
     },
     confirmMetadata: async () => undefined,
-    crateVersions: async (name) => {
-      const lines = record.crates.filter(
-        (crate) => crate.name.toLowerCase() === name.toLowerCase(),
+    crateVersions: async (name) => recordedVersions(record, name),
+    keptCrate: async ({ name, version, sha256 }) => {
+      const fetched = record.crates.some(
+        (crate) => crate.name === name && crate.version === version && crate.sha256 === sha256,
       );
-      return lines.length === 0 ? null : lines;
+      if (!fetched)
+        throw new CreameryError("upstream", "was not fetched then, and a replay has nothing else", {
+          input: `${name} ${version}`,
+        });
+      return mirror.files.kept({ key: sha256, sha256 });
     },
     followCrate: async (version) => {
       throw gone(`${version.name} ${version.version}`);
@@ -84,13 +100,30 @@ export function replayCatalogue(record: AttemptRecord, mirror: Mirror): Catalogu
   };
 }
 
-function recordedPage(name: string, files: readonly RecordedFile[]): ProjectPage {
+/** What was looked up; of an older record, which did not say, what was fetched. */
+function recordedVersions(
+  { crateIndex, crates }: AttemptRecord,
+  name: string,
+): readonly CrateVersion[] | null {
+  const same = (crate: { readonly name: string }) =>
+    crate.name.toLowerCase() === name.toLowerCase();
+  const found = crateIndex.find(same);
+  if (found !== undefined) return parseCrateLines(found.lines.join("\n"), name);
+  const fetched = crates.filter(same);
+  return fetched.length === 0 ? null : fetched;
+}
+
+function recordedPage(
+  name: string,
+  files: readonly RecordedFile[],
+  upstream = files[0]?.upstream ?? "",
+): ProjectPage {
   return {
     name,
     versions: [],
     status: "active",
     lastSerial: null,
-    upstream: files[0]?.upstream ?? "",
+    upstream,
     stale: false,
     contentSha256: createHash("sha256").update(JSON.stringify(files)).digest("hex"),
     raw: { meta: { "api-version": "1.0" }, name },

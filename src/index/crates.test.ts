@@ -83,6 +83,7 @@ test("a crate comes by our addresses, verified, recorded, and again with upstrea
     const record = endpoint.record();
     expect(record).toMatchObject({
       crates: [{ name: "spam", version: "1.0.0", sha256: cksum }],
+      crateIndex: [{ name: "spam", lines }],
       faults: [{ code: "upstream-hash" }],
       missing: ["crate:eggs"],
     });
@@ -93,13 +94,38 @@ test("a crate comes by our addresses, verified, recorded, and again with upstrea
       attemptId: "a2",
       replay: record,
     });
+    // What cargo resolved with is there again, whatever of it was fetched: a lock of its own may name all.
     expect((await ask(again, `${replayed.cratesPath}sp/am/spam`)).body.toString()).toBe(
-      `${lines[0]}\n`,
+      `${lines.join("\n")}\n`,
     );
+    expect((await ask(again, `${replayed.cratesPath}eg/gs/eggs`)).status).toBe(404);
+    const notThen = await ask(again, `${replayed.cratesPath}dl/spam/2.0.0/${"0".repeat(64)}`);
+    expect([notThen.status, notThen.body.toString()]).toEqual([
+      502,
+      expect.stringContaining("spam 2.0.0: was not fetched then"),
+    ]);
+    // An older record tells only of what was fetched.
+    const third = join(directory, "three.sock");
+    await using old = await service.openEndpoint({
+      socketPath: third,
+      attemptId: "a3",
+      replay: { ...record, crateIndex: [] },
+    });
+    expect((await ask(third, `${old.cratesPath}sp/am/spam`)).body.toString()).toBe(`${lines[0]}\n`);
     expect(
       (await ask(again, `${replayed.cratesPath}dl/spam/1.0.0/${cksum}`)).body.equals(crate),
     ).toBe(true);
     expect(asked).toHaveLength(before);
+    // One that is kept no more is had again by its hash, as long as the index has it.
+    const kept = await service.keptFile(cksum);
+    await rm(kept?.path ?? "");
+    const [wanted] = record.crates;
+    if (wanted === undefined) throw new Error("no crate");
+    const signal = AbortSignal.timeout(10_000);
+    expect((await service.fetchCrate(wanted, signal)).path).toBe(kept?.path);
+    await expect(
+      service.fetchCrate({ ...wanted, sha256: "1".repeat(64) }, signal),
+    ).rejects.toMatchObject({ code: "upstream", input: "spam 1.0.0" });
   } finally {
     server.close();
     await rm(directory, { recursive: true, force: true });

@@ -16,8 +16,9 @@ import type { Transport, Upstream } from "./upstreams.ts";
 
 const Config = z.looseObject({ dl: z.string() });
 const Line = z.looseObject({
-  name: z.string(),
-  vers: z.string(),
+  name: z.string().refine(isCrateName),
+  // Semantic Versioning 2.0: it becomes a part of addresses.
+  vers: z.string().regex(/^[0-9][0-9A-Za-z.+-]{0,127}$/u),
   cksum: z.string().regex(/^[0-9a-f]{64}$/u),
 });
 
@@ -63,7 +64,7 @@ export class CrateMirror {
   /** All versions of a crate; null when the index has none of that name. */
   async versions(name: string): Promise<readonly CrateVersion[] | null> {
     const body = await this.#document(`${cratePrefix(name)}/${name.toLowerCase()}`);
-    return body === null ? null : parseLines(body.toString("utf8"));
+    return body === null ? null : parseCrateLines(body.toString("utf8"), name);
   }
 
   /** What a version's `.crate` is and where upstream has it. */
@@ -163,11 +164,13 @@ export function cratePrefix(name: string, lower = true): string {
   return text.length === 3 ? `3/${text[0]}` : `${text.slice(0, 2)}/${text.slice(2, 4)}`;
 }
 
-function parseLines(text: string): CrateVersion[] {
+/** Those of another name than was asked for, and those that can't be read, are no versions of it. */
+export function parseCrateLines(text: string, name: string): CrateVersion[] {
   return text.split("\n").flatMap((line) => {
     if (line.trim() === "") return [];
     try {
       const parsed = Line.parse(JSON.parse(line));
+      if (parsed.name.toLowerCase() !== name.toLowerCase()) return [];
       return [{ name: parsed.name, version: parsed.vers, sha256: parsed.cksum, line }];
     } catch {
       return [];

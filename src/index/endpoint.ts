@@ -202,6 +202,11 @@ class AttemptServer implements Endpoint {
       file: (page, file, stored) => this.#record.file(recordedFile(page, file, stored)),
       crate: ({ name, version, sha256, line }, { sizeBytes }) =>
         this.#record.crate({ name, version, sha256, sizeBytes, line }),
+      crateIndex: (name, versions) =>
+        this.#record.crateIndex(
+          name.toLowerCase(),
+          versions.map(({ line }) => line),
+        ),
       count: (bytes) => this.#count(bytes),
       rendered: (bytes) => {
         this.#renderedBytes += bytes;

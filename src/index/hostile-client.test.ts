@@ -119,6 +119,7 @@ test("what is no HTTP, and a catalogue that fails in any way, end one connection
       follow: fail,
       confirmMetadata: fail,
       crateVersions: fail,
+      keptCrate: fail,
       followCrate: fail,
     },
   });

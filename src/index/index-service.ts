@@ -1,6 +1,7 @@
-import type { AttemptRecord } from "./attempt-record.ts";
+import { printableLine } from "../base/bounded-text.ts";
+import type { AttemptRecord, RecordedCrate } from "./attempt-record.ts";
 import { replayCatalogue, upstreamCatalogue } from "./catalogue.ts";
-import { CrateMirror } from "./crates.ts";
+import { CrateMirror, isCrateName } from "./crates.ts";
 import { DEFAULT_LIMITS, openEndpoint, type Endpoint, type EndpointLimits } from "./endpoint.ts";
 import { FarmIndex } from "./farm-index.ts";
 import { Mirror, type MirrorOptions } from "./mirror.ts";
@@ -18,6 +19,9 @@ export type { Endpoint, EndpointLimits } from "./endpoint.ts";
 export type { OnlyRelease } from "./overlaid-catalogue.ts";
 export type { ServedIndex, ServePlace } from "./served-index.ts";
 export type { IndexFile, ProjectPage } from "./project-page.ts";
+
+/** A version of a crate by its hash. */
+export type CrateWanted = Pick<RecordedCrate, "name" | "version" | "sha256">;
 
 export type IndexServiceOptions = MirrorOptions;
 
@@ -49,6 +53,11 @@ export interface IndexService extends AsyncDisposable {
   fetchFile(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<StoredFile>;
   /** A file that is kept on this host, verified when it came; null when it is not. */
   keptFile(sha256: string): Promise<StoredFile | null>;
+  /**
+   * A crate, whole and verified, on this host; fetched by name, version and hash where it is not here.
+   * @throws CreameryError as `fetchFile`; `upstream` too where no index has it.
+   */
+  fetchCrate(crate: CrateWanted, signal: AbortSignal): Promise<StoredFile>;
   /** The same mirror for the farm's other hosts. @param onFault is told of an upstream's fault that no answer can tell any more. */
   farmIndex(onFault: (fault: CreameryError) => void): FarmIndex;
   /**
@@ -101,6 +110,22 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
     },
     keepFile: (path, sha256) => mirror.files.keepCopy(path, sha256),
     keptFile: (sha256) => mirror.files.kept({ key: sha256, sha256 }),
+    fetchCrate: async ({ name, version, sha256 }, signal) => {
+      const kept = await mirror.files.kept({ key: sha256, sha256 });
+      if (kept !== null) return kept;
+      const found = isCrateName(name) ? ((await crates?.versions(name)) ?? []) : [];
+      const wanted = found.find((one) => one.version === version && one.sha256 === sha256);
+      if (crates === null || wanted === undefined)
+        throw new CreameryError(
+          "upstream",
+          "is neither kept here nor on the index of crates any more",
+          {
+            input: `${printableLine(name).slice(0, 100)} ${printableLine(version).slice(0, 100)}`,
+            nextStep: "test it anew with ./creamery test",
+          },
+        );
+      return crates.files.whole(await crates.wanted(wanted), crates.client, signal);
+    },
     farmIndex: (onFault) =>
       new FarmIndex({
         catalogue: upstreamCatalogue(mirror, crates),

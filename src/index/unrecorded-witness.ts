@@ -12,6 +12,7 @@ export function unrecordedWitness(onFault: (fault: CreameryError) => void): Witn
     page: nothing,
     file: nothing,
     crate: nothing,
+    crateIndex: nothing,
     // Who got the metadata compares for itself.
     metadataDiffers: onFault,
     count: nothing,

@@ -45,6 +45,7 @@ function recordOf(
     missing: [],
     files: [...files],
     crates,
+    crateIndex: [],
     refused: [],
     limits: [],
     faults: [],

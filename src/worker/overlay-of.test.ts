@@ -104,6 +104,7 @@ test("what was served and what was installed are told apart, of what is watched"
         file("six", "six-1.0-py3-none-any.whl"),
       ],
       crates: [],
+      crateIndex: [],
       refused: [],
       limits: [],
       faults: [],

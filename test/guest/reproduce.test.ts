@@ -1,7 +1,8 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
 import { beforeAll, describe, expect, it } from "vitest";
 
+import { parsePylock } from "../../src/index/pylock.ts";
 import type { AttemptJson } from "../../src/model/result-json.ts";
 import { keptOf } from "./kept-files.ts";
 import { attemptOf, useFarm, wrongInRefusal } from "./local-farm.ts";
@@ -115,5 +116,93 @@ describe("reproduce", () => {
       );
       upstream.files.push(gone);
     });
+  });
+});
+
+describe("reproduce with no upstream at all", () => {
+  const buildSystem = [
+    "[build-system]",
+    'requires = ["creamery-e2e-tool"]',
+    'build-backend = "backend"',
+    'backend-path = ["."]',
+    "",
+  ].join("\n");
+  const farm = useFarm("offline", [
+    {
+      name: "creamery-e2e-offline",
+      publish: ["sdist"],
+      requires: ["creamery-e2e-lib"],
+      files: { ...PASSING, "pyproject.toml": buildSystem },
+    },
+    // Built as well, in an environment of its own.
+    {
+      name: "creamery-e2e-lib",
+      publish: ["sdist"],
+      files: { "pyproject.toml": buildSystem.replace("tool", "other-tool") },
+    },
+    { name: "creamery-e2e-tool", versions: ["1.0", "2.0"] },
+    { name: "creamery-e2e-other-tool" },
+  ]);
+  let first: AttemptJson | undefined;
+  let again: AttemptJson | undefined;
+  let ended: Ended | undefined;
+  const own = () => {
+    if (first === undefined || again === undefined) throw new Error("nothing was run");
+    return { first, again };
+  };
+  const textOf = (path: string | null | undefined) => readFileSync(path ?? "", "utf8");
+  const hashesOf = (path: string | null | undefined) =>
+    parsePylock(textOf(path))
+      .packages.flatMap(({ sdist, wheels = [] }) => [...wheels, ...(sdist ? [sdist] : [])])
+      .map(({ name, hashes }) => `${name} ${hashes["sha256"]}`);
+
+  beforeAll(async () => {
+    const { test, reproduce, upstream } = farm();
+    first = attemptOf(await test(["creamery-e2e-offline", "--json"]), "creamery-e2e-offline");
+    await upstream[Symbol.asyncDispose]();
+    ended = await reproduce([first.id, "--json"]);
+    again = attemptOf(ended, "creamery-e2e-offline");
+  });
+
+  it("comes to the same, from the same files, those of each build among them", () => {
+    const { first: before, again: after } = own();
+    expect([before.outcome, before.installed]).toEqual(["pass", "sdist"]);
+    expect([after.outcome, after.installed, ended?.code]).toEqual(["pass", "sdist", 0]);
+    expect(hashesOf(after.evidence.lock)).toEqual(hashesOf(before.evidence.lock));
+    expect(hashesOf(after.evidence.buildLock)).toEqual(hashesOf(before.evidence.buildLock));
+    expect(hashesOf(before.evidence.lock).map((text) => text.split(" ")[0])).toEqual([
+      "creamery_e2e_lib-1.0.tar.gz",
+      "creamery_e2e_offline-1.0.tar.gz",
+    ]);
+    expect(hashesOf(before.evidence.buildLock).map((text) => text.split(" ")[0])).toEqual([
+      "creamery_e2e_other_tool-1.0-py2.py3-none-any.whl",
+      "creamery_e2e_tool-2.0-py2.py3-none-any.whl",
+    ]);
+    expect(after.axes.lock).toBe(before.axes.lock);
+  });
+
+  it.each(["lock", "buildLock"] as const)(
+    "refuses an attempt whose %s was edited, in one line",
+    async (which) => {
+      const { first: before } = own();
+      const path = before.evidence[which] ?? "";
+      const text = textOf(path);
+      writeFileSync(path, text.replace(/sha256 = "./u, 'sha256 = "0'));
+      const refused = await farm().reproduce([before.id]);
+      writeFileSync(path, text);
+      expect(
+        wrongInRefusal(refused, 3, path.slice(path.indexOf("attempts/")), "is damaged"),
+      ).toEqual([]);
+    },
+  );
+
+  it("refuses one that lacks a lock", async () => {
+    const { first: before } = own();
+    const path = before.evidence.buildLock ?? "";
+    const kept = [path, `${path}.blob.json`].map((file) => [file, textOf(file)] as const);
+    for (const [file] of kept) rmSync(file);
+    const refused = await farm().reproduce([before.id]);
+    for (const [file, text] of kept) writeFileSync(file, text);
+    expect(wrongInRefusal(refused, 3, "pylock.build.toml", "is not there any more")).toEqual([]);
   });
 });

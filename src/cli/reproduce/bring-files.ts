@@ -66,12 +66,13 @@ export async function takeFile(
  * @throws CreameryError `upstream` for a file that is to be had nowhere, and what fetching one throws.
  */
 export async function bringLocked(
-  { files }: AttemptRecord,
+  { files, crates }: AttemptRecord,
   index: IndexService,
   signal: AbortSignal,
 ): Promise<void> {
   for (const { project, filename, sha256 } of files)
     await bringFile({ project, version: "", filename, sha256 }, index, signal);
+  for (const crate of crates) await index.fetchCrate(crate, signal);
 }
 
 /**
