@@ -43,6 +43,7 @@ function program(finish: (code: number) => void): Command {
     .option("--from <kind>", "`sdist` builds even where a published wheel fits", "auto")
     .option("--machine <kind>", "auto, qemu, gvisor or container", "auto")
     .option("--image <id>", "an image by its id, or `stable` or `next`; `stable` by default")
+    .option("--at <instant>", "with the index as it was: 2025-06-01, or 2025-06-01T12:00:00Z")
     .option("--jobs <n>", "attempts that run side by side; one for each core by default")
     .option(...CONFIG)
     .option("--json", "print one JSON object (docs/json.md)")

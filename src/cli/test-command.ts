@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { launcher } from "../launcher/client.ts";
 import { parseTarget } from "../worker/sources/target.ts";
+import { pastInstant } from "./test/past-instant.ts";
 import { imageToTestOn } from "./farm/ensure-image.ts";
 import { openFarm } from "./farm/open-farm.ts";
 import { fromOption, jobsOption, machineOption, parseOptions } from "./run-options.ts";
@@ -14,6 +15,7 @@ const Options = z.object({
   from: fromOption,
   machine: machineOption,
   image: z.string().optional(),
+  at: z.string().optional(),
   config: z.string().optional(),
   jobs: jobsOption,
   json: z.boolean().default(false),
@@ -35,6 +37,7 @@ export async function testCommand(
   const options = parseOptions(Options, given, "test");
   // What was mistyped is told before anything is opened, or an image built.
   const targets = [...new Set(words)].map(parseTarget);
+  const at = options.at === undefined ? null : pastInstant(options.at, new Date());
   if (options.junit !== undefined) await assertReportPlace(options.junit, launcher(), process.env);
   using progress = openProgress(process.stderr, process.env);
   const tell = (line: string) => progress.say(`creamery: ${line}`);
@@ -56,7 +59,7 @@ export async function testCommand(
   // What a test needs besides is loaded while the first guest starts.
   const { planJobs } = await import("./test/plan-jobs.ts");
   const { runJobs } = await import("./test/run-jobs.ts");
-  const { jobs, missing } = await planJobs(targets, options, farm, signal);
+  const { jobs, missing } = await planJobs(targets, { ...options, at }, farm, signal);
   const ran = await runJobs({
     farm,
     jobs,

@@ -2,8 +2,6 @@ import { join } from "node:path";
 
 import { CreameryError } from "../../base/errors.ts";
 import { imageConfigurations } from "../../image/image-configurations.ts";
-import type { IndexService } from "../../index/index-service.ts";
-import { pageAt } from "../../index/page-at.ts";
 import type { Change } from "../../judge/change.ts";
 import { canonicalHash } from "../../model/axes.ts";
 import { isExcluded } from "../../model/classify.ts";
@@ -15,6 +13,7 @@ import { keepSource } from "../../worker/keep-attempt.ts";
 import { overlayOf } from "../../worker/overlay-of.ts";
 import { sameVersion } from "../../python/versions.ts";
 import { resolveSource } from "../../worker/sources/resolve-source.ts";
+import { datedIndex } from "../farm/dated-index.ts";
 import type { Farm } from "../farm/open-farm.ts";
 import type { NamedTarget } from "./read-projects.ts";
 import type { SideSetting } from "./side-jobs.ts";
@@ -141,7 +140,7 @@ async function resolveAll(
   const index = await farm.index;
   const before = earlierOf(change);
   const context = {
-    index: () => (before === null ? index : dated(index, before)),
+    index: () => (before === null ? index : datedIndex(index, before)),
     launcher: farm.launcher,
     cwd: farm.cwd,
     directory: join(farm.launcher.sessionDirectory, "exchange"),
@@ -182,22 +181,6 @@ function earlierOf(change: Change): Date | null {
   if (change.kind !== "date") return null;
   const dates = [change.a, change.b].filter((date) => date !== null).toSorted();
   return dates[0] === undefined ? null : new Date(dates[0]);
-}
-
-function dated(index: IndexService, before: Date): IndexService {
-  return {
-    ...index,
-    project: async (name, signal) => {
-      const page = await index.project(name, signal, { at: before });
-      if (page === null) return null;
-      if (page.files.length > 0 && page.files.every(({ uploadTime }) => uploadTime === null))
-        throw new CreameryError("upstream", "the index does not say when files were uploaded", {
-          input: name,
-          nextStep: "compare by something else than a date, or name another index",
-        });
-      return pageAt(page, before);
-    },
-  };
 }
 
 type KeyParts = readonly [

@@ -5,10 +5,11 @@ import { limitsFor } from "../../model/config/farm-config.ts";
 import { imageConfigurations } from "../../image/image-configurations.ts";
 import { isAskedFor, parseConfigurations } from "../../model/configuration-name.ts";
 import { newAttemptId } from "../../store/attempt-id.ts";
-import type { AttemptJob, ResolvedSource } from "../../worker/attempt-job.ts";
+import type { AttemptJob, JobOverlay, ResolvedSource } from "../../worker/attempt-job.ts";
 import { keepSource } from "../../worker/keep-attempt.ts";
 import { resolveSource } from "../../worker/sources/resolve-source.ts";
 import type { Target } from "../../worker/sources/target.ts";
+import { datedIndex } from "../farm/dated-index.ts";
 import type { Farm } from "../farm/open-farm.ts";
 import type { MissingCell } from "../../model/missing-cell.ts";
 
@@ -16,6 +17,8 @@ export interface PlanOptions {
   /** As typed after `--on`. */
   readonly on: string;
   readonly from: "auto" | "sdist";
+  /** The index of all of them, and of finding them, is that of this instant; null for now. */
+  readonly at: Date | null;
 }
 
 export interface PlannedJobs {
@@ -38,7 +41,10 @@ export async function planJobs(
   const choice = { known: imageConfigurations(image), priority: config.priority };
   const configurations = parseConfigurations(options.on, choice);
   const context = {
-    index: () => farm.index,
+    index: async () => {
+      const index = await farm.index;
+      return options.at === null ? index : datedIndex(index, options.at);
+    },
     launcher: farm.launcher,
     cwd: farm.cwd,
     directory: join(farm.launcher.sessionDirectory, "exchange"),
@@ -110,6 +116,11 @@ async function jobsOf(
       buildFrom: options.from,
       limits: limitsFor(farm.config, override),
       ...(plan === null ? {} : { override: plan }),
+      ...(options.at === null ? {} : { overlay: overlayAt(options.at) }),
     };
   });
+}
+
+function overlayAt(at: Date): JobOverlay {
+  return { releases: [], before: at.toISOString(), env: {}, watch: [] };
 }
