@@ -37,6 +37,8 @@ export interface AnswersSetup {
   readonly catalogue: Catalogue;
   readonly pages: PagesAt;
   readonly witness: Witness;
+  /** Where what stands before us finds a kept file and sends it in our stead. */
+  readonly handedOver?: ((stored: StoredFile) => string) | undefined;
 }
 
 /** Answers out of a catalogue, whoever asks: an attempt at its own endpoint, or another host of the farm. */
@@ -44,8 +46,10 @@ export class CatalogueAnswers {
   readonly #catalogue: Catalogue;
   readonly #pages: PagesAt;
   readonly #witness: Witness;
+  readonly #handedOver: AnswersSetup["handedOver"];
 
-  constructor({ catalogue, pages, witness }: AnswersSetup) {
+  constructor({ catalogue, pages, witness, handedOver }: AnswersSetup) {
+    this.#handedOver = handedOver;
     this.#catalogue = catalogue;
     this.#pages = pages;
     this.#witness = witness;
@@ -241,6 +245,7 @@ export class CatalogueAnswers {
       follow,
       whole,
       count: (bytes) => this.#witness.count(bytes),
+      handedOver: this.#handedOver,
     });
   }
 }

@@ -63,9 +63,7 @@ export class FileStore {
 
   /** Where a file with this content is, or would be. */
   pathOf(sha256: string): string {
-    if (!SHA256.test(sha256))
-      throw new CreameryError("internal", "is no sha256", { input: sha256.slice(0, 80) });
-    return join(this.#directory, "sha256", sha256.slice(0, 2), sha256);
+    return join(this.#directory, placeOf(sha256));
   }
 
   /** The file if it is here, whole and verified. */
@@ -177,4 +175,11 @@ export class FileStore {
       if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST")) throw thrown;
     });
   }
+}
+
+/** Where a file with this content is, below the store's directory. */
+export function placeOf(sha256: string): string {
+  if (!SHA256.test(sha256))
+    throw new CreameryError("internal", "is no sha256", { input: sha256.slice(0, 80) });
+  return `sha256/${sha256.slice(0, 2)}/${sha256}`;
 }

@@ -11,13 +11,13 @@ import { CreameryError } from "../base/errors.ts";
 import type { PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 import type { StoredFile } from "./file-store.ts";
-import { openServedIndex, type ServedIndex, type ServePlace } from "./served-index.ts";
+import { openServedIndex, type ServedIndex, type ServedIndexOptions } from "./served-index.ts";
 
 export { AttemptRecord, faultLines } from "./attempt-record.ts";
 export type { FarmIndex } from "./farm-index.ts";
 export type { Endpoint, EndpointLimits } from "./endpoint.ts";
 export type { OnlyRelease } from "./overlaid-catalogue.ts";
-export type { ServedIndex, ServePlace } from "./served-index.ts";
+export type { ServedIndex } from "./served-index.ts";
 export type { IndexFile, ProjectPage } from "./project-page.ts";
 
 /** A version of a crate by its hash. */
@@ -37,6 +37,9 @@ export interface OpenEndpointOptions {
   /** Of these projects it has one release alone; a replay has what it had. */
   readonly only?: readonly OnlyRelease[];
 }
+
+/** How the mirror is served to whoever reaches it. */
+export type ServeOptions = Pick<ServedIndexOptions, "place" | "onFault" | "xAccel">;
 
 /** The farm's mirror of this host's indexes, and an endpoint of its own for each attempt. */
 export interface IndexService extends AsyncDisposable {
@@ -62,9 +65,9 @@ export interface IndexService extends AsyncDisposable {
   farmIndex(onFault: (fault: CreameryError) => void): FarmIndex;
   /**
    * The same mirror for whoever reaches that place, without token.
-   * @param onFault is told what goes wrong. @throws CreameryError `host-lacks` where it can't be listened at.
+   * @throws CreameryError `host-lacks` where it can't be listened at.
    */
-  serve(place: ServePlace, onFault: (fault: CreameryError) => void): Promise<ServedIndex>;
+  serve(options: ServeOptions): Promise<ServedIndex>;
   /**
    * Keeps a copy of a file of this host's, whose sha256 was taken of just these bytes.
    * @throws CreameryError `disk-full`, `internal` (another sha256).
@@ -132,10 +135,10 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
         onFault,
         signal: life.signal,
       }),
-    serve: async (place, onFault) => {
+    serve: async (how) => {
       const catalogue = upstreamCatalogue(mirror, crates);
       const names = () => mirror.heldNames();
-      const opened = await openServedIndex({ place, catalogue, names, onFault, now: options.now });
+      const opened = await openServedIndex({ ...how, catalogue, names, now: options.now });
       served.add(opened);
       return opened;
     },

@@ -17,6 +17,8 @@ export interface FileSource {
   readonly count: (bytes: number) => void;
   /** Called before the last of what was asked for is sent: who has it all finds it recorded. */
   readonly whole?: (stored: StoredFile) => void;
+  /** Where what stands before us finds a kept file: it sends the bytes, ranges and all. Undefined: we do. */
+  readonly handedOver?: ((stored: StoredFile) => string) | undefined;
 }
 
 /** Sends a file, from disk or while it comes. @returns null when no whole file was at hand or asked for (HEAD, a range that can't be). */
@@ -72,8 +74,12 @@ function writeHead(response: ServerResponse, size: number | null): void {
 async function sendStored(
   { request, response, signal }: Exchange,
   stored: StoredFile,
-  { count, whole }: Pick<FileSource, "count" | "whole">,
+  { count, whole, handedOver }: Pick<FileSource, "count" | "whole" | "handedOver">,
 ): Promise<void> {
+  if (handedOver !== undefined) {
+    response.writeHead(200, { "x-accel-redirect": handedOver(stored), "content-length": 0 }).end();
+    return;
+  }
   const range = parseRange(request.headers.range, stored.sizeBytes);
   response.setHeader("etag", `"${stored.sha256}"`);
   if (range === "unsatisfiable") {

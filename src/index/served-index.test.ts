@@ -13,7 +13,7 @@ import {
   type UpstreamOptions,
 } from "../../test/upstream/upstream.ts";
 import type { CreameryError } from "../base/errors.ts";
-import { openIndexService, type IndexService } from "./index-service.ts";
+import { openIndexService, type IndexService, type ServeOptions } from "./index-service.ts";
 import { sampleUpstreams } from "./upstreams.sample.ts";
 
 const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
@@ -30,7 +30,10 @@ interface Serving {
   readonly stop: () => PromiseLike<void>;
 }
 
-async function serving(options: UpstreamOptions): Promise<Serving> {
+async function serving(
+  options: UpstreamOptions,
+  how: Pick<ServeOptions, "xAccel"> = {},
+): Promise<Serving> {
   const upstream = await startUpstream(options);
   cleanups.push(() => upstream[Symbol.asyncDispose]());
   const directory = mkdtempSync(join(tmpdir(), "creamery-served-"));
@@ -39,7 +42,8 @@ async function serving(options: UpstreamOptions): Promise<Serving> {
   const service = await openIndexService({ directory, upstreams });
   cleanups.push(() => service[Symbol.asyncDispose]());
   const faults: CreameryError[] = [];
-  const served = await service.serve({ host: "127.0.0.1", port: 0 }, (fault) => faults.push(fault));
+  const place = { host: "127.0.0.1", port: 0 };
+  const served = await service.serve({ place, onFault: (fault) => faults.push(fault), ...how });
   const stop = () => served[Symbol.asyncDispose]();
   return { url: served.url, upstream, faults, service, stop };
 }
@@ -152,8 +156,33 @@ test("it stops when what it was sending is sent, and takes nothing new", async (
 test("a place that is taken is told in one line", async () => {
   const { url, service } = await serving({ files: [spam] });
   const port = Number(new URL(url).port);
-  await expect(service.serve({ host: "127.0.0.1", port }, () => undefined)).rejects.toMatchObject({
+  const place = { host: "127.0.0.1", port };
+  await expect(service.serve({ place, onFault: () => undefined })).rejects.toMatchObject({
     code: "host-lacks",
     nextStep: "end what listens there, or name another place with --listen",
   });
+});
+
+test("where nginx is said to stand before it, it gets the address of a kept file, and none of one that is not", async () => {
+  const { url, service } = await serving({ files: [spam] }, { xAccel: "/protected/" });
+  const first = await fetch(`${url}${filePath}`);
+  expect(first.headers.get("x-accel-redirect")).toBeNull();
+  expect(Buffer.from(await first.arrayBuffer()).equals(content)).toBe(true);
+  const sha256 = sha(content);
+  const kept = { "x-accel-redirect": `/protected/sha256/${sha256.slice(0, 2)}/${sha256}` };
+  for (const headers of [{}, { range: "bytes=0-5" }]) {
+    const answer = await fetch(`${url}${filePath}`, { headers });
+    expect([answer.status, await answer.text()]).toEqual([200, ""]);
+    expect(Object.fromEntries(answer.headers)).toMatchObject(kept);
+  }
+  const page = await fetch(`${url}/simple/spam/`);
+  expect(page.headers.get("x-accel-redirect")).toBeNull();
+  // Nothing else of this mirror has it: no attempt's endpoint, no other place that is served.
+  const plain = await service.serve({
+    place: { host: "127.0.0.1", port: 0 },
+    onFault: () => undefined,
+  });
+  const whole = await fetch(`${plain.url}${filePath}`);
+  expect(whole.headers.get("x-accel-redirect")).toBeNull();
+  expect(Buffer.from(await whole.arrayBuffer()).equals(content)).toBe(true);
 });

@@ -3,6 +3,7 @@ import { clip, printableLine } from "../base/bounded-text.ts";
 import { CatalogueAnswers, type Witness } from "./catalogue-answers.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { decodeSegment, sendText, type Exchange } from "./exchange.ts";
+import { placeOf } from "./file-store.ts";
 import { parseInstant } from "./instant.ts";
 import { renderNames } from "./names-page.ts";
 import { RenderedPages, renderedOf } from "./rendered-pages.ts";
@@ -33,6 +34,11 @@ export interface ServedIndexOptions {
   readonly names: () => Promise<readonly string[]>;
   /** Is told what upstreams or this mirror did wrong. */
   readonly onFault: (fault: CreameryError) => void;
+  /**
+   * nginx stands before this, and finds what is below the directory of files below this path of its own (`/protected/`):
+   * kept files are its to send.
+   */
+  readonly xAccel?: string | undefined;
   readonly now?: (() => number) | undefined;
 }
 
@@ -131,11 +137,12 @@ class ServedRoutes {
   }
 
   #answersAt(before: Date | null): CatalogueAnswers {
-    const { catalogue } = this.#options;
+    const { catalogue, xAccel } = this.#options;
     return new CatalogueAnswers({
       catalogue,
       pages: this.#pages.at(before),
       witness: this.#witness,
+      handedOver: xAccel === undefined ? undefined : ({ sha256 }) => `${xAccel}${placeOf(sha256)}`,
     });
   }
 

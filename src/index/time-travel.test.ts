@@ -50,7 +50,10 @@ async function world(files: readonly DistFile[], directory = temporary()) {
     return service;
   };
   const service = await open();
-  const { url } = await service.serve({ host: "127.0.0.1", port: 0 }, () => undefined);
+  const { url } = await service.serve({
+    place: { host: "127.0.0.1", port: 0 },
+    onFault: () => undefined,
+  });
   const pageAt = async (instant: string, project = "spam") => {
     const headers = { accept: JSON_TYPE };
     const answer = await fetch(`${url}/at/${instant}/simple/${project}/`, { headers });

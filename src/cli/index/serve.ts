@@ -28,7 +28,11 @@ export async function serveIndex(given: unknown, signal: AbortSignal): Promise<n
     });
   await using alone = await openIndexAlone(options.config, signal);
   const faults = new FaultTeller((line) => process.stderr.write(`creamery: ${line}\n`));
-  await using served = await alone.index.serve(place, (fault) => faults.tell(fault.line));
+  await using served = await alone.index.serve({
+    place,
+    onFault: (fault) => faults.tell(fault.line),
+    xAccel: alone.config.index.x_accel,
+  });
   process.stdout.write(`${servingLine(served.url)}\n`);
   await collectIndexLoop(
     {

@@ -237,5 +237,8 @@ test("what the mirror keeps has a bound, and a grace that is longer than use is 
   const given = parse("[index]\nmax_gib = 0.5\ngrace_hours = 2");
   expect(indexBounds(given.index)).toEqual({ maxBytes: GIB / 2, graceMs: 7_200_000 });
   expect(lineOf(() => parse("[index]\ngrace_hours = 1"))).toContain("line 2: index.grace_hours");
+  expect(parse('[index]\nx_accel = "/protected/"').index.x_accel).toBe("/protected/");
+  for (const wrong of ["protected", "/protected", "/", "/a/../b/", "/a b/"])
+    expect(lineOf(() => parse(`[index]\nx_accel = "${wrong}"`))).toContain("is no path of nginx");
   expect(lineOf(() => parse("[index]\nmax_gb = 1"))).toContain("did you mean max_gib?");
 });

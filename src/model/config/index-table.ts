@@ -5,7 +5,7 @@ const HOUR_MS = 3_600_000;
 const MAX_GIB = 50;
 const GRACE_HOURS = 24;
 
-/** `[index]`: how much the mirror keeps. */
+/** `[index]`: how much the mirror keeps, and who sends it. */
 export const IndexTable = z.strictObject({
   /** All of it together; what is pinned is never removed for it. */
   max_gib: z.number().positive().max(1_000_000).optional(),
@@ -14,6 +14,12 @@ export const IndexTable = z.strictObject({
     .number()
     .min(2)
     .max(24 * 365)
+    .optional(),
+  /** nginx stands before `index serve`, and sends the bytes of files: below which path it has them. */
+  x_accel: z
+    .string()
+    .max(200)
+    .regex(/^\/(?:[\w-]+\/)+$/u, 'is no path of nginx, as "/protected/"')
     .optional(),
 });
 export type IndexTable = z.infer<typeof IndexTable>;

@@ -1,0 +1,66 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+
+import { openIndexService } from "../../src/index/index-service.ts";
+import { sampleUpstreams } from "../../src/index/upstreams.sample.ts";
+import { findNginx, startNginx } from "../upstream/nginx.ts";
+import { startUpstream } from "../upstream/upstream.ts";
+
+const cleanups: (() => PromiseLike<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+test("nginx sends the files that are kept, whole and in ranges, and nobody asks it for them but by the mirror", async (context) => {
+  const directory = mkdtempSync(join(tmpdir(), "creamery-nginx-"));
+  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const program = findNginx(directory);
+  if (program === null) return context.skip("nginx is neither here nor to be had");
+  const content = randomBytes(3_000_000);
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const files = [{ project: "spam", filename: "spam-1.0.tar.gz", content }];
+  await using upstream = await startUpstream({ files });
+  const upstreams = await sampleUpstreams({ index: upstream.url });
+  await using service = await openIndexService({ directory: join(directory, "index"), upstreams });
+  await using served = await service.serve({
+    place: { host: "127.0.0.1", port: 0 },
+    onFault: () => undefined,
+    xAccel: "/protected/",
+  });
+  // As docs/index.md shows it.
+  await using nginx = await startNginx(
+    program,
+    directory,
+    `location / { proxy_pass ${served.url}; proxy_set_header Host $http_host; }
+location /protected/ { internal; alias ${directory}/index/files/; }`,
+  );
+  const path = `/files/spam/${sha256}/spam-1.0.tar.gz`;
+  // The first comes by way of the mirror, while it is fetched; what it is then is nginx's to send.
+  for (let time = 0; time < 2; time++) {
+    const answer = await fetch(`${nginx.url}${path}`);
+    expect(Buffer.from(await answer.arrayBuffer()).equals(content)).toBe(true);
+    expect(answer.headers.get("cache-control")).toBe("max-age=31536000, immutable");
+    expect(answer.headers.get("content-type")).toBe("application/octet-stream");
+  }
+  const range = await fetch(`${nginx.url}${path}`, { headers: { range: "bytes=-7" } });
+  expect([range.status, Buffer.from(await range.arrayBuffer())]).toEqual([
+    206,
+    content.subarray(-7),
+  ]);
+  const head = await fetch(`${nginx.url}${path}`, { method: "HEAD" });
+  expect([head.status, head.headers.get("content-length")]).toEqual([200, "3000000"]);
+  const direct = await fetch(`${nginx.url}/protected/sha256/${sha256.slice(0, 2)}/${sha256}`);
+  expect(direct.status).toBe(404);
+  const page = await fetch(`${nginx.url}/simple/spam/`);
+  expect(await page.text()).toContain(`../..${path}`);
+  // What the mirror itself says is the address alone.
+  const bare = await fetch(`${served.url}${path}`);
+  expect([bare.headers.get("x-accel-redirect"), await bare.text()]).toEqual([
+    `/protected/sha256/${sha256.slice(0, 2)}/${sha256}`,
+    "",
+  ]);
+});
