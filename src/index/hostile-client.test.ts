@@ -220,7 +220,7 @@ test("an endpoint closes while requests wait for their turn", async () => {
   expect(unhandled).toEqual([]);
 });
 
-test("a page is rendered once for all who ask, until the index says something else of it", () => {
+test("a page is rendered once for all who ask, until the index says something else of it", async () => {
   const pages = new RenderedPages(1000).at(null);
   const page = {
     name: "spam",
@@ -244,6 +244,13 @@ test("a page is rendered once for all who ask, until the index says something el
   // Bounded: the oldest goes.
   for (const name of ["a", "b", "c", "d", "e"]) pages.render({ ...page, name }, "html");
   expect(pages.render(page, "html").wasKept).toBe(false);
+  // What it was zipped to counts with it.
+  const narrow = new RenderedPages(first.body.length + 10).at(null);
+  narrow.render(page, "html");
+  const kept = narrow.render(page, "html");
+  expect(kept.wasKept).toBe(true);
+  expect((await kept.zipped()).length).toBeGreaterThan(10);
+  expect(narrow.render(page, "html").wasKept).toBe(false);
 });
 
 /** How many descriptors of this process are of a file so named. */

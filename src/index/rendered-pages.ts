@@ -29,9 +29,11 @@ interface Kept {
   readonly body: Buffer;
   readonly etag: string;
   zipped: Promise<Buffer> | null;
+  /** Of all that is held. */
+  bytes: number;
 }
 
-const MAX_KEPT_BYTES = 32 << 20;
+const MAX_KEPT_BYTES = 16 << 20;
 
 /** Instants of one page that are remembered: installers of one date ask for a page and then for its files. */
 const MAX_INSTANTS = 8;
@@ -77,14 +79,28 @@ export class RenderedPages {
     const wasKept = known !== undefined && known.source === source;
     const kept = wasKept ? known : make(source, renderPage(page, format));
     if (!wasKept) this.#keep(key, kept);
-    return { ...asRendered(kept), wasKept };
+    const { body, etag } = kept;
+    return { body, etag, wasKept, zipped: () => (kept.zipped ??= this.#zip(key, kept)) };
+  }
+
+  async #zip(key: string, kept: Kept): Promise<Buffer> {
+    const content = await zip(kept.body);
+    this.#grow(key, kept, content.length);
+    return content;
   }
 
   #keep(key: string, kept: Kept): void {
     this.#drop(key);
     if (kept.body.length > this.#maxBytes) return;
     this.#kept.set(key, kept);
-    this.#bytes += kept.body.length;
+    this.#grow(key, kept, kept.body.length);
+  }
+
+  /** What is kept grew; not what was dropped meanwhile. */
+  #grow(key: string, kept: Kept, bytes: number): void {
+    if (this.#kept.get(key) !== kept) return;
+    kept.bytes += bytes;
+    this.#bytes += bytes;
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= this.#maxBytes) break;
       this.#drop(oldest);
@@ -92,22 +108,22 @@ export class RenderedPages {
   }
 
   #drop(key: string): void {
-    this.#bytes -= this.#kept.get(key)?.body.length ?? 0;
+    this.#bytes -= this.#kept.get(key)?.bytes ?? 0;
     this.#kept.delete(key);
   }
 }
 
 /** Bytes as they are sent, for what is kept elsewhere. */
 export function renderedOf(body: Buffer): Omit<RenderedPage, "wasKept"> {
-  return asRendered(make("", body));
+  const kept = make("", body);
+  return { body, etag: kept.etag, zipped: () => (kept.zipped ??= zip(body)) };
 }
 
-function asRendered(kept: Kept): Omit<RenderedPage, "wasKept"> {
-  const zipped = (): Promise<Buffer> => (kept.zipped ??= promisify(gzip)(kept.body, { level: 1 }));
-  return { body: kept.body, etag: kept.etag, zipped };
+function zip(body: Buffer): Promise<Buffer> {
+  return promisify(gzip)(body, { level: 1 });
 }
 
 function make(source: string, body: Buffer): Kept {
   const hash = createHash("sha256").update(body).digest("base64url").slice(0, 32);
-  return { source, body, etag: `"${hash}"`, zipped: null };
+  return { source, body, etag: `"${hash}"`, zipped: null, bytes: 0 };
 }
