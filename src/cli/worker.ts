@@ -76,7 +76,7 @@ export async function workerCommand(given: unknown, signal: AbortSignal): Promis
             if (bytesTotal === 0 || bytesDone === bytesTotal) tell(`image: ${step}`);
           },
         }),
-      index: (directory) => openFarmIndex({ farm, directory, signal }),
+      index: (directory, repositories) => openFarmIndex({ farm, directory, repositories, signal }),
       startAhead: 0,
       tell,
       env: process.env,

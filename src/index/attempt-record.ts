@@ -48,6 +48,21 @@ export type RecordedCrate = z.infer<typeof RecordedCrate>;
 export const RecordedCrateIndex = z.object({ name: z.string(), lines: z.array(z.string()) });
 export type RecordedCrateIndex = z.infer<typeof RecordedCrateIndex>;
 
+/** A source repository that was asked for. */
+export const RecordedRepository = z.object({
+  /** Normalised, https. */
+  url: z.string(),
+  /** The branch that a clone begins with. */
+  head: z.string().nullable(),
+  /** Branches and tags that were shown, each as it was last. */
+  references: z.array(z.object({ name: z.string(), hash: z.string() })),
+  /** What was handed out, by its hash: commits, and annotated tags. */
+  commits: z.array(z.string()),
+  /** Upstream could not be asked. */
+  stale: z.boolean(),
+});
+export type RecordedRepository = z.infer<typeof RecordedRepository>;
+
 export const RecordedRequest = z.object({
   /** Milliseconds since the endpoint was opened. */
   atMs: z.number(),
@@ -95,6 +110,8 @@ export const AttemptRecord = z.object({
   crates: z.array(RecordedCrate),
   /** What was looked up of crates, fetched or not; older records have none. */
   crateIndex: z.array(RecordedCrateIndex).default([]),
+  /** Older records have none. */
+  repositories: z.array(RecordedRepository).default([]),
   /** What was asked for and not allowed, with why. */
   refused: z.array(z.object({ path: z.string(), why: z.string() })),
   limits: z.array(z.enum(["bytes", "requests", "names"])),
@@ -115,6 +132,13 @@ const MAX_PATH_CHARS = 400;
 /** Of all lines of crates: those of a hundred crates are a few million characters. */
 const MAX_CRATE_CHARS = 32 << 20;
 
+interface RepositoryRow {
+  head: string | null;
+  stale: boolean;
+  readonly references: Map<string, string>;
+  readonly commits: Set<string>;
+}
+
 /** Gathers a record, bounded: a guest can ask without end. */
 export class RecordBuilder {
   readonly #head: Pick<
@@ -127,6 +151,10 @@ export class RecordBuilder {
   readonly #files = new Map<string, RecordedFile>();
   readonly #crates = new Map<string, RecordedCrate>();
   readonly #crateIndex = new Map<string, RecordedCrateIndex>();
+  readonly #repositories = new Map<string, RepositoryRow>();
+  /** Of all repositories. */
+  #references = 0;
+  #commits = 0;
   readonly #refused: { path: string; why: string }[] = [];
   readonly #limits = new Set<"bytes" | "requests" | "names">();
   readonly #faults: RecordedFault[] = [];
@@ -187,6 +215,45 @@ export class RecordBuilder {
     else this.#set(this.#crateIndex, name, { name, lines: [...lines] });
   }
 
+  repository(row: {
+    readonly url: string;
+    readonly head: string | null;
+    readonly references: readonly { readonly name: string; readonly hash: string }[];
+    readonly stale: boolean;
+  }): void {
+    const known = this.#repositoryRow(row.url);
+    if (known === null) return;
+    known.head = row.head;
+    known.stale ||= row.stale;
+    for (const { name, hash } of row.references) {
+      if (!known.references.has(name) && ++this.#references > MAX_ROWS) this.#truncated = true;
+      else known.references.set(name, hash);
+    }
+  }
+
+  /** What a repository handed out. */
+  commits(url: string, hashes: readonly string[]): void {
+    const known = this.#repositoryRow(url);
+    if (known === null) return;
+    for (const hash of hashes) {
+      if (!known.commits.has(hash) && ++this.#commits > MAX_ROWS) this.#truncated = true;
+      else known.commits.add(hash);
+    }
+  }
+
+  #repositoryRow(url: string): RepositoryRow | null {
+    const known = this.#repositories.get(url);
+    if (known !== undefined) return known;
+    const row: RepositoryRow = {
+      head: null,
+      stale: false,
+      references: new Map(),
+      commits: new Set(),
+    };
+    this.#set(this.#repositories, url, row);
+    return this.#repositories.get(url) ?? null;
+  }
+
   refuse(path: string, why: string): void {
     this.#add(this.#refused, { path: path.slice(0, MAX_PATH_CHARS), why });
   }
@@ -210,6 +277,13 @@ export class RecordBuilder {
       files: [...this.#files.values()],
       crates: [...this.#crates.values()],
       crateIndex: [...this.#crateIndex.values()],
+      repositories: [...this.#repositories].map(([url, { head, references, commits, stale }]) => ({
+        url,
+        head,
+        references: [...references].map(([name, hash]) => ({ name, hash })),
+        commits: [...commits],
+        stale,
+      })),
       refused: [...this.#refused],
       limits: [...this.#limits],
       faults: [...this.#faults],

@@ -9,6 +9,9 @@ import { decodeSegment, sendText, type Exchange } from "./exchange.ts";
 import { CatalogueAnswers, type Witness } from "./catalogue-answers.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { ProjectPage } from "./project-page.ts";
+import { GitAnswers, type GitWitness } from "./git/git-answers.ts";
+import type { GitCatalogue } from "./git/git-catalogue.ts";
+import type { Places } from "./git/places.ts";
 import { RenderedPages } from "./rendered-pages.ts";
 import { DEFAULT_TURNS } from "./request-turns.ts";
 import { TurnServer } from "./turn-server.ts";
@@ -26,12 +29,17 @@ export const DEFAULT_LIMITS: EndpointLimits = {
   names: 2000,
 };
 
+/** For one attempt, submodules included. */
+const MAX_REPOSITORIES = 64;
+
 /** One attempt's own index, on a Unix socket, behind a token. */
 export interface Endpoint extends AsyncDisposable {
   /** `/TOKEN/simple/` */
   readonly indexPath: string;
   /** `/TOKEN/crates/` */
   readonly cratesPath: string;
+  /** `/TOKEN/git/`: what follows is a repository's address without `https://`. */
+  readonly gitPath: string;
   /** Text for the guest's `$CARGO_HOME/config.toml`. @param origin as the guest reaches it, `http://127.0.0.1:PORT`. */
   cargoConfig(origin: string): string;
   /** Whether the release itself is being built: what is asked for then is what its build environment needs. */
@@ -47,6 +55,8 @@ export interface EndpointSetup {
   readonly limits: EndpointLimits;
   readonly before: Date | null;
   readonly catalogue: Catalogue;
+  /** Null where no repositories are served. */
+  readonly git: { readonly catalogue: GitCatalogue; readonly places: Places } | null;
 }
 
 /** Opens the server; its socket's mode is the process's umask's to decide. */
@@ -59,12 +69,15 @@ export async function openEndpoint(setup: EndpointSetup): Promise<Endpoint> {
 class AttemptServer implements Endpoint {
   readonly indexPath: string;
   readonly cratesPath: string;
+  readonly gitPath: string;
   readonly #setup: EndpointSetup;
   readonly #server: TurnServer;
   readonly #record: RecordBuilder;
   readonly #token = randomBytes(18).toString("base64url");
   readonly #names = new Set<string>();
+  readonly #repositories = new Set<string>();
   readonly #answers: CatalogueAnswers;
+  readonly #git: GitAnswers | null;
   #requests = 0;
   /** Of pages that were made for answers without a body. */
   #renderedBytes = 0;
@@ -73,6 +86,7 @@ class AttemptServer implements Endpoint {
     this.#setup = setup;
     this.indexPath = `/${this.#token}/simple/`;
     this.cratesPath = `/${this.#token}/crates/`;
+    this.gitPath = `/${this.#token}/git/`;
     this.#record = new RecordBuilder({
       attemptId: setup.attemptId,
       openedAt: new Date().toISOString(),
@@ -85,6 +99,10 @@ class AttemptServer implements Endpoint {
       pages: new RenderedPages().at(setup.before),
       witness: this.#witness(),
     });
+    this.#git =
+      setup.git === null
+        ? null
+        : new GitAnswers(setup.git.catalogue, this.#gitWitness(), setup.git.places);
     this.#server = new TurnServer(
       {
         route: (exchange) => this.#route(exchange),
@@ -117,6 +135,7 @@ class AttemptServer implements Endpoint {
 
   async close(): Promise<void> {
     await this.#server.close();
+    await this.#setup.git?.catalogue[Symbol.asyncDispose]();
     await rm(this.#setup.socketPath, { force: true });
   }
 
@@ -138,7 +157,11 @@ class AttemptServer implements Endpoint {
   }
 
   #shownPath(path: string): string {
-    return printableLine(path.replace(`/${this.#token}/`, "/"));
+    // What was typed before a host may be a password.
+    const shown = path
+      .replace(`/${this.#token}/`, "/")
+      .replace(/^\/git\/[^/]*(?:@|%40)/iu, "/git/***@");
+    return printableLine(shown);
   }
 
   #refuse({ response, path }: Exchange, status: number, why: string): void {
@@ -158,6 +181,10 @@ class AttemptServer implements Endpoint {
     }
     const [root, token, area, ...rest] = path.split("/").map(decodeSegment);
     if (root !== "" || token !== this.#token) return this.#refuse(exchange, 404, "no such address");
+    if (area === "git") {
+      if (this.#git !== null) return this.#git.answer(exchange, rest);
+      return this.#refuse(exchange, 404, "this farm serves no repositories");
+    }
     if (request.method !== "GET" && request.method !== "HEAD")
       return this.#refuse(
         exchange,
@@ -212,6 +239,30 @@ class AttemptServer implements Endpoint {
         this.#renderedBytes += bytes;
       },
     };
+  }
+
+  #gitWitness(): GitWitness {
+    return {
+      nameAllowed: (exchange, name) => this.#repositoryAllowed(exchange, name),
+      refuse: ({ response, path }, status, why) => {
+        this.#record.refuse(this.#shownPath(path), why);
+        if (!response.headersSent) sendText(response, status, why);
+      },
+      repository: (told) => this.#record.repository(told),
+      commits: (url, hashes) => this.#record.commits(url, hashes),
+      count: (bytes) => this.#count(bytes),
+    };
+  }
+
+  /** As `#nameAllowed`: each may be the fetch of a whole history. */
+  #repositoryAllowed(exchange: Exchange, name: string): boolean {
+    if (!this.#repositories.has(name) && this.#repositories.size >= MAX_REPOSITORIES) {
+      this.#record.limit("names");
+      this.#refuse(exchange, 429, "this attempt has asked for too many repositories");
+      return false;
+    }
+    this.#repositories.add(name);
+    return this.#nameAllowed(exchange, name);
   }
 
   /** Where this attempt's crates are, as the client reaches us; null where its Host header is none. */

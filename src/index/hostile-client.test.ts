@@ -110,6 +110,7 @@ test("what is no HTTP, and a catalogue that fails in any way, end one connection
     attemptId: "a1",
     limits: DEFAULT_LIMITS,
     before: null,
+    git: null,
     catalogue: {
       replayed: false,
       addresses: [],

@@ -4,6 +4,11 @@ import { replayCatalogue, upstreamCatalogue } from "./catalogue.ts";
 import { CrateMirror, isCrateName } from "./crates.ts";
 import { DEFAULT_LIMITS, openEndpoint, type Endpoint, type EndpointLimits } from "./endpoint.ts";
 import { FarmIndex } from "./farm-index.ts";
+import type { GitCatalogue } from "./git/git-catalogue.ts";
+import type { GitMirrors } from "./git/git-mirrors.ts";
+import { mirroredCatalogue } from "./git/mirrored-catalogue.ts";
+import { Places } from "./git/places.ts";
+import { replayedCatalogue } from "./git/replayed-catalogue.ts";
 import { Mirror, type MirrorOptions } from "./mirror.ts";
 import { overlaidCatalogue, type OnlyRelease } from "./overlaid-catalogue.ts";
 import { isName, normaliseName } from "../python/names.ts";
@@ -23,7 +28,10 @@ export type { IndexFile, ProjectPage } from "./project-page.ts";
 /** A version of a crate by its hash. */
 export type CrateWanted = Pick<RecordedCrate, "name" | "version" | "sha256">;
 
-export type IndexServiceOptions = MirrorOptions;
+export interface IndexServiceOptions extends MirrorOptions {
+  /** Of source repositories; without it none is served. */
+  readonly repositories?: GitMirrors;
+}
 
 export interface OpenEndpointOptions {
   /** Where to listen; a socket left there is replaced. */
@@ -73,8 +81,47 @@ export interface IndexService extends AsyncDisposable {
    * @throws CreameryError `disk-full`, `internal` (another sha256).
    */
   keepFile(path: string, sha256: string): Promise<void>;
+  /**
+   * Sees that a repository's commits are kept: what is kept no more is fetched.
+   * @throws CreameryError `upstream` for one that is to be had nowhere, and those of the way there.
+   */
+  keepCommits(url: string, commits: readonly string[], signal: AbortSignal): Promise<void>;
   /** Addresses of the indexes, in order, without credentials. */
   readonly addresses: readonly string[];
+}
+
+async function bringCommits(
+  mirrors: GitMirrors,
+  url: string,
+  commits: readonly string[],
+  signal: AbortSignal,
+): Promise<string | null> {
+  await using catalogue = mirroredCatalogue(mirrors);
+  if ((await mirrors.kept(url)) === null) {
+    const offered = await catalogue.repository(url, signal);
+    if (offered.kind === "refused") return offered.why;
+  }
+  return (await catalogue.bring(url, commits, signal))?.why ?? null;
+}
+
+function notKept(url: string, why: string): CreameryError {
+  return new CreameryError(
+    "upstream",
+    `what was had of it is neither kept here nor to be had: ${why}`,
+    {
+      input: url,
+      nextStep: "test it anew with ./creamery test",
+    },
+  );
+}
+
+/** How many of git's server programs run at once. */
+const GIT_PLACES = 4;
+
+function gitCatalogue(mirrors: GitMirrors, replay: AttemptRecord | undefined): GitCatalogue {
+  return replay === undefined
+    ? mirroredCatalogue(mirrors)
+    : replayedCatalogue(replay.repositories, mirrors);
 }
 
 /** @throws CreameryError when the cache directory can't be written. */
@@ -88,6 +135,8 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
   const endpoints = new Set<Endpoint>();
   const served = new Set<ServedIndex>();
   const life = new AbortController();
+  const git = options.repositories;
+  const places = new Places(GIT_PLACES);
   return {
     addresses: mirror.addresses,
     openEndpoint: async ({ socketPath, attemptId, limits, before, replay, only = [] }) => {
@@ -100,6 +149,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
           replay === undefined
             ? overlaidCatalogue(upstreamCatalogue(mirror, crates), only)
             : replayCatalogue(replay, mirror),
+        git: git === undefined ? null : { catalogue: gitCatalogue(git, replay), places },
       });
       endpoints.add(endpoint);
       return endpoint;
@@ -112,6 +162,14 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
       return mirror.page(normaliseName(name), signal, page);
     },
     keepFile: (path, sha256) => mirror.files.keepCopy(path, sha256),
+    keepCommits: async (url, commits, signal) => {
+      if (commits.length === 0) return;
+      const why =
+        git === undefined
+          ? "no repositories are served"
+          : await bringCommits(git, url, commits, signal);
+      if (why !== null) throw notKept(url, why);
+    },
     keptFile: (sha256) => mirror.files.kept({ key: sha256, sha256 }),
     fetchCrate: async ({ name, version, sha256 }, signal) => {
       const kept = await mirror.files.kept({ key: sha256, sha256 });

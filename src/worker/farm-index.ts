@@ -1,4 +1,5 @@
 import { FarmIndexFacts, farmUpstreams } from "../index/farm-upstreams.ts";
+import type { GitMirrors } from "../index/git/git-mirrors.ts";
 import { openIndexService, type IndexService } from "../index/index-service.ts";
 import type { FarmClient } from "./farm-client.ts";
 
@@ -7,6 +8,8 @@ export interface FarmIndexOptions {
   /** This worker's own: what it fetched is kept below. */
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** Of this worker's own: what repositories it needs, it fetches itself. */
+  readonly repositories?: GitMirrors | undefined;
 }
 
 /**
@@ -15,12 +18,13 @@ export interface FarmIndexOptions {
  * @throws CreameryError `farm-refused`, `no-network`, `upstream`, `interrupted`.
  */
 export async function openFarmIndex(options: FarmIndexOptions): Promise<IndexService> {
-  const { farm, directory, signal } = options;
+  const { farm, directory, signal, repositories } = options;
   const { addresses } = await farm.json({ path: "index/", signal }, FarmIndexFacts);
   const { api, authorization, ca } = farm.address;
   const url = `${api}index/`;
   return await openIndexService({
     directory,
     upstreams: farmUpstreams({ url, authorization, ca, addresses }),
+    ...(repositories === undefined ? {} : { repositories }),
   });
 }

@@ -23,8 +23,19 @@ export const GUEST = {
 /** Of uv. */
 export const INSTALLER_CACHE = "/job/.uv-cache";
 
+/** Where this attempt's index is, as its guest reaches it. */
+export interface GuestIndex {
+  /** Of the simple API. */
+  readonly indexUrl: string;
+  /** What is put before a repository's address in the place of `https://`. */
+  readonly gitUrl: string;
+}
+
 /** What every process of the job sees; never anything of the host's environment. */
-export function jobEnvironment(interpreter: Interpreter, indexUrl: string): Record<string, string> {
+export function jobEnvironment(
+  interpreter: Interpreter,
+  { indexUrl, gitUrl }: GuestIndex,
+): Record<string, string> {
   const common = {
     HOME: GUEST.home,
     USER: "tester",
@@ -38,6 +49,7 @@ export function jobEnvironment(interpreter: Interpreter, indexUrl: string): Reco
     PYTHONUNBUFFERED: "1",
     PYTHONFAULTHANDLER: "1",
     CARGO_HOME: `${GUEST.home}/.cargo`,
+    ...gitEnvironment(gitUrl),
   };
   if (interpreter.uv) {
     return {
@@ -64,5 +76,34 @@ export function jobEnvironment(interpreter: Interpreter, indexUrl: string): Reco
     PIP_NO_INPUT: "1",
     PIP_PROGRESS_BAR: "off",
     PIP_NO_PYTHON_VERSION_WARNING: "1",
+  };
+}
+
+/** How repositories are written that are to come through the mirror; the short form of ssh has the host behind its `@`. */
+const MIRRORED = ["https://", "git://", "ssh://git@", "git+ssh://git@", "git@"];
+/** The longest match counts: what a suite serves itself is left to it. */
+const OWN = [
+  "https://localhost",
+  "https://127.0.0.1",
+  "https://[::1]",
+  "git://localhost",
+  "git://127.0.0.1",
+];
+
+/** git takes settings from its environment since 2.31: in a file of the home they would be a suite's to lose. */
+function gitEnvironment(gitUrl: string): Record<string, string> {
+  const settings = [
+    ...MIRRORED.map((form) => [`url.${gitUrl}.insteadOf`, form] as const),
+    ...OWN.map((form) => [`url.${form}.insteadOf`, form] as const),
+  ];
+  return {
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_CONFIG_COUNT: String(settings.length),
+    ...Object.fromEntries(
+      settings.flatMap(([key, value], at) => [
+        [`GIT_CONFIG_KEY_${at}`, key],
+        [`GIT_CONFIG_VALUE_${at}`, value],
+      ]),
+    ),
   };
 }

@@ -177,7 +177,10 @@ class AttemptRun {
         {
           // What the farm sets is its own to say.
           ...job.overlay?.env,
-          ...jobEnvironment(job.interpreter, `${guest.indexOrigin}${endpoint.indexPath}`),
+          ...jobEnvironment(job.interpreter, {
+            indexUrl: `${guest.indexOrigin}${endpoint.indexPath}`,
+            gitUrl: `${guest.indexOrigin}${endpoint.gitPath}`,
+          }),
         },
         { outputBytes: job.limits.outputBytes, slowness: this.#deps.machine.slowness },
         this.#signal,

@@ -33,7 +33,10 @@ export interface OpenHostOptions {
   /** The image to run, found, built or fetched while the rest is opened. */
   readonly image: (imagesDir: string, launcher: LauncherClient) => Promise<ImageManifest>;
   /** What attempts are served from; by default the mirror of this host's own upstreams. */
-  readonly index?: (directory: string) => Promise<IndexService>;
+  readonly index?: (
+    directory: string,
+    repositories: GitMirrors | undefined,
+  ) => Promise<IndexService>;
   /** Guests to start at once, before it is known what will run in them. */
   readonly startAhead: number;
   /** Is given a line where something takes long: KVM is tried, a snapshot is made. */
@@ -99,17 +102,19 @@ export async function openHost(options: OpenHostOptions): Promise<Host> {
   const { machine, why } = await chooseMachine(options.machine, config, opening);
   opened.use(machine);
   // Loaded while the first guest starts.
-  const openOwn = async (directory: string): Promise<IndexService> => {
+  const openOwn: OpenHostOptions["index"] = async (directory, repositories) => {
     const asked: OpenIndexOptions["asked"] = async () => ({ machine, spec: await specOf(machine) });
     const { openIndex } = await import("./open-index.ts");
-    return await openIndex({ config, directory, env, signal, asked });
+    return await openIndex({ config, directory, repositories, env, signal, asked });
   };
   const authorities = () => readAuthorities(config.upstreams, env);
   const mirrors = openMirrors(join(directories.cache, "index", "git"), config, authorities);
   mirrors.catch(() => undefined);
   opened.defer(async () => (await mirrors.catch(() => null))?.[Symbol.asyncDispose]());
   const open = options.index ?? openOwn;
-  const index = open(join(directories.cache, "index"));
+  const index = mirrors.then((kept) =>
+    open(join(directories.cache, "index"), config.repositories.serve ? kept : undefined),
+  );
   index.catch(() => undefined);
   opened.defer(async () => (await index.catch(() => null))?.[Symbol.asyncDispose]());
   const { ahead: _, ...confirmingWith } = opening;

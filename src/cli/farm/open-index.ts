@@ -1,3 +1,4 @@
+import type { GitMirrors } from "../../index/git/git-mirrors.ts";
 import { openIndexService, type IndexService } from "../../index/index-service.ts";
 import type { FarmConfig } from "../../model/config/farm-config.ts";
 import { findCratesIndex, type CratesQuestion } from "./find-crates-index.ts";
@@ -5,6 +6,8 @@ import { findFarmUpstreams } from "./find-farm-upstreams.ts";
 
 export interface OpenIndexOptions extends CratesQuestion {
   readonly config: FarmConfig;
+  /** Those that guests are served. */
+  readonly repositories?: GitMirrors | undefined;
 }
 
 /**
@@ -12,12 +15,17 @@ export interface OpenIndexOptions extends CratesQuestion {
  * @throws CreameryError `host-lacks`, `configuration-file`.
  */
 export async function openIndex(options: OpenIndexOptions): Promise<IndexService> {
-  const { config, directory, env, signal } = options;
+  const { config, directory, repositories, env, signal } = options;
   const upstreams = await findFarmUpstreams(config, {
     signal,
     env,
     cacheDir: directory,
     cratesIndex: config.upstreams.crates ?? (await findCratesIndex(options)),
   });
-  return openIndexService({ directory, upstreams, allow: config.allowedAddresses });
+  return openIndexService({
+    directory,
+    upstreams,
+    allow: config.allowedAddresses,
+    ...(repositories === undefined ? {} : { repositories }),
+  });
 }

@@ -63,16 +63,17 @@ export async function takeFile(
 
 /**
  * Sees that all is kept that a replay will serve: what is kept no more is fetched by its hash.
- * @throws CreameryError `upstream` for a file that is to be had nowhere, and what fetching one throws.
+ * @throws CreameryError `upstream` for a file or commit that is to be had nowhere, and what fetching one throws.
  */
 export async function bringLocked(
-  { files, crates }: AttemptRecord,
+  { files, crates, repositories }: Pick<AttemptRecord, "files" | "crates" | "repositories">,
   index: IndexService,
   signal: AbortSignal,
 ): Promise<void> {
   for (const { project, filename, sha256 } of files)
     await bringFile({ project, version: "", filename, sha256 }, index, signal);
   for (const crate of crates) await index.fetchCrate(crate, signal);
+  for (const { url, commits } of repositories) await index.keepCommits(url, commits, signal);
 }
 
 /**

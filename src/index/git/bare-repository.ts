@@ -24,6 +24,7 @@ export interface LocalRun {
   readonly maxChars?: number;
   readonly maxFileBytes?: number;
   readonly holds?: number;
+  readonly input?: string;
 }
 
 /** @throws as `runGit`. */
@@ -63,6 +64,23 @@ export async function holdsCommit(
   const said = await askRepository(repository, argv, { signal }).catch(() => "");
   signal.throwIfAborted();
   return said.trim() === "held";
+}
+
+/** Which of these objects are not here. @param hashes whole. */
+export async function missingOf(
+  repository: BareRepository,
+  hashes: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const said = await askRepository(repository, ["cat-file", "--batch-check=%(objectname)"], {
+    signal,
+    input: hashes.map((hash) => `${hash}\n`).join(""),
+    maxChars: (hashes.length + 1) * 60,
+  });
+  return said.split("\n").flatMap((line) => {
+    const [hash = "", missing] = line.split(" ");
+    return missing === "missing" ? [hash] : [];
+  });
 }
 
 /** The reference that holds a commit for good. */

@@ -21,6 +21,8 @@ export interface GitCommand {
   readonly maxFileBytes?: number;
   /** An open file that it and its helpers hold open too: a lock on it is held until the last of them has ended. */
   readonly holds?: number;
+  /** What it reads. */
+  readonly input?: string;
 }
 
 /** What every git of ours sees: no configuration of this host's, nobody who could be asked, https alone. */
@@ -65,8 +67,11 @@ export function runGit(command: GitCommand): Promise<string> {
       },
       cwd: command.cwd,
       detached: true,
-      stdio: ["ignore", "pipe", "pipe", ...(command.holds === undefined ? [] : [command.holds])],
+      stdio: ["pipe", "pipe", "pipe", ...(command.holds === undefined ? [] : [command.holds])],
     });
+    // It may end before it has read all.
+    child.stdin?.on("error", () => undefined);
+    child.stdin?.end(command.input ?? "");
     let fault: CreameryError | null = null;
     const onAbort = (): void => {
       fault ??= command.deadline.aborted

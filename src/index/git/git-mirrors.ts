@@ -217,11 +217,16 @@ export class GitMirrors implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<void> {
     await using lock = await lockMirror(this.#lockOf(repository.url), signal);
-    for (const commit of commits)
-      await askRepository(repository, ["update-ref", heldName(commit), commit], {
-        signal,
-        holds: lock.fd,
-      });
+    await askRepository(repository, ["update-ref", "--stdin"], {
+      signal,
+      holds: lock.fd,
+      input: commits.map((commit) => `update ${heldName(commit)} ${commit}\n`).join(""),
+    });
+  }
+
+  /** Of nothing yet, below the mirrors' directory, and removed some day where this process is ended before it does. */
+  newPath(): string {
+    return this.#ownName();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

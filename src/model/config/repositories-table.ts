@@ -13,17 +13,21 @@ export const RepositoriesTable = z.strictObject({
     .optional(),
   /** Of one mirror. */
   max_mib: z.number().int().min(1).max(1_048_576).optional(),
+  /** Whether guests are served any. */
+  serve: z.boolean().optional(),
 });
 export type RepositoriesTable = z.infer<typeof RepositoriesTable>;
 
 export interface RepositoryLimits {
   readonly intervalMs: number;
   readonly maxBytes: number;
+  readonly serve: boolean;
 }
 
 export function repositoryLimits(table: RepositoriesTable): RepositoryLimits {
   return {
     intervalMs: (table.interval_minutes ?? 5) * MINUTE_MS,
     maxBytes: (table.max_mib ?? 2048) * MIB,
+    serve: table.serve ?? true,
   };
 }
