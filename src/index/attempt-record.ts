@@ -45,7 +45,11 @@ export const RecordedCrate = z.object({
 export type RecordedCrate = z.infer<typeof RecordedCrate>;
 
 /** All versions of a crate, as the index had them: cargo resolves with them, whatever it fetches. */
-export const RecordedCrateIndex = z.object({ name: z.string(), lines: z.array(z.string()) });
+export const RecordedCrateIndex = z.object({
+  name: z.string(),
+  lines: z.array(z.string()),
+  stale: z.boolean(),
+});
 export type RecordedCrateIndex = z.infer<typeof RecordedCrateIndex>;
 
 /** A source repository that was asked for. */
@@ -208,11 +212,11 @@ export class RecordBuilder {
   }
 
   /** What a crate's page said first is kept: an attempt that lasts long may see another. */
-  crateIndex(name: string, lines: readonly string[]): void {
-    if (this.#crateIndex.has(name)) return;
-    this.#crateChars += lines.reduce((sum, { length }) => sum + length, 0);
+  crateIndex(row: RecordedCrateIndex): void {
+    if (this.#crateIndex.has(row.name)) return;
+    this.#crateChars += row.lines.reduce((sum, { length }) => sum + length, 0);
     if (this.#crateChars > MAX_CRATE_CHARS) this.#truncated = true;
-    else this.#set(this.#crateIndex, name, { name, lines: [...lines] });
+    else this.#set(this.#crateIndex, row.name, row);
   }
 
   repository(row: {

@@ -1,15 +1,16 @@
 import type { ServerResponse } from "node:http";
 
-import { printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { Catalogue } from "./catalogue.ts";
-import type { CrateVersion } from "./crates.ts";
-import { acceptsGzip, hasAlready, sendText, type Exchange } from "./exchange.ts";
+import { CrateAnswers } from "./crate-answers.ts";
+import type { CrateListing, CrateVersion } from "./crates.ts";
+import { hasAlready, sendText, STALE, type Exchange } from "./exchange.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
 import type { PageOptions } from "./page-store.ts";
 import { projectSegment, type IndexFile, type PagePast, type ProjectPage } from "./project-page.ts";
 import { CONTENT_TYPES, negotiate, type PageFormat } from "./render-page.ts";
 import type { PagesAt, RenderedPage } from "./rendered-pages.ts";
+import { sendBody, sendTagged } from "./send-body.ts";
 import { sendFile } from "./send-file.ts";
 
 /** Who is told what is asked and answered, and may refuse it. */
@@ -22,7 +23,7 @@ export interface Witness {
   page(page: ProjectPage): void;
   file(page: ProjectPage, file: IndexFile, stored: StoredFile): void;
   crate(version: CrateVersion, stored: StoredFile): void;
-  crateIndex(name: string, versions: readonly CrateVersion[]): void;
+  crateIndex(name: string, listing: CrateListing): void;
   /** A wheel that has come holds other metadata than was sent for it. By default the answer fails. */
   metadataDiffers?(fault: CreameryError): void;
   /** Before bytes are sent. @throws CreameryError when they are too many. */
@@ -47,12 +48,14 @@ export class CatalogueAnswers {
   readonly #pages: PagesAt;
   readonly #witness: Witness;
   readonly #handedOver: AnswersSetup["handedOver"];
+  readonly #crates: CrateAnswers;
 
   constructor({ catalogue, pages, witness, handedOver }: AnswersSetup) {
     this.#handedOver = handedOver;
     this.#catalogue = catalogue;
     this.#pages = pages;
     this.#witness = witness;
+    this.#crates = new CrateAnswers({ catalogue, witness, handedOver });
   }
 
   /** `simple/NAME/`. @param indexPath where that is, from the root and to its slash. */
@@ -88,7 +91,7 @@ export class CatalogueAnswers {
     const rendered = this.#pages.render(page, format);
     response.setHeader("cache-control", `max-age=${maxAgeSeconds}`);
     if (page.lastSerial !== null) response.setHeader("x-pypi-last-serial", String(page.lastSerial));
-    if (page.stale) response.setHeader("warning", '110 - "Response is Stale"');
+    if (page.stale) response.setHeader("warning", STALE);
     if (page.past !== undefined) tellPast(response, page.past);
     if (!rendered.wasKept && (hasAlready(request, rendered.etag) || request.method === "HEAD"))
       this.#witness.rendered(rendered.body.length);
@@ -98,20 +101,11 @@ export class CatalogueAnswers {
   /** What was rendered, unless the client has it already. */
   async sendRendered(
     exchange: Exchange,
-    { body, etag, zipped }: Pick<RenderedPage, "body" | "etag" | "zipped">,
+    rendered: Pick<RenderedPage, "body" | "etag" | "zipped">,
     format: PageFormat,
   ): Promise<void> {
-    const { request, response } = exchange;
-    response.setHeader("etag", etag);
-    response.setHeader("vary", "Accept, Accept-Encoding");
-    if (hasAlready(request, etag)) {
-      response.writeHead(304).end();
-      return;
-    }
-    const isZipped = acceptsGzip(request) && body.length > 1024;
-    const sent = isZipped ? await zipped() : body;
-    if (isZipped) response.setHeader("content-encoding", "gzip");
-    this.send(exchange, sent, CONTENT_TYPES[format]);
+    const type = CONTENT_TYPES[format];
+    await sendTagged(exchange, rendered, type, (bytes) => this.#witness.count(bytes));
   }
 
   /** The form that the client prefers; null, after the answer was sent, when it accepts none of ours. */
@@ -155,52 +149,13 @@ export class CatalogueAnswers {
     if (sent?.fetched === true) await this.#confirm(file, sent.stored);
   }
 
-  /** `crates/...`. @param crates where that is, absolute or relative to itself, to its slash; null where the Host header can't say it. */
-  async crates(exchange: Exchange, rest: readonly string[], crates: string | null): Promise<void> {
-    if (rest.join("/") === "config.json") {
-      if (crates === null) return this.#refuse(exchange, 400, "a Host header is needed");
-      const dl = `${crates}dl/{crate}/{version}/{sha256-checksum}`;
-      return this.send(exchange, Buffer.from(JSON.stringify({ dl })), "application/json");
-    }
-    const isDownload = rest[0] === "dl" && rest.length === 4;
-    const name = (isDownload ? rest[1] : rest.at(-1)) ?? "";
-    if (!this.#witness.nameAllowed(exchange, `crate:${name}`)) return;
-    const versions = await this.#catalogue.crateVersions(
-      name,
-      isDownload ? null : rest.slice(0, -1).join("/"),
-    );
-    if (versions === null) {
-      this.#witness.missing(`crate:${printableLine(name).slice(0, 100)}`);
-      return sendText(exchange.response, 404, "no such crate");
-    }
-    if (!isDownload) {
-      this.#witness.crateIndex(name, versions);
-      return this.send(
-        exchange,
-        Buffer.from(versions.map(({ line }) => `${line}\n`).join("")),
-        "text/plain; charset=utf-8",
-      );
-    }
-    const version = versions.find(
-      (candidate) => candidate.version === rest[2] && candidate.sha256 === rest[3],
-    );
-    if (version === undefined) return this.#refuse(exchange, 404, "no such version of this crate");
-    await this.#sendFile(
-      exchange,
-      () => this.#catalogue.keptCrate(version),
-      () => this.#catalogue.followCrate(version),
-      (stored) => this.#witness.crate(version, stored),
-    );
+  /** `crates/...`. @param crates as `CrateAnswers.answer`. */
+  crates(exchange: Exchange, rest: readonly string[], crates: string | null): Promise<void> {
+    return this.#crates.answer(exchange, rest, crates);
   }
 
-  send({ request, response }: Exchange, body: Buffer, contentType: string): void {
-    response.writeHead(200, { "content-type": contentType, "content-length": body.length });
-    if (request.method === "HEAD") {
-      response.end();
-      return;
-    }
-    this.#witness.count(body.length);
-    response.end(body);
+  send(exchange: Exchange, body: Buffer, contentType: string): void {
+    sendBody(exchange, body, contentType, (bytes) => this.#witness.count(bytes));
   }
 
   async #page(

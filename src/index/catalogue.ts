@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 
 import { CreameryError } from "../base/errors.ts";
+import { within } from "../base/within.ts";
 import type { AttemptRecord, RecordedFile } from "./attempt-record.ts";
 import {
   cratePrefix,
   isCrateName,
   parseCrateLines,
+  type CrateListing,
   type CrateMirror,
   type CrateVersion,
 } from "./crates.ts";
@@ -25,7 +27,11 @@ export interface Catalogue {
   follow(page: ProjectPage, file: IndexFile): Promise<FileReader>;
   confirmMetadata(file: IndexFile, stored: StoredFile): Promise<void>;
   /** @param prefix where the client expects it; null not to check. */
-  crateVersions(name: string, prefix: string | null): Promise<readonly CrateVersion[] | null>;
+  crateVersions(
+    name: string,
+    prefix: string | null,
+    signal: AbortSignal,
+  ): Promise<CrateListing | null>;
   keptCrate(version: CrateVersion): Promise<StoredFile | null>;
   followCrate(version: CrateVersion): Promise<FileReader>;
 }
@@ -39,14 +45,15 @@ export function upstreamCatalogue(mirror: Mirror, crates: CrateMirror | null): C
     kept: (file) => mirror.files.kept(file),
     follow: async (page, file) => mirror.follow(page, file),
     confirmMetadata: (file, stored) => mirror.confirmMetadata(file, stored),
-    crateVersions: async (name, prefix) => {
+    crateVersions: async (name, prefix, signal) => {
       if (
         crates === null ||
         !isCrateName(name) ||
-        (prefix !== null && prefix !== cratePrefix(name))
+        // The protocol knows one place, in lower case, whatever the crate's own is.
+        (prefix !== null && (prefix !== cratePrefix(name) || name !== name.toLowerCase()))
       )
         return null;
-      return crates.versions(name);
+      return within(crates.versions(name), { signal });
     },
     keptCrate: ({ sha256 }) => mirror.files.kept({ key: sha256, sha256 }),
     followCrate: async (version) => {
@@ -104,13 +111,14 @@ export function replayCatalogue(record: AttemptRecord, mirror: Mirror): Catalogu
 function recordedVersions(
   { crateIndex, crates }: AttemptRecord,
   name: string,
-): readonly CrateVersion[] | null {
+): CrateListing | null {
   const same = (crate: { readonly name: string }) =>
     crate.name.toLowerCase() === name.toLowerCase();
   const found = crateIndex.find(same);
-  if (found !== undefined) return parseCrateLines(found.lines.join("\n"), name);
+  if (found !== undefined)
+    return { versions: parseCrateLines(found.lines.join("\n"), name), stale: false };
   const fetched = crates.filter(same);
-  return fetched.length === 0 ? null : fetched;
+  return fetched.length === 0 ? null : { versions: fetched, stale: false };
 }
 
 function recordedPage(

@@ -1,30 +1,26 @@
-import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
+import { CrateDocuments } from "./crate-documents.ts";
 import type { FileStore, WantedFile } from "./file-store.ts";
-import { freshness } from "./page-store.ts";
-import { replaceFile } from "./replace-file.ts";
 import { shownUrl } from "./secret.ts";
-import { readBody, UpstreamClient } from "./upstream-client.ts";
+import { UpstreamClient } from "./upstream-client.ts";
 import type { Transport, Upstream } from "./upstreams.ts";
 
 /** A sparse index of crates (RFC 2789): a file of lines for each crate, and the crates, verified by `cksum`. */
 
-const Config = z.looseObject({ dl: z.string() });
+const Config = z.looseObject({
+  dl: z.string().max(8000),
+  "auth-required": z.boolean().optional(),
+});
 const Line = z.looseObject({
   name: z.string().refine(isCrateName),
   // Semantic Versioning 2.0: it becomes a part of addresses.
   vers: z.string().regex(/^[0-9][0-9A-Za-z.+-]{0,127}$/u),
   cksum: z.string().regex(/^[0-9a-f]{64}$/u),
 });
-
-const MAX_INDEX_BYTES = 32 << 20;
-const RETRIES = 2;
-const DEADLINE_MS = 60_000;
 
 export interface CrateVersion {
   readonly name: string;
@@ -34,42 +30,39 @@ export interface CrateVersion {
   readonly line: string;
 }
 
+export interface CrateListing {
+  readonly versions: readonly CrateVersion[];
+  /** Upstream could not be asked just now: this is what it said before. */
+  readonly stale: boolean;
+}
+
 export class CrateMirror {
   readonly files: FileStore;
   readonly client: UpstreamClient;
-  readonly #directory: string;
-  readonly #documents = new Map<
-    string,
-    { readonly body: Buffer | null; readonly untilMs: number }
-  >();
-
-  readonly #running = new Map<string, Promise<Buffer | null>>();
+  readonly #documents: CrateDocuments;
 
   constructor(
     upstream: Upstream,
     transport: Transport,
     files: FileStore,
     directory: string,
-    allow: readonly string[] = [],
+    options: { readonly allow?: readonly string[]; readonly now?: () => number } = {},
   ) {
-    this.client = new UpstreamClient(upstream, transport, allow);
+    this.client = new UpstreamClient(upstream, transport, options.allow);
     this.files = files;
-    this.#directory = join(
-      directory,
-      "crates",
-      createHash("sha256").update(upstream.url).digest("hex").slice(0, 16),
-    );
+    this.#documents = new CrateDocuments(this.client, join(directory, "crates"), options.now);
   }
 
-  /** All versions of a crate; null when the index has none of that name. */
-  async versions(name: string): Promise<readonly CrateVersion[] | null> {
-    const body = await this.#document(`${cratePrefix(name)}/${name.toLowerCase()}`);
-    return body === null ? null : parseCrateLines(body.toString("utf8"), name);
+  /** All versions of a crate; null when the index has none of that name. @throws CreameryError as `CrateDocuments`. */
+  async versions(name: string): Promise<CrateListing | null> {
+    const path = `${cratePrefix(name)}/${name.toLowerCase()}`;
+    const { body, stale } = await this.#documents.document(path);
+    return body === null ? null : { versions: parseCrateLines(body.toString("utf8"), name), stale };
   }
 
   /** What a version's `.crate` is and where upstream has it. */
   async wanted(version: CrateVersion): Promise<WantedFile> {
-    const body = await this.#document("config.json");
+    const { body } = await this.#documents.document("config.json");
     let config;
     try {
       config = Config.parse(JSON.parse(body?.toString("utf8") ?? ""));
@@ -80,6 +73,12 @@ export class CrateMirror {
         { input: shownUrl(this.client.upstream.url), cause },
       );
     }
+    if (config["auth-required"] === true && this.client.upstream.authorization === null)
+      throw new CreameryError("upstream", "wants to know who fetches crates", {
+        input: shownUrl(this.client.upstream.url),
+        nextStep:
+          "tokens of registries are not used: name an index that needs none, or user and password, as upstreams.crates in creamery.toml",
+      });
     const markers: Readonly<Record<string, string>> = {
       "{crate}": version.name,
       "{version}": version.version,
@@ -100,56 +99,6 @@ export class CrateMirror {
 
   close(): void {
     this.client.close();
-  }
-
-  async #document(path: string): Promise<Buffer | null> {
-    const known = this.#documents.get(path);
-    if (known !== undefined && known.untilMs > Date.now()) return known.body;
-    // One question for all who ask at once.
-    let running = this.#running.get(path);
-    if (running === undefined) {
-      running = this.#refresh(path, known?.body).finally(() => this.#running.delete(path));
-      this.#running.set(path, running);
-    }
-    return await running;
-  }
-
-  async #refresh(path: string, known: Buffer | null | undefined): Promise<Buffer | null> {
-    const disk = join(this.#directory, path.replaceAll("/", "_"));
-    try {
-      const body = await this.#ask(path);
-      if (body.content !== null) {
-        await mkdir(this.#directory, { recursive: true })
-          .then(() => replaceFile(disk, body.content ?? Buffer.alloc(0)))
-          .catch(() => undefined);
-      }
-      this.#documents.set(path, { body: body.content, untilMs: Date.now() + body.freshMs });
-      return body.content;
-    } catch (thrown) {
-      const kept = known ?? (await readFile(disk).catch(() => null));
-      if (kept === null || !(thrown instanceof CreameryError)) throw thrown;
-      return kept;
-    }
-  }
-
-  async #ask(path: string): Promise<{ readonly content: Buffer | null; readonly freshMs: number }> {
-    const url = `${this.client.upstream.url}${path}`;
-    using response = await this.client.request({
-      url,
-      signal: AbortSignal.timeout(DEADLINE_MS),
-      retries: RETRIES,
-      headers: { "accept-encoding": "gzip" },
-    });
-    const control = response.headers["cache-control"] ?? null;
-    if ([404, 410, 451].includes(response.status)) return { content: null, freshMs: 60_000 };
-    const told = response.status === 200 ? null : await this.client.told(response);
-    if (told !== null) throw told;
-    if (response.status !== 200)
-      throw new CreameryError("upstream", `answers ${response.status}`, { input: shownUrl(url) });
-    return {
-      content: await readBody(response, MAX_INDEX_BYTES),
-      freshMs: Math.max(freshness(control), 60_000),
-    };
   }
 }
 

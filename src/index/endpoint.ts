@@ -229,11 +229,12 @@ class AttemptServer implements Endpoint {
       file: (page, file, stored) => this.#record.file(recordedFile(page, file, stored)),
       crate: ({ name, version, sha256, line }, { sizeBytes }) =>
         this.#record.crate({ name, version, sha256, sizeBytes, line }),
-      crateIndex: (name, versions) =>
-        this.#record.crateIndex(
-          name.toLowerCase(),
-          versions.map(({ line }) => line),
-        ),
+      crateIndex: (name, { versions, stale }) =>
+        this.#record.crateIndex({
+          name: name.toLowerCase(),
+          lines: versions.map(({ line }) => line),
+          stale,
+        }),
       count: (bytes) => this.#count(bytes),
       rendered: (bytes) => {
         this.#renderedBytes += bytes;

@@ -36,6 +36,9 @@ export function watchClient(
   };
 }
 
+/** Of `Warning`: upstream could not be asked just now (RFC 7234, which said it last). */
+export const STALE = '110 - "Response is Stale"';
+
 export function sendText(response: ServerResponse, status: number, line: string): void {
   const body = Buffer.from(`${printableLine(line)}\n`);
   response

@@ -131,7 +131,10 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
   const crates =
     upstream === null
       ? null
-      : new CrateMirror(upstream, transport, mirror.files, options.directory, options.allow);
+      : new CrateMirror(upstream, transport, mirror.files, options.directory, {
+          ...(options.allow === undefined ? {} : { allow: options.allow }),
+          ...(options.now === undefined ? {} : { now: options.now }),
+        });
   const endpoints = new Set<Endpoint>();
   const served = new Set<ServedIndex>();
   const life = new AbortController();
@@ -174,7 +177,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
     fetchCrate: async ({ name, version, sha256 }, signal) => {
       const kept = await mirror.files.kept({ key: sha256, sha256 });
       if (kept !== null) return kept;
-      const found = isCrateName(name) ? ((await crates?.versions(name)) ?? []) : [];
+      const found = isCrateName(name) ? ((await crates?.versions(name))?.versions ?? []) : [];
       const wanted = found.find((one) => one.version === version && one.sha256 === sha256);
       if (crates === null || wanted === undefined)
         throw new CreameryError(

@@ -25,7 +25,7 @@ const PAGE_DEADLINE_MS = 60_000;
 const RETRIES = 2;
 /** For upstreams that say nothing of freshness; what they say is bounded by the other. */
 const DEFAULT_FRESH_MS = 5 * 60_000;
-const MAX_FRESH_MS = 60 * 60_000;
+export const MAX_FRESH_MS = 60 * 60_000;
 const NOT_FOUND_FRESH_MS = 60_000;
 /** After a failure, upstream is left in peace for so long where an old page can be served. */
 const STALE_FRESH_MS = 30_000;
@@ -356,7 +356,8 @@ function withHistory(entry: Entry, own: PageHistory | undefined, isFarm: boolean
   return { ...entry, history: own, page: { ...page, history } };
 }
 
-function isStale(warning: string | null): boolean {
+/** By its Warning header. */
+export function isStale(warning: string | null): boolean {
   return warning !== null && /^110\b/u.test(warning);
 }
 
