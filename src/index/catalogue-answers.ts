@@ -8,6 +8,7 @@ import { hasAlready, sendText, STALE, type Exchange } from "./exchange.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
 import type { PageOptions } from "./page-store.ts";
 import { projectSegment, type IndexFile, type PagePast, type ProjectPage } from "./project-page.ts";
+import { PROVENANCE_TYPE } from "./provenances.ts";
 import { CONTENT_TYPES, negotiate, type PageFormat } from "./render-page.ts";
 import type { PagesAt, RenderedPage } from "./rendered-pages.ts";
 import { sendBody, sendTagged } from "./send-body.ts";
@@ -118,7 +119,7 @@ export class CatalogueAnswers {
     return format;
   }
 
-  /** `files/NAME/KEY/FILE` and its `.metadata`. */
+  /** `files/NAME/KEY/FILE`, its `.metadata` and its `.provenance`. */
   async file(exchange: Exchange, rest: readonly string[]): Promise<void> {
     const { response, signal } = exchange;
     const [segment = "", key, name, ...more] = rest;
@@ -130,10 +131,15 @@ export class CatalogueAnswers {
     const file = page?.files.find(
       (candidate) =>
         candidate.key === key &&
-        (candidate.filename === name || `${candidate.filename}.metadata` === name),
+        ["", ".metadata", ".provenance"].some((also) => `${candidate.filename}${also}` === name),
     );
     if (page === null || file === undefined)
       return this.#refuse(exchange, 404, "no index of this farm lists this file");
+    if (name.endsWith(".provenance")) {
+      const provenance = await this.#catalogue.provenance(page, file, signal);
+      if (provenance === null) return sendText(response, 404, `${file.filename} has no provenance`);
+      return this.send(exchange, provenance, PROVENANCE_TYPE);
+    }
     if (name !== file.filename) {
       const metadata = await this.#catalogue.metadata(page, file, signal);
       if (metadata === null)

@@ -23,6 +23,8 @@ export interface Catalogue {
   readonly addresses: readonly string[];
   page(name: string, signal: AbortSignal, options?: PageOptions): Promise<ProjectPage | null>;
   metadata(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<Buffer | null>;
+  /** PEP 740; null where there is none. */
+  provenance(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<Buffer | null>;
   kept(file: Pick<WantedFile, "key" | "sha256">): Promise<StoredFile | null>;
   follow(page: ProjectPage, file: IndexFile): Promise<FileReader>;
   confirmMetadata(file: IndexFile, stored: StoredFile): Promise<void>;
@@ -42,6 +44,7 @@ export function upstreamCatalogue(mirror: Mirror, crates: CrateMirror | null): C
     addresses: mirror.addresses,
     page: (name, signal, options) => mirror.page(name, signal, options),
     metadata: (page, file, signal) => mirror.metadata(page, file, signal),
+    provenance: (page, file, signal) => mirror.provenance(page, file, signal),
     kept: (file) => mirror.files.kept(file),
     follow: async (page, file) => mirror.follow(page, file),
     confirmMetadata: (file, stored) => mirror.confirmMetadata(file, stored),
@@ -80,6 +83,8 @@ export function replayCatalogue(record: AttemptRecord, mirror: Mirror): Catalogu
     replayed: true,
     addresses: record.upstreams,
     page: async (name) => pages.get(name) ?? null,
+    // The pages of a replay name none.
+    provenance: async () => null,
     metadata: async (_page, file) => {
       const stored = await mirror.files.kept(file);
       if (stored === null) throw gone(file.filename);

@@ -116,6 +116,7 @@ test("what is no HTTP, and a catalogue that fails in any way, end one connection
       addresses: [],
       page: fail,
       metadata: fail,
+      provenance: fail,
       kept: fail,
       follow: fail,
       confirmMetadata: fail,

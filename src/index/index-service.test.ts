@@ -143,7 +143,7 @@ test("a page in JSON keeps what upstream said, unknown keys too, with addresses 
       "upload-time": "2026-01-02T03:04:05.000000Z",
       "requires-python": ">=3.8",
       yanked: false,
-      provenance: "https://index.example/p",
+      provenance: `../../files/spam/${sha(big)}/spam-1.0.tar.gz.provenance`,
     },
   ]);
   const again = await ask(socketPath, `${on.indexPath}spam/`, {
@@ -459,7 +459,7 @@ test("an attempt's bytes, requests and names are bounded, and other addresses re
 test("a page that is made for an answer without a body counts as if it were sent, once", async () => {
   const up = await upstream({ files: [sdist] });
   const farm = await service({ index: up.url });
-  const { endpoint: on, socketPath } = await endpoint(farm, { limits: { bytes: 1000 } });
+  const { endpoint: on, socketPath } = await endpoint(farm, { limits: { bytes: 1500 } });
   const statuses = [];
   for (const accept of [JSON_TYPE, JSON_TYPE, JSON_TYPE, "text/html", "text/html"])
     statuses.push((await ask(socketPath, `${on.indexPath}spam/`, { accept }, "HEAD")).status);

@@ -24,7 +24,9 @@ export type KeptFile = z.infer<typeof KeptFile>;
 /** Without the queries of addresses: signed ones carry credentials there. */
 export function keptFile(file: KeptFile): KeptFile {
   const url = shownUrl(file.url);
-  return { ...file, url, raw: { ...file.raw, url } };
+  const { provenance } = file.raw;
+  const also = typeof provenance === "string" ? { provenance: shownUrl(provenance) } : {};
+  return { ...file, url, raw: { ...file.raw, url, ...also } };
 }
 
 /** No path: without a slash, and no dot at its beginning. */

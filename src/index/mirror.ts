@@ -9,6 +9,7 @@ import { FileStore, type FileReader, type StoredFile, type WantedFile } from "./
 import { idOf } from "./page-history.ts";
 import { PageStore, type PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
+import { Provenances, provenanceUrl } from "./provenances.ts";
 import { replaceFile } from "./replace-file.ts";
 import { shownUrl } from "./secret.ts";
 import { filesGoneSince, undoChanges } from "./undo-changes.ts";
@@ -42,11 +43,14 @@ export class Mirror implements AsyncDisposable {
   /** Made from ranges: not yet compared with a verified wheel. */
   readonly #unverified = new Map<string, string>();
   readonly #life = new AbortController();
+  readonly #provenances: Provenances;
 
   private constructor(options: MirrorOptions, files: FileStore) {
     this.files = files;
     this.#directory = options.directory;
     this.#idleMs = options.idleMs ?? IDLE_MS;
+    const provenances = join(options.directory, "provenance");
+    this.#provenances = new Provenances(provenances, this.#life.signal);
     this.#indexes = options.upstreams.indexes.map((upstream) => {
       const client = new UpstreamClient(upstream, options.upstreams.transport, options.allow);
       return {
@@ -153,6 +157,20 @@ export class Mirror implements AsyncDisposable {
       running.catch(() => this.#metadata.delete(file.key));
     }
     return within(running, { signal });
+  }
+
+  /** What was attested of a file (PEP 740), as upstream has it; null where it has nothing. */
+  async provenance(
+    page: ProjectPage,
+    file: IndexFile,
+    signal: AbortSignal,
+  ): Promise<Buffer | null> {
+    const said = provenanceUrl(file);
+    if (said === null) return null;
+    const client = this.clientOf(page);
+    const isFarm = client.upstream.farm !== undefined;
+    const url = isFarm ? `${this.#urlOf(page, file)}.provenance` : said;
+    return this.#provenances.get(file, url, client, signal);
   }
 
   /**

@@ -202,12 +202,15 @@ function readHtml(text: string, contentType: string, name: string): ReadPage | n
     ];
   });
   const status = parsed.meta.get("pypi:project-status");
+  const reason = parsed.meta.get("pypi:project-status-reason");
   return {
     page: {
       meta: { "api-version": "1.0" },
       name,
       files: [],
-      ...(status === undefined ? {} : { "project-status": { status } }),
+      ...(status === undefined
+        ? {}
+        : { "project-status": { status, ...(reason === undefined ? {} : { reason }) } }),
     },
     files,
     base: parsed.base,
@@ -235,8 +238,15 @@ function asIndexFile(file: UpstreamFile, base: string): IndexFile | null {
         ? null
         : { sha256: typeof metadata === "object" ? (metadata["sha256"] ?? null) : null },
     key: sha256 ?? `u-${createHash("sha256").update(url.href).digest("hex")}`,
-    raw: file,
+    raw: typeof file["provenance"] === "string" ? withProvenance(file, base) : file,
   };
+}
+
+/** Its address absolute (PEP 740); what is no address of the web is none. */
+function withProvenance(file: UpstreamFile, base: string): UpstreamFile {
+  const url = URL.parse(String(file["provenance"]), base);
+  const isWeb = url !== null && /^https?:$/u.test(url.protocol);
+  return { ...file, provenance: isWeb ? url.href : null };
 }
 
 /** Is this path segment a project's name as we serve it; null when it can be none. */

@@ -1,5 +1,8 @@
+import { z } from "zod";
+
 import { escapeHtml } from "./html-page.ts";
 import { FARM_PAGE_TYPE, renderFarmPage } from "./farm-page.ts";
+import { provenanceUrl } from "./provenances.ts";
 import type { IndexFile, PagePast, ProjectPage } from "./project-page.ts";
 
 /** `farm` is for another host of the farm alone, and no client's to choose. */
@@ -87,9 +90,11 @@ function renderJson(page: ProjectPage): string {
   const files = page.files.map((file) => {
     const sha256 = file.upstreamMetadata?.sha256 ?? null;
     const metadata = sha256 === null ? true : { sha256 };
+    const url = relativeUrl(page, file);
     return {
       ...file.raw,
-      url: relativeUrl(page, file),
+      url,
+      ...(provenanceUrl(file) === null ? {} : { provenance: `${url}.provenance` }),
       ...(hasMetadata(file)
         ? { "core-metadata": metadata, "data-dist-info-metadata": metadata }
         : {}),
@@ -99,10 +104,7 @@ function renderJson(page: ProjectPage): string {
 }
 
 function renderHtml(page: ProjectPage): string {
-  const meta =
-    page.status === "active"
-      ? ""
-      : `<meta name="pypi:project-status" content="${escapeHtml(page.status)}">`;
+  const meta = page.status === "active" ? "" : statusMeta(page);
   const past = page.past === undefined ? "" : pastMeta(page.past);
   const rows = page.files.map((file) => {
     const hash = file.sha256 === null ? "" : `#sha256=${file.sha256}`;
@@ -117,10 +119,22 @@ function renderHtml(page: ProjectPage): string {
       hasMetadata(file)
         ? `data-core-metadata="${escapeHtml(metadata)}" data-dist-info-metadata="${escapeHtml(metadata)}"`
         : "",
+      provenanceUrl(file) === null
+        ? ""
+        : `data-provenance="${escapeHtml(relativeUrl(page, file))}.provenance"`,
     ];
     return `<a ${attributes.filter((attribute) => attribute !== "").join(" ")}>${escapeHtml(file.filename)}</a><br>`;
   });
   return `<!DOCTYPE html>\n<html><head><meta name="pypi:repository-version" content="1.0">${meta}${past}<title>Links for ${escapeHtml(page.name)}</title></head>\n<body><h1>Links for ${escapeHtml(page.name)}</h1>\n${rows.join("\n")}\n</body></html>\n`;
+}
+
+/** PEP 792. */
+function statusMeta({ status, raw }: ProjectPage): string {
+  const said = z.object({ reason: z.string() }).safeParse(raw["project-status"]);
+  const reason = said.success
+    ? `<meta name="pypi:project-status-reason" content="${escapeHtml(said.data.reason)}">`
+    : "";
+  return `<meta name="pypi:project-status" content="${escapeHtml(status)}">${reason}`;
 }
 
 /** What the JSON says in `meta._creamery`, as far as HTML's readers look. */

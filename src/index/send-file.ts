@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
-import type { Exchange } from "./exchange.ts";
+import { hasAlready, type Exchange } from "./exchange.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
 import { SendBuffers } from "./send-buffers.ts";
 
@@ -80,8 +80,15 @@ async function sendStored(
     response.writeHead(200, { "x-accel-redirect": handedOver(stored), "content-length": 0 }).end();
     return;
   }
-  const range = parseRange(request.headers.range, stored.sizeBytes);
-  response.setHeader("etag", `"${stored.sha256}"`);
+  const etag = `"${stored.sha256}"`;
+  response.setHeader("etag", etag);
+  if (hasAlready(request, etag)) {
+    response.writeHead(304).end();
+    return;
+  }
+  // RFC 9110 13.1.5: a part of another file than the client has begun would be of no use to it.
+  const isSame = (request.headers["if-range"] ?? etag) === etag;
+  const range = isSame ? parseRange(request.headers.range, stored.sizeBytes) : null;
   if (range === "unsatisfiable") {
     response.writeHead(416, { "content-range": `bytes */${stored.sizeBytes}` }).end();
     return;

@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
+import { z } from "zod";
 
+import { makeWheel } from "../../test/upstream/make-wheel.ts";
 import {
   startUpstream,
   type DistFile,
@@ -97,6 +99,46 @@ test("HEAD, what a client has already, ranges and compression are as HTTP has th
   });
   expect(zipped.headers.get("content-encoding")).toBe("gzip");
   expect(await zipped.json()).toMatchObject({ name: "spam" });
+});
+
+test("a file is not sent to who has it, and no part of it to who has begun another", async () => {
+  const { url } = await serving({ files: [spam] });
+  await (await fetch(`${url}${filePath}`)).arrayBuffer();
+  const ask = async (headers: Record<string, string>): Promise<[number, number]> => {
+    const answer = await fetch(`${url}${filePath}`, { headers });
+    return [answer.status, (await answer.arrayBuffer()).byteLength];
+  };
+  const etag = `"${sha(content)}"`;
+  expect(await ask({ "if-none-match": etag })).toEqual([304, 0]);
+  expect(await ask({ "if-none-match": '"other"' })).toEqual([200, content.length]);
+  expect(await ask({ range: "bytes=0-9", "if-range": etag })).toEqual([206, 10]);
+  expect(await ask({ range: "bytes=0-9", "if-range": '"other"' })).toEqual([200, content.length]);
+  expect(await ask({ range: "bytes=200000-" })).toEqual([416, 0]);
+});
+
+test("a project's status, and why, are told in both forms", async () => {
+  const { url } = await serving({ files: [spam], statuses: new Map([["spam", "archived"]]) });
+  const page = await fetch(`${url}/simple/spam/`, { headers: { accept: JSON_TYPE } });
+  expect(await page.json()).toMatchObject({ "project-status": { status: "archived" } });
+  const html = await (await fetch(`${url}/simple/spam/`)).text();
+  expect(html).toContain('<meta name="pypi:project-status" content="archived">');
+});
+
+test("metadata is named where it can be had alone", async () => {
+  const wheel = {
+    ...spam,
+    filename: "spam-1.0-py3-none-any.whl",
+    content: makeWheel("spam", "1.0", {}),
+  };
+  const { url } = await serving({
+    files: [spam, wheel, { ...spam, filename: "spam-1.0-py2.7.egg" }],
+  });
+  const page = await fetch(`${url}/simple/spam/`, { headers: { accept: JSON_TYPE } });
+  const Listed = z.object({ files: z.array(z.looseObject({ url: z.string() })) });
+  const { files } = Listed.parse(await page.json());
+  expect(files.map((file) => file["core-metadata"])).toEqual([undefined, true, undefined]);
+  const metadata = await fetch(new URL(`${files[1]?.url ?? ""}.metadata`, page.url));
+  expect(await metadata.text()).toContain("Name: spam\nVersion: 1.0");
 });
 
 test("a name that is not normalised leads to the one that is, wherever the mirror stands", async () => {

@@ -45,6 +45,8 @@ export interface UpstreamOptions {
   readonly maxAgeSeconds?: number;
   /** PEP 792, by project; it may be changed while it runs. */
   readonly statuses?: ReadonlyMap<string, string>;
+  /** PEP 740, by filename: served, and named on the page as absolute addresses of this upstream. */
+  readonly provenances?: Readonly<Record<string, Buffer>>;
 }
 
 export interface RunningUpstream extends AsyncDisposable {
@@ -113,6 +115,8 @@ function answer(
   if (project !== undefined) return sendPage(request, response, project, files, options);
   const metadata = options.metadata?.[/^\/packages\/([^/]+)\.metadata$/u.exec(path)?.[1] ?? ""];
   if (metadata !== undefined) return void response.writeHead(200).end(metadata);
+  const attested = options.provenances?.[/^\/integrity\/([^/]+)$/u.exec(path)?.[1] ?? ""];
+  if (attested !== undefined) return void response.writeHead(200).end(attested);
   const file = files.find(({ filename }) => path === `/packages/${filename}`);
   if (file === undefined) return void response.writeHead(404).end();
   sendFile(request, response, file, options, fault);
@@ -137,7 +141,7 @@ function sendPage(
       ? `<!DOCTYPE html><html><body>${rows
           .map(
             (row) =>
-              `<a href="../../packages/${row.filename}#sha256=${row.sha256}"${row.requiresPython === undefined ? "" : ` data-requires-python="${row.requiresPython.replaceAll(">", "&gt;")}"`}${row.yanked === undefined ? "" : ` data-yanked="${row.yanked}"`}>${row.filename}</a>`,
+              `<a href="../../packages/${row.filename}#sha256=${row.sha256}"${row.requiresPython === undefined ? "" : ` data-requires-python="${row.requiresPython.replaceAll(">", "&gt;")}"`}${row.yanked === undefined ? "" : ` data-yanked="${row.yanked}"`}${options.provenances?.[row.filename] === undefined ? "" : ` data-provenance="http://${request.headers.host}/integrity/${row.filename}"`}>${row.filename}</a>`,
           )
           .join("\n")}</body></html>`
       : JSON.stringify({
@@ -163,6 +167,9 @@ function sendPage(
             ...(row.metadata === undefined
               ? {}
               : { "core-metadata": { sha256: sha256(row.metadata) } }),
+            ...(options.provenances?.[row.filename] === undefined
+              ? {}
+              : { provenance: `http://${request.headers.host}/integrity/${row.filename}` }),
             ...row.extra,
           })),
         });

@@ -72,6 +72,7 @@ export function statsOf(
       files: of("files"),
       pages: of("pages"),
       metadata: of("metadata"),
+      provenance: of("provenance"),
       crates: of("crates"),
     },
     pinned: counted(units.filter(({ area, name }) => area === "files" && pinned.has(name))),

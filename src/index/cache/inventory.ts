@@ -5,7 +5,7 @@ import { CreameryError } from "../../base/errors.ts";
 
 /** What the mirror keeps below its directory, as a person counts it: a page is one, though it lies in two files. */
 
-export type KeptArea = "files" | "pages" | "metadata" | "crates";
+export type KeptArea = "files" | "pages" | "metadata" | "provenance" | "crates";
 
 export interface KeptUnit {
   readonly area: KeptArea;
@@ -70,8 +70,12 @@ export async function takeInventory(directory: string, signal: AbortSignal): Pro
       const whole = found.path.replace(/\.(?:json|page\.gz)$/u, "");
       pages.set(whole, [...(pages.get(whole) ?? []), found]);
     } else if (root === "metadata" && KEY.test(name)) keep("metadata");
+    else if (root === "provenance" && KEY.test(name)) keep("provenance");
     else if (root === "crates" && !HALF.test(name)) keep("crates");
-    else if (["files", "pages", "metadata", "crates"].includes(root) && HALF.test(name))
+    else if (
+      ["files", "pages", "metadata", "provenance", "crates"].includes(root) &&
+      HALF.test(name)
+    )
       leave("half-written");
     else {
       const counted = others.get(root) ?? { files: 0, bytes: 0 };

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 
 import { KeptPage, MAX_PAGE_BYTES } from "../page-store.ts";
+import { isProvenance } from "../provenances.ts";
 import { metadataOfWheelFile } from "../wheel-metadata.ts";
 import { QUARANTINE, SHA256, takeInventory, type KeptArea, type KeptUnit } from "./inventory.ts";
 
@@ -42,7 +43,7 @@ export interface VerifiedIndex {
 export async function verifyIndex(options: VerifyOptions): Promise<VerifiedIndex> {
   const { directory, signal, onProgress } = options;
   const { units } = await takeInventory(directory, signal);
-  const checked = { files: 0, pages: 0, metadata: 0, crates: 0 };
+  const checked = { files: 0, pages: 0, metadata: 0, provenance: 0, crates: 0 };
   const faults: IndexFault[] = [];
   let checkedBytes = 0;
   let unchecked = 0;
@@ -66,7 +67,7 @@ export async function verifyIndex(options: VerifyOptions): Promise<VerifiedIndex
   return { checked, checkedBytes, faults, unchecked };
 }
 
-const ORDER: readonly KeptArea[] = ["files", "pages", "metadata", "crates"];
+const ORDER: readonly KeptArea[] = ["files", "pages", "metadata", "provenance", "crates"];
 const UNCHECKED = Symbol("there is nothing to hold it against");
 
 function rank({ area }: KeptUnit): number {
@@ -88,6 +89,8 @@ async function faultOf(
       return await pageFault(unit);
     case "metadata":
       return await metadataFault(unit.name, path, directory);
+    case "provenance":
+      return isProvenance(await readFile(path)) ? null : "is no provenance";
     case "crates":
       return linesAreJson(await readFile(path, "utf8")) ? null : "is no part of an index of crates";
   }
