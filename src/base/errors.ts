@@ -18,6 +18,7 @@ const INPUT_CODES = [
   "too-large",
   "not-a-project",
   "bad-archive",
+  "needs-lfs",
   "bad-requirement",
   "address-refused",
   "unknown-image",
@@ -61,6 +62,7 @@ export type ErrorCode = InputErrorCode | FarmErrorCode;
 const USUAL_STEPS: Partial<Record<ErrorCode, string>> = {
   "no-farm": "start it with ./creamery up",
   "no-network": "check this host's network with `./creamery doctor`",
+  "needs-lfs": "test a release, or an archive that holds these files themselves",
   upstream: "try again later; the fault lies upstream",
   "upstream-hash": "try again; if it stays so, the index or the way to it can't be trusted",
   "farm-refused":

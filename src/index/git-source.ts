@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { authoritiesWith } from "../base/authorities.ts";
 import { CreameryError } from "../base/errors.ts";
 import { askRepository } from "./git/bare-repository.ts";
+import { sourceTree } from "./git/source-tree.ts";
 import { runGit } from "./git/git-command.ts";
 import type { GitMirrors } from "./git/git-mirrors.ts";
 import { reachRepository, type ReachOptions } from "./git/reach-repository.ts";
@@ -16,6 +17,8 @@ export interface GitSource extends GitReference {
   readonly sizeBytes: number;
   /** When its mirror was last fetched, where its upstream could not be asked now; null where it could. */
   readonly staleSince: Date | null;
+  /** What of its tree is not in the archive, a line each. */
+  readonly notes: readonly string[];
 }
 
 export interface FetchGitOptions {
@@ -28,9 +31,9 @@ export interface FetchGitOptions {
 }
 
 /**
- * One commit, out of the repository's mirror, which is fetched where the commit is not there yet, as an archive of its tree;
+ * One commit, out of the repository's mirror, which is fetched where the commit is not there yet, as an archive of its tree, its submodules in their places;
  * nothing is checked out or run on this host.
- * @throws CreameryError `address-refused`, `upstream`, `no-network`, `deadline`, `usage`, `disk-full`, `interrupted`, `host-lacks`.
+ * @throws CreameryError `address-refused`, `upstream`, `no-network`, `deadline`, `usage`, `needs-lfs`, `disk-full`, `interrupted`, `host-lacks`.
  */
 export async function fetchGitSource(
   reference: GitReference,
@@ -43,20 +46,30 @@ export async function fetchGitSource(
       .replace(/\.git$/u, "")
       .replaceAll(/[^\w.-]/gu, "-") || "repository";
   const path = join(directory, `${name}-${commit.slice(0, 12)}.tar.gz`);
+  await using tree = await sourceTree(mirrors, repository, commit, signal);
   await askRepository(
-    repository,
+    tree.repository,
     [
       "archive",
       "--format=tar.gz",
       `--prefix=${name}-${commit.slice(0, 12)}/`,
       `--output=${path}`,
-      commit,
+      tree.commit,
     ],
     { signal, maxFileBytes: maxBytes },
   );
   const { size } = await stat(path);
   const staleSince = repository.stale === null ? null : repository.fetchedAt;
-  return { url: reference.url, ref: reference.ref, commit, path, sizeBytes: size, staleSince };
+  const { notes } = tree;
+  return {
+    url: reference.url,
+    ref: reference.ref,
+    commit,
+    path,
+    sizeBytes: size,
+    staleSince,
+    notes,
+  };
 }
 
 export interface ListGitOptions extends ReachOptions {

@@ -106,6 +106,7 @@ function farmCause(code: ErrorCode): CauseKind {
     case "too-large":
     case "not-a-project":
     case "bad-archive":
+    case "needs-lfs":
     case "bad-requirement":
     case "unknown-job":
     case "unknown-host":

@@ -32,6 +32,8 @@ export interface ResolvedSource {
   readonly sha256: string;
   /** Where the sdist or the tree can be had by others too; absent where it can't. */
   readonly origin?: SourceOrigin;
+  /** What of the tree could not be had, a line each. */
+  readonly notes?: readonly string[];
   /** What a person recognises: `attrs 25.3.0`, `./my-project`, `repo@v1.2`. */
   readonly label: string;
 }

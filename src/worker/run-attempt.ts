@@ -270,7 +270,8 @@ class AttemptRun {
     this.#installation = setUp.installation;
     this.#installed = setUp.installed;
     this.#smoke = setUp.smoke;
-    this.#notes = setUp.notes;
+    this.#notes = [...(job.source.notes ?? []), ...setUp.notes];
+    for (const note of job.source.notes ?? []) this.#deps.log.note(`-- ${note}`);
     this.#readProject();
     if (setUp.installation !== null && setUp.installed !== null)
       await this.#runTests(session, setUp.installation, setUp.installed);

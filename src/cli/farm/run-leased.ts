@@ -50,6 +50,7 @@ const IMPOSSIBLE: ReadonlySet<string> = new Set([
   "too-large",
   "not-a-project",
   "bad-archive",
+  "needs-lfs",
 ]);
 
 /** Runs a job that was leased: finds what it names, tests it, and says how that ended. Results are the farm's to keep. */

@@ -15,6 +15,9 @@ const LOCAL_MS = 60_000;
 const HELD = "refs/creamery/commits";
 const COMMIT = /^[0-9a-f]{40}$/u;
 
+/** For `info/attributes`: tests are often marked export-ignore, and versions export-subst, and the tree is wanted as it is. */
+export const WHOLE_TREE = "* -export-ignore -export-subst\n";
+
 export function isCommitHash(text: string): boolean {
   return COMMIT.test(text);
 }
@@ -25,6 +28,8 @@ export interface LocalRun {
   readonly maxFileBytes?: number;
   readonly holds?: number;
   readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly noneIsOne?: boolean;
 }
 
 /** @throws as `runGit`. */

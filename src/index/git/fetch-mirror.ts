@@ -7,6 +7,7 @@ import {
   heldName,
   packSizes,
   removeHalves,
+  WHOLE_TREE,
   type BareRepository,
 } from "./bare-repository.ts";
 import { runGit, tooLarge } from "./git-command.ts";
@@ -69,9 +70,8 @@ export async function initialiseMirror(
   const { path, url } = repository;
   const argv = ["init", "--quiet", "--bare", "--template=", path];
   await runGit({ argv, cwd: path, url, holds, signal, deadline });
-  // Tests are often marked export-ignore, and versions export-subst: the tree is wanted as it is.
   await mkdir(join(path, "info"), { recursive: true });
-  await writeFile(join(path, "info", "attributes"), "* -export-ignore -export-subst\n");
+  await writeFile(join(path, "info", "attributes"), WHOLE_TREE);
 }
 
 /**

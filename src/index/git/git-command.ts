@@ -21,6 +21,10 @@ export interface GitCommand {
   readonly maxFileBytes?: number;
   /** An open file that it and its helpers hold open too: a lock on it is held until the last of them has ended. */
   readonly holds?: number;
+  /** Besides what every git of ours sees. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** That it ends with 1 and complains of nothing means that there is none. */
+  readonly noneIsOne?: boolean;
   /** What it reads. */
   readonly input?: string;
 }
@@ -63,6 +67,7 @@ export function runGit(command: GitCommand): Promise<string> {
     const child = spawn("prlimit", [...words, ...command.argv], {
       env: {
         ...GIT_ENVIRONMENT,
+        ...command.env,
         ...(command.caFile === undefined ? {} : { GIT_SSL_CAINFO: command.caFile }),
       },
       cwd: command.cwd,
@@ -109,7 +114,8 @@ export function runGit(command: GitCommand): Promise<string> {
     child.on("close", (code, by) => {
       signal.removeEventListener("abort", onAbort);
       if (fault !== null) reject(fault);
-      else if (code === 0) resolve(stdout);
+      else if (code === 0 || (code === 1 && stderr === "" && command.noneIsOne === true))
+        resolve(stdout);
       else if (by === "SIGXFSZ" || code === 128 + SIGXFSZ || TOO_LARGE.test(stderr))
         reject(tooLarge(command.maxFileBytes ?? 0, url));
       else reject(gitFault(stderr, url));

@@ -63,6 +63,7 @@ export async function resolveRepository(
         ref: reference.ref,
         commit: fetched.commit,
       },
+      notes: fetched.notes,
       label: clip(printableLine(`${name}@${shownRef}${asOf(fetched)}`), 200),
     };
   } catch (thrown) {
