@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 
+import { atMost } from "../base/at-most.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { CrateAnswers } from "./crate-answers.ts";
@@ -11,7 +12,7 @@ import { projectSegment, type IndexFile, type PagePast, type ProjectPage } from 
 import { PROVENANCE_TYPE } from "./provenances.ts";
 import { CONTENT_TYPES, negotiate, type PageFormat } from "./render-page.ts";
 import type { PagesAt, RenderedPage } from "./rendered-pages.ts";
-import { sendBody, sendTagged } from "./send-body.ts";
+import { isSentZipped, sendBody, sendTagged } from "./send-body.ts";
 import { sendFile } from "./send-file.ts";
 
 /** Who is told what is asked and answered, and may refuse it. */
@@ -34,6 +35,9 @@ export interface Witness {
 }
 
 const SPOKEN = ["json", "html-v1", "html"] as const;
+
+/** Of all that this process makes. */
+const renderingAtMost = atMost(4);
 
 export interface AnswersSetup {
   readonly catalogue: Catalogue;
@@ -89,7 +93,7 @@ export class CatalogueAnswers {
     const anew = format === "farm" && /\bno-cache\b/iu.test(request.headers["cache-control"] ?? "");
     const page = await this.#page(name, signal, { anew });
     if (page === null) return sendText(response, 404, `${name} is on no index of this farm`);
-    const rendered = this.#pages.render(page, format);
+    const rendered = await this.#rendered(exchange, page, format);
     response.setHeader("cache-control", `max-age=${maxAgeSeconds}`);
     if (page.lastSerial !== null) response.setHeader("x-pypi-last-serial", String(page.lastSerial));
     if (page.stale) response.setHeader("warning", STALE);
@@ -97,6 +101,22 @@ export class CatalogueAnswers {
     if (!rendered.wasKept && (hasAlready(request, rendered.etag) || request.method === "HEAD"))
       this.#witness.rendered(rendered.body.length);
     await this.sendRendered(exchange, rendered, format);
+  }
+
+  /** Pages that are to be made are made a few at a time: many at once would hold as many bodies. */
+  async #rendered(
+    { request, signal }: Exchange,
+    page: ProjectPage,
+    format: PageFormat,
+  ): Promise<RenderedPage> {
+    if (this.#pages.isKept(page, format)) return this.#pages.render(page, format);
+    return await renderingAtMost(async () => {
+      signal.throwIfAborted();
+      const rendered = this.#pages.render(page, format);
+      const isSent = request.method === "GET" && !hasAlready(request, rendered.etag);
+      if (isSent && isSentZipped(request, rendered.body)) await rendered.zipped();
+      return rendered;
+    });
   }
 
   /** What was rendered, unless the client has it already. */

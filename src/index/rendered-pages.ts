@@ -22,6 +22,8 @@ export interface PagesAt {
   offered(page: ProjectPage): ProjectPage;
   /** @param page as `offered` gave it. */
   render(page: ProjectPage, format: PageFormat): RenderedPage;
+  /** Whether `render` has nothing to make. */
+  isKept(page: ProjectPage, format: PageFormat): boolean;
 }
 
 interface Kept {
@@ -56,6 +58,7 @@ export class RenderedPages {
       before,
       offered: (page) => (before === null ? page : this.#pageAt(page, before)),
       render: (page, format) => this.#render(page, format, before),
+      isKept: (page, format) => this.#known(page, format, before) !== undefined,
     };
   }
 
@@ -71,13 +74,16 @@ export class RenderedPages {
     return past;
   }
 
+  #known(page: ProjectPage, format: PageFormat, before: Date | null): Kept | undefined {
+    const known = this.#kept.get(keyOf(page, format, before));
+    return known?.source === sourceOf(page) ? known : undefined;
+  }
+
   #render(page: ProjectPage, format: PageFormat, before: Date | null): RenderedPage {
-    const key = `${page.name} ${format} ${before?.getTime() ?? ""}`;
-    // What an index says of a project, and has said before, decides how it is rendered.
-    const source = `${page.upstream} ${page.contentSha256} ${page.history?.changes.at(-1)?.byMs ?? ""}`;
-    const known = this.#kept.get(key);
-    const wasKept = known !== undefined && known.source === source;
-    const kept = wasKept ? known : make(source, renderPage(page, format));
+    const key = keyOf(page, format, before);
+    const known = this.#known(page, format, before);
+    const wasKept = known !== undefined;
+    const kept = known ?? make(sourceOf(page), renderPage(page, format));
     if (!wasKept) this.#keep(key, kept);
     const { body, etag } = kept;
     return { body, etag, wasKept, zipped: () => (kept.zipped ??= this.#zip(key, kept)) };
@@ -111,6 +117,15 @@ export class RenderedPages {
     this.#bytes -= this.#kept.get(key)?.bytes ?? 0;
     this.#kept.delete(key);
   }
+}
+
+function keyOf({ name }: ProjectPage, format: PageFormat, before: Date | null): string {
+  return `${name} ${format} ${before?.getTime() ?? ""}`;
+}
+
+/** What an index says of a project, and has said before, decides how it is rendered. */
+function sourceOf({ upstream, contentSha256, history }: ProjectPage): string {
+  return `${upstream} ${contentSha256} ${history?.changes.at(-1)?.byMs ?? ""}`;
 }
 
 /** Bytes as they are sent, for what is kept elsewhere. */

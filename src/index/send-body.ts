@@ -3,6 +3,11 @@ import type { RenderedPage } from "./rendered-pages.ts";
 
 const LEAST_ZIPPED_BYTES = 1024;
 
+/** Whether this client is sent this body packed. */
+export function isSentZipped(request: Exchange["request"], body: Buffer): boolean {
+  return acceptsGzip(request) && body.length > LEAST_ZIPPED_BYTES;
+}
+
 /** @param count is told of the bytes before they are sent. @throws what `count` throws, when they are too many. */
 export function sendBody(
   { request, response }: Exchange,
@@ -33,7 +38,7 @@ export async function sendTagged(
     response.writeHead(304).end();
     return;
   }
-  const isZipped = acceptsGzip(request) && body.length > LEAST_ZIPPED_BYTES;
+  const isZipped = isSentZipped(request, body);
   const sent = isZipped ? await zipped() : body;
   if (isZipped) response.setHeader("content-encoding", "gzip");
   sendBody(exchange, sent, contentType, count);
