@@ -1,122 +1,256 @@
-import { execFileSync, fork, spawn, type ChildProcess } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
-import { z } from "zod";
-
-import { openIndexService } from "../src/index/index-service.ts";
-import { findUpstreams } from "../src/index/upstreams.ts";
+import { directoriesFrom } from "../src/launcher/directories.ts";
+import { bar, median, percentile, printBars, type Bar } from "./bars.ts";
+import { contentOf, TO_INSTALL, uploadedMs, type Content } from "./mirror/content.ts";
+import { HttpLoad } from "./mirror/http-load.ts";
+import { installSeconds } from "./mirror/install.ts";
+import { HANDED, startMirror, type OurMirror } from "./mirror/our-mirror.ts";
+import { PythonPeers } from "./mirror/python-peers.ts";
+import { staticIndex } from "./mirror/static-index.ts";
+import type { Serving } from "./mirror/serving.ts";
+import { findNginx, startNginx } from "../test/upstream/nginx.ts";
 import { startUpstream } from "../test/upstream/upstream.ts";
-import { bar, median, printBars } from "./bars.ts";
 
-/** A warm file of 30 MB from the mirror's endpoint and from nginx, both on Unix sockets, by turns in one run; their client is a process apart. */
+/**
+ * The mirror alone (`creamery index serve`) beside what people use instead: nginx with files, proxpi and devpi in front of the same
+ * upstream, all warm, by turns, over loopback, the client a process apart.
+ */
+const FILE_ROUNDS = 15;
+const PAGE_ROUNDS = 3;
+const PAGE_REQUESTS = { mirror: 2000, proxpi: 100, devpi: 100 };
+const CONNECTIONS = 8;
+const INSTANTS = 200;
+const INSTALL_ROUNDS = 9;
+const MANY = 64;
 
-const SIZE_BYTES = 30 * 1024 * 1024;
-const ROUNDS = 15;
-const Answer = z.object({ speed: z.number().optional(), fault: z.string().optional() });
+const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
+type At = Omit<Serving, typeof Symbol.asyncDispose>;
+/** As installers ask. */
+const PAGE_HEADERS = { accept: JSON_TYPE, "accept-encoding": "gzip" };
 
 const root = mkdtempSync(join(tmpdir(), "creamery-bench-"));
+const bars: Bar[] = [];
+const say = (line: string) => process.stderr.write(`${line}\n`);
 try {
-  await bench(findNginx());
+  await bench();
 } finally {
   rmSync(root, { recursive: true, force: true });
 }
+printBars(bars, process.argv);
 
-/** The host's, else Debian's package of this host's mirror, unpacked for this run: installed it would start a service. */
-function findNginx(): string {
-  const directories = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/usr/local/sbin"];
-  const there = directories
-    .map((directory) => join(directory, "nginx"))
-    .find((path) => existsSync(path));
-  if (there !== undefined) return there;
-  const place = join(root, "nginx");
-  mkdirSync(place);
-  try {
-    // apt's own user fetches into it.
-    execFileSync("chmod", ["777", root, place]);
-    execFileSync("apt-get", ["download", "-q", "nginx"], { cwd: place, stdio: "pipe" });
-    execFileSync("sh", ["-c", "dpkg --extract ./*.deb ."], { cwd: place, stdio: "pipe" });
-  } catch {
-    process.stderr.write("nginx is neither here nor to be had: apt-get update, then once more\n");
-    process.exit(3);
+async function bench(): Promise<void> {
+  const program = findNginx(root);
+  if (program === null) {
+    say("nginx is neither here nor to be had: apt-get update, then once more");
+    process.exitCode = 3;
+    return;
   }
-  return join(place, "usr/sbin/nginx");
+  const { cache } = directoriesFrom(process.env);
+  say("what is compared with, and ten wheels to install");
+  const peers = PythonPeers.bring(cache);
+  const content = contentOf(cache);
+  await using upstream = await startUpstream({ files: [...content.files] });
+  const www = join(root, "www");
+  mkdirSync(www);
+  staticIndex(www, content.files);
+  await using plain = await startNginx(
+    program,
+    www,
+    `location / { root ${www}; index index.html; }`,
+  );
+  const nginx = ofNginx("nginx", plain.url);
+  await using mirror = await startMirror(root, upstream.url, false);
+  await using handing = await startMirror(root, upstream.url, true);
+  const before = join(root, "before");
+  mkdirSync(before);
+  await using front = await startNginx(
+    program,
+    before,
+    `location / { proxy_pass ${handing.origin}; } location ${HANDED} { internal; alias ${handing.files}/; }`,
+  );
+  const handed = ofNginx("nginx before the mirror", front.url);
+  await using proxpi = await peers.proxpi(root, upstream.url);
+  await using devpi = await peers.devpi(root, upstream.url);
+  using client = new HttpLoad();
+
+  await benchFiles(client, content, { mirror, nginx, proxpi, handed });
+  await benchPages(client, { mirror, proxpi, devpi });
+  await benchInstants(client, mirror);
+  await benchMemory(client, content, mirror);
+  await benchInstalls(peers.uv, { mirror, nginx, proxpi, devpi });
 }
 
-async function bench(program: string): Promise<void> {
-  const content = randomBytes(SIZE_BYTES);
-  mkdirSync(join(root, "www"));
-  writeFileSync(join(root, "www", "big.tar.gz"), content);
-  execFileSync("chmod", ["755", root, join(root, "www")]);
-  const configuration = `daemon off; worker_processes 1; pid ${root}/pid; error_log ${root}/error;
-events {} http { access_log off; sendfile on; client_body_temp_path ${root}/b; proxy_temp_path ${root}/p; fastcgi_temp_path ${root}/f; uwsgi_temp_path ${root}/u; scgi_temp_path ${root}/s;
-server { listen unix:${root}/nginx.sock; root ${root}/www; } }`;
-  writeFileSync(join(root, "nginx.conf"), configuration);
-  const child = spawn(program, ["-p", root, "-c", join(root, "nginx.conf")], { stdio: "inherit" });
-  try {
-    await waitForSocket(join(root, "nginx.sock"));
-    await using upstream = await startUpstream({
-      files: [{ project: "big", filename: "big-1.0.tar.gz", content }],
-    });
-    const signal = AbortSignal.timeout(300_000);
-    const upstreams = await findUpstreams({
-      settings: { index: upstream.url },
-      signal,
-      cratesIndex: null,
-    });
-    await using service = await openIndexService({ directory: join(root, "index"), upstreams });
-    const mirrorSocket = join(root, "index.sock");
-    await using endpoint = await service.openEndpoint({
-      socketPath: mirrorSocket,
-      attemptId: "bench",
-      limits: { bytes: 1e12 },
-    });
-    const sha256 = createHash("sha256").update(content).digest("hex");
-    const path = `${endpoint.indexPath.replace("/simple/", "/files/")}big/${sha256}/big-1.0.tar.gz`;
-    // It ends with the channel to us.
-    const client = fork(fileURLToPath(new URL("./fetch-speed.ts", import.meta.url)));
-    // Both warm: the first of each is not counted.
-    const speeds: { mirror: number[]; nginx: number[] } = { mirror: [], nginx: [] };
-    for (let round = 0; round <= ROUNDS; round++) {
-      const mirror = await fetchSpeed(client, mirrorSocket, path);
-      const plain = await fetchSpeed(client, join(root, "nginx.sock"), "/big.tar.gz");
-      if (round === 0) continue;
-      speeds.mirror.push(mirror);
-      speeds.nginx.push(plain);
+function ofNginx(name: string, origin: string): At {
+  return { name, origin, indexPath: "/simple/" };
+}
+
+async function benchFiles(
+  client: HttpLoad,
+  { big }: Content,
+  servers: Record<"mirror" | "nginx" | "proxpi" | "handed", At>,
+): Promise<void> {
+  say("a file of 30 MB");
+  const places = {
+    mirror: ours(big),
+    handed: ours(big),
+    nginx: `/files/${big.filename}`,
+    proxpi: `/index/big/${big.filename}`,
+  };
+  const speeds: Record<keyof typeof servers, number[]> = {
+    mirror: [],
+    nginx: [],
+    proxpi: [],
+    handed: [],
+  };
+  for (let round = 0; round <= FILE_ROUNDS; round++)
+    for (const name of ["mirror", "nginx", "proxpi", "handed"] as const) {
+      const { origin } = servers[name];
+      const one = { origin, paths: [places[name]], headers: {}, connections: 1, requests: 1 };
+      // Known by its page first, as an installer does.
+      if (round === 0)
+        await client.ask({
+          ...one,
+          paths: [`${servers[name].indexPath}big/`],
+          headers: PAGE_HEADERS,
+        });
+      const { bytes, seconds } = await client.ask(one);
+      if (bytes !== big.sizeBytes) throw new Error(`${bytes} bytes of ${big.filename}: ${name}`);
+      // The first of each makes it warm.
+      if (round > 0) speeds[name].push(bytes / 1e6 / seconds);
     }
-    const [ours, theirs] = [median(speeds.mirror), median(speeds.nginx)];
-    printBars(
-      [
-        bar("mirror, warm 30 MB file", ours, "MB/s"),
-        bar("nginx, the same file", theirs, "MB/s"),
-        bar("mirror / nginx", ours / theirs, "", { op: ">=", than: 0.4 }),
-      ],
-      process.argv,
-    );
-    client.disconnect();
-  } finally {
-    child.kill("SIGTERM");
-    await once(child, "exit");
-  }
+  const of = (name: keyof typeof speeds): number => median(speeds[name]);
+  for (const name of ["mirror", "nginx", "proxpi", "handed"] as const)
+    bars.push(bar(`file of 30 MB: ${servers[name].name}`, of(name), "MB/s"));
+  bars.push(
+    bar("file of 30 MB: mirror / nginx", of("mirror") / of("nginx"), "", { op: ">=", than: 0.4 }),
+    bar("file of 30 MB: mirror / proxpi", of("mirror") / of("proxpi"), "", { op: ">=", than: 0.8 }),
+    bar("file of 30 MB: handed to nginx / nginx", of("handed") / of("nginx"), "", {
+      op: ">=",
+      than: 0.9,
+    }),
+  );
 }
 
-/** MB (10^6 bytes) a second, as the client sees it. @throws when it is not the whole file. */
-async function fetchSpeed(client: ChildProcess, socketPath: string, path: string): Promise<number> {
-  client.send({ socketPath, path, sizeBytes: SIZE_BYTES });
-  const answer: unknown = (await once(client, "message"))[0];
-  const { speed, fault } = Answer.parse(answer);
-  if (speed === undefined) throw new Error(fault);
-  return speed;
+function ours({ sha256, filename }: Content["big"]): string {
+  return `/files/big/${sha256}/${filename}`;
 }
 
-async function waitForSocket(path: string): Promise<void> {
-  const until = Date.now() + 10_000;
-  while (!existsSync(path)) {
-    if (Date.now() > until) throw new Error("nginx did not start");
-    await new Promise((resolve) => setTimeout(resolve, 20));
+async function benchPages(
+  client: HttpLoad,
+  servers: Record<keyof typeof PAGE_REQUESTS, At>,
+): Promise<void> {
+  say("a page of 1,110 files");
+  const names = ["mirror", "proxpi", "devpi"] as const;
+  const rates: Record<keyof typeof servers, number[]> = { mirror: [], proxpi: [], devpi: [] };
+  const sizes: Record<keyof typeof servers, number> = { mirror: 0, proxpi: 0, devpi: 0 };
+  for (let round = 0; round <= PAGE_ROUNDS; round++)
+    for (const name of names) {
+      const { origin, indexPath } = servers[name];
+      const requests = round === 0 ? CONNECTIONS : PAGE_REQUESTS[name];
+      const paths = [`${indexPath}many/`];
+      const asked = { origin, paths, headers: PAGE_HEADERS, connections: CONNECTIONS, requests };
+      const { seconds, bytes } = await client.ask(asked);
+      sizes[name] = bytes / requests;
+      if (round > 0) rates[name].push(requests / seconds);
+    }
+  const of = (name: keyof typeof rates): number => median(rates[name]);
+  for (const name of names) {
+    const what = `page of 1,110 files as JSON: ${servers[name].name}, ${Math.round(sizes[name] / 1000)} kB`;
+    bars.push(bar(what, of(name), "/s"));
   }
+  bars.push(
+    bar("page of 1,110 files: mirror / devpi", of("mirror") / of("devpi"), "times", {
+      op: ">",
+      than: 10,
+    }),
+    bar("page of 1,110 files: mirror / proxpi", of("mirror") / of("proxpi"), "times", {
+      op: ">",
+      than: 5,
+    }),
+  );
+}
+
+/** Each at an instant of its own, so that each is made anew. */
+async function benchInstants(client: HttpLoad, { origin }: At): Promise<void> {
+  say("a page of 1,000 files at 200 instants");
+  const paths = Array.from({ length: INSTANTS }, (_, index) => {
+    const at = new Date(uploadedMs((index + 1) / INSTANTS)).toISOString();
+    return `/at/${at}/simple/dated/`;
+  });
+  const asked = { origin, paths, headers: PAGE_HEADERS, connections: 1, requests: INSTANTS };
+  const { latencies } = await client.ask(asked);
+  bars.push(
+    bar("page of 1,000 files at an instant, median", median(latencies), "ms"),
+    bar("page of 1,000 files at an instant, p95", percentile(latencies, 0.95), "ms", {
+      op: "<",
+      than: 20,
+    }),
+  );
+}
+
+async function benchMemory(
+  client: HttpLoad,
+  { big }: Content,
+  { origin, pid }: OurMirror,
+): Promise<void> {
+  say(`${MANY} connections`);
+  const at = (index: number): string => new Date(uploadedMs(index / MANY)).toISOString();
+  const load = { origin, headers: PAGE_HEADERS, connections: MANY };
+  const pages = ["/simple/many/", "/simple/dated/", ...TO_INSTALL.map((one) => pageOf(one))];
+  const dated = Array.from({ length: MANY }, (_, index) => `/at/${at(index)}/simple/dated/`);
+  await client.ask({ ...load, paths: [...pages, ...dated], requests: MANY * 20 });
+  await client.ask({ ...load, paths: [ours(big)], requests: MANY * 2 });
+  bars.push(
+    bar(
+      `mirror's resident memory at its most, with ${MANY} connections`,
+      peakBytes(pid) / 1e6,
+      "MB",
+      {
+        op: "<",
+        than: 200,
+      },
+    ),
+  );
+}
+
+function pageOf(requirement: string): string {
+  return `/simple/${requirement.split("==")[0]}/`;
+}
+
+/** Bytes, since it was started. */
+function peakBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmHWM:\s+(\d+) kB$/mu.exec(status)?.[1]) * 1024;
+}
+
+async function benchInstalls(
+  uv: string,
+  servers: Record<"mirror" | "nginx" | "proxpi" | "devpi", At>,
+): Promise<void> {
+  say("ten packages by uv");
+  const names = ["mirror", "nginx", "proxpi", "devpi"] as const;
+  const times: Record<keyof typeof servers, number[]> = {
+    mirror: [],
+    nginx: [],
+    proxpi: [],
+    devpi: [],
+  };
+  for (let round = 0; round <= INSTALL_ROUNDS; round++)
+    for (const name of names) {
+      const seconds = await installSeconds(uv, root, servers[name], TO_INSTALL);
+      if (round > 0) times[name].push(seconds);
+    }
+  const of = (name: keyof typeof times): number => median(times[name]);
+  for (const name of names)
+    bars.push(bar(`uv, ten packages, no cache: ${servers[name].name}`, of(name), "s"));
+  const quickest = Math.min(of("nginx"), of("proxpi"), of("devpi"));
+  bars.push(
+    bar("uv, ten packages: mirror / the quickest other", of("mirror") / quickest, "times", {
+      op: "<=",
+      than: 1.1,
+    }),
+  );
 }

@@ -17,7 +17,7 @@ import { bulkInsert } from "../src/store/sql/bulk-insert.ts";
 import { STATE } from "../src/store/sql/job-rows.ts";
 import { rowOf } from "../src/store/sql/result-row.ts";
 import { startCluster } from "../test/postgresql/cluster.ts";
-import { bar, printBars, type Bar } from "./bars.ts";
+import { bar, percentile, printBars, type Bar } from "./bars.ts";
 
 /**
  * The queue with everything in it: 45,000 projects on 40 configurations, on SQLite and on PostgreSQL, each as in production: every commit
@@ -283,11 +283,6 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const began = performance.now();
   await work();
   return performance.now() - began;
-}
-
-function percentile(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
 function numberOf(name: string, usual: number): number {

@@ -111,6 +111,7 @@ function answer(
       .end('{"files": [{"url": 1}');
   if (fault?.kind === "redirect")
     return void response.writeHead(302, { location: fault.location ?? "/" }).end();
+  if (path === "/simple/") return sendNames(request, response, files);
   const project = /^\/simple\/([^/]+)\/$/u.exec(path)?.[1];
   if (project !== undefined) return sendPage(request, response, project, files, options);
   const metadata = options.metadata?.[/^\/packages\/([^/]+)\.metadata$/u.exec(path)?.[1] ?? ""];
@@ -120,6 +121,25 @@ function answer(
   const file = files.find(({ filename }) => path === `/packages/${filename}`);
   if (file === undefined) return void response.writeHead(404).end();
   sendFile(request, response, file, options, fault);
+}
+
+/** All of its names, in the form that the client names first. */
+function sendNames(
+  request: IncomingMessage,
+  response: ServerResponse,
+  files: readonly DistFile[],
+): void {
+  const names = [...new Set(files.map(({ project }) => project))];
+  if (request.headers.accept?.startsWith("application/vnd.pypi.simple.v1+json") === true) {
+    const projects = names.map((name) => ({ name }));
+    response
+      .writeHead(200, { "content-type": "application/vnd.pypi.simple.v1+json" })
+      .end(JSON.stringify({ meta: { "api-version": "1.0" }, projects }));
+    return;
+  }
+  response
+    .writeHead(200, { "content-type": "text/html" })
+    .end(names.map((name) => `<a href="${name}/">${name}</a>`).join("\n"));
 }
 
 function sendPage(
