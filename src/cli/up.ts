@@ -80,6 +80,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
         imageToTestOn(options.image, { imagesDir, launcher: own, force: false, signal, tell }),
       startAhead: 0,
       tell,
+      onReplaced: (detail) => log.tell("housekeeping", { what: "index", detail }),
       env: process.env,
       signal,
     }),

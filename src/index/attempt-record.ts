@@ -119,6 +119,10 @@ export const AttemptRecord = z.object({
   /** What was asked for and not allowed, with why. */
   refused: z.array(z.object({ path: z.string(), why: z.string() })),
   limits: z.array(z.enum(["bytes", "requests", "names"])),
+  /** Files of pages asked for that had another sha256 when this mirror saw them before; older records did not say. */
+  replaced: z
+    .array(z.object({ project: z.string(), filename: z.string(), was: z.string(), is: z.string() }))
+    .default([]),
   /** Faults of upstreams, a line each time. */
   faults: z.array(RecordedFault),
   /** More happened than is listed. */
@@ -160,6 +164,7 @@ export class RecordBuilder {
   #references = 0;
   #commits = 0;
   readonly #refused: { path: string; why: string }[] = [];
+  readonly #replaced = new Map<string, AttemptRecord["replaced"][number]>();
   readonly #limits = new Set<"bytes" | "requests" | "names">();
   readonly #faults: RecordedFault[] = [];
   readonly #openedAtMs = performance.now();
@@ -262,6 +267,10 @@ export class RecordBuilder {
     this.#add(this.#refused, { path: path.slice(0, MAX_PATH_CHARS), why });
   }
 
+  replaced(row: AttemptRecord["replaced"][number]): void {
+    this.#set(this.#replaced, `${row.project} ${row.filename} ${row.was}`, row);
+  }
+
   limit(which: "bytes" | "requests" | "names"): void {
     this.#limits.add(which);
   }
@@ -290,6 +299,7 @@ export class RecordBuilder {
       })),
       refused: [...this.#refused],
       limits: [...this.#limits],
+      replaced: [...this.#replaced.values()],
       faults: [...this.#faults],
       truncated: this.#truncated,
     };

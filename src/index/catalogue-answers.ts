@@ -172,7 +172,7 @@ export class CatalogueAnswers {
       () => this.#catalogue.follow(page, file),
       (stored) => this.#witness.file(page, file, stored),
     );
-    if (sent?.fetched === true) await this.#confirm(file, sent.stored);
+    if (sent?.fetched === true) await this.#confirm(page, file, sent.stored);
   }
 
   /** `crates/...`. @param crates as `CrateAnswers.answer`. */
@@ -201,9 +201,9 @@ export class CatalogueAnswers {
     return offered;
   }
 
-  async #confirm(file: IndexFile, stored: StoredFile): Promise<void> {
+  async #confirm(page: ProjectPage, file: IndexFile, stored: StoredFile): Promise<void> {
     try {
-      await this.#catalogue.confirmMetadata(file, stored);
+      await this.#catalogue.confirmMetadata(page, file, stored);
     } catch (thrown) {
       if (!(thrown instanceof CreameryError) || this.#witness.metadataDiffers === undefined)
         throw thrown;

@@ -27,7 +27,7 @@ export interface Catalogue {
   provenance(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<Buffer | null>;
   kept(file: Pick<WantedFile, "key" | "sha256">): Promise<StoredFile | null>;
   follow(page: ProjectPage, file: IndexFile): Promise<FileReader>;
-  confirmMetadata(file: IndexFile, stored: StoredFile): Promise<void>;
+  confirmMetadata(page: ProjectPage, file: IndexFile, stored: StoredFile): Promise<void>;
   /** @param prefix where the client expects it; null not to check. */
   crateVersions(
     name: string,
@@ -47,7 +47,7 @@ export function upstreamCatalogue(mirror: Mirror, crates: CrateMirror | null): C
     provenance: (page, file, signal) => mirror.provenance(page, file, signal),
     kept: (file) => mirror.files.kept(file),
     follow: async (page, file) => mirror.follow(page, file),
-    confirmMetadata: (file, stored) => mirror.confirmMetadata(file, stored),
+    confirmMetadata: (page, file, stored) => mirror.confirmMetadata(page, file, stored),
     crateVersions: async (name, prefix, signal) => {
       if (
         crates === null ||

@@ -51,14 +51,24 @@ export class CrateDocuments {
   readonly #client: UpstreamClient;
   readonly #directory: string;
   readonly #now: () => number;
+  readonly #isDocument: (path: string, text: string) => boolean;
   /** The one that was used last is the last. */
   readonly #known = new Map<string, Known>();
   readonly #running = new Map<string, Promise<Known>>();
   #heldBytes = 0;
 
-  /** @param directory for this upstream and others: each has its own below. */
-  constructor(client: UpstreamClient, directory: string, now: () => number = Date.now) {
+  /**
+   * @param directory for this upstream and others: each has its own below.
+   * @param isDocument whether a text can be what lies at a path; what can't is neither served nor kept.
+   */
+  constructor(
+    client: UpstreamClient,
+    directory: string,
+    isDocument: (path: string, text: string) => boolean,
+    now: () => number = Date.now,
+  ) {
     this.#client = client;
+    this.#isDocument = isDocument;
     this.#now = now;
     this.#directory = join(
       directory,
@@ -131,8 +141,15 @@ export class CrateDocuments {
         untilMs: this.#now() + LEAST_FRESH_MS,
       };
     await this.#assertShown(response, url);
+    const body = await readBody(response, MAX_DOCUMENT_BYTES);
+    // What is sent in its place, to log in or to say sorry.
+    if (!this.#isDocument(path, body.toString("utf8")))
+      throw new CreameryError("upstream", "answers with what is no part of an index of crates", {
+        input: shownUrl(url),
+        nextStep: "check that the index's address is right, and try again",
+      });
     return {
-      body: await readBody(response, MAX_DOCUMENT_BYTES),
+      body,
       etag: header(response, "etag"),
       lastModified: header(response, "last-modified"),
       stale,

@@ -22,6 +22,8 @@ const Line = z.looseObject({
   cksum: z.string().regex(/^[0-9a-f]{64}$/u),
 });
 
+const CONFIG = "config.json";
+
 export interface CrateVersion {
   readonly name: string;
   readonly version: string;
@@ -50,7 +52,12 @@ export class CrateMirror {
   ) {
     this.client = new UpstreamClient(upstream, transport, options.allow);
     this.files = files;
-    this.#documents = new CrateDocuments(this.client, join(directory, "crates"), options.now);
+    this.#documents = new CrateDocuments(
+      this.client,
+      join(directory, "crates"),
+      isDocument,
+      options.now,
+    );
   }
 
   /** All versions of a crate; null when the index has none of that name. @throws CreameryError as `CrateDocuments`. */
@@ -62,7 +69,7 @@ export class CrateMirror {
 
   /** What a version's `.crate` is and where upstream has it. */
   async wanted(version: CrateVersion): Promise<WantedFile> {
-    const { body } = await this.#documents.document("config.json");
+    const { body } = await this.#documents.document(CONFIG);
     let config;
     try {
       config = Config.parse(JSON.parse(body?.toString("utf8") ?? ""));
@@ -99,6 +106,17 @@ export class CrateMirror {
 
   close(): void {
     this.client.close();
+  }
+}
+
+/** @param path below the index: `config.json`, `se/rd/serde`. */
+function isDocument(path: string, text: string): boolean {
+  if (path !== CONFIG)
+    return text.trim() === "" || parseCrateLines(text, path.split("/").at(-1) ?? "").length > 0;
+  try {
+    return Config.safeParse(JSON.parse(text)).success;
+  } catch {
+    return false;
   }
 }
 

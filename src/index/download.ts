@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { open, rm, type FileHandle } from "node:fs/promises";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
+import { beginsAsNamed, MAGIC_BYTES } from "./file-magic.ts";
 import { shownUrl } from "./secret.ts";
 import { beforeRetry, isForTheMoment, type UpstreamClient } from "./upstream-client.ts";
 
@@ -13,6 +14,8 @@ export interface WantedFile {
   readonly url: string;
   readonly sha256: string | null;
   readonly sizeBytes: number | null;
+  /** A distribution's own name; absent where it has none. */
+  readonly filename?: string;
 }
 
 export interface StoredFile {
@@ -133,9 +136,10 @@ export class Download {
         await this.#fetchFrom(file, hash, signal);
         break;
       } catch (thrown) {
+        // Out of time is another thing than broken off, whatever the connection made of it.
+        if (signal.aborted) throw asDownloadFault(signal.reason, this.#wanted.url);
         const fault = asDownloadFault(thrown, this.#wanted.url);
-        if (signal.aborted || attempt >= this.#options.retries || !(fault instanceof Resumable))
-          throw fault;
+        if (attempt >= this.#options.retries || !(fault instanceof Resumable)) throw fault;
         await beforeRetry(attempt, signal);
       }
     }
@@ -151,6 +155,7 @@ export class Download {
         },
       );
     }
+    if (this.#wanted.sha256 === null) await this.#assertKind(file);
     return {
       path: await this.#options.keep(this.#options.partialPath, sha256),
       sha256,
@@ -233,6 +238,13 @@ export class Download {
         }
         if (bytes.length === 0) continue;
         this.#assertBounded(this.#written + bytes.length);
+        // One that never ends is known by its first byte too many.
+        if (this.#size !== null && this.#written + bytes.length > this.#size)
+          throw new CreameryError(
+            "upstream-hash",
+            `the index sends more bytes than the ${this.#size} that it said`,
+            { input },
+          );
         hash.update(bytes);
         await file.write(bytes, 0, bytes.length, this.#written);
         this.#written += bytes.length;
@@ -250,6 +262,15 @@ export class Download {
     }
     if (!response.body.complete || (this.#size !== null && this.#written < this.#size))
       throw new Resumable("the answer was cut short", url);
+  }
+
+  /** Where the index says no hash, what it sends in a file's place is told by its beginning at least, and never kept for good. */
+  async #assertKind(file: FileHandle): Promise<void> {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAGIC_BYTES), 0, MAGIC_BYTES, 0);
+    if (beginsAsNamed(this.#wanted.filename ?? "", buffer.subarray(0, bytesRead))) return;
+    throw new CreameryError("upstream", "sends something else than the file that its page names", {
+      input: shownUrl(this.#wanted.url),
+    });
   }
 
   #assertBounded(bytes: number): void {

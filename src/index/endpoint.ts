@@ -13,6 +13,7 @@ import { GitAnswers, type GitWitness } from "./git/git-answers.ts";
 import type { GitCatalogue } from "./git/git-catalogue.ts";
 import type { Places } from "./git/places.ts";
 import { RenderedPages } from "./rendered-pages.ts";
+import { replacedFiles } from "./replaced-files.ts";
 import { DEFAULT_TURNS } from "./request-turns.ts";
 import { TurnServer } from "./turn-server.ts";
 
@@ -203,6 +204,8 @@ class AttemptServer implements Endpoint {
     const undated = past?.undated.length ?? 0;
     const row = { project: name, sha256: contentSha256, upstream, stale, lastSerial, undated };
     this.#record.page(row);
+    for (const { filename, was, is } of replacedFiles(page))
+      this.#record.replaced({ project: name, filename, was, is });
     // Not that the project has no release: nobody can say which it had.
     if (undated > 0 && files.length === 0 && past?.newer === 0)
       this.#record.fault("upstream", `${name}: the index does not say when files were uploaded`);

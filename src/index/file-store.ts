@@ -16,6 +16,7 @@ import {
   type WantedFile,
 } from "./download.ts";
 import { replaceFile } from "./replace-file.ts";
+import { shownUrl } from "./secret.ts";
 import type { UpstreamClient } from "./upstream-client.ts";
 
 export type { FileReader, StoredFile, WantedFile } from "./download.ts";
@@ -94,7 +95,9 @@ export class FileStore {
 
   /** Reads along with the download of a file, which starts if there is none; it ends when its last reader goes. */
   follow(wanted: WantedFile, client: UpstreamClient): FileReader {
-    let download = this.#downloads.get(wanted.key);
+    // Of one hash from one place: who names it falsely keeps nobody from having it from elsewhere.
+    const name = `${wanted.key} ${shownUrl(wanted.url)}`;
+    let download = this.#downloads.get(name);
     // One that has failed is nobody's to join, even while it still clears up after itself.
     if (download === undefined || download.failed) {
       download = new Download(wanted, client, {
@@ -106,14 +109,14 @@ export class FileStore {
         keep: (path, sha256) => this.#keep(wanted, path, sha256),
       });
       const started = download;
-      this.#downloads.set(wanted.key, started);
+      this.#downloads.set(name, started);
       started.done
         .catch(() => undefined)
         .finally(() => {
-          if (this.#downloads.get(wanted.key) === started) this.#downloads.delete(wanted.key);
+          if (this.#downloads.get(name) === started) this.#downloads.delete(name);
         });
       started.onAbandoned = () => {
-        if (this.#downloads.get(wanted.key) === started) this.#downloads.delete(wanted.key);
+        if (this.#downloads.get(name) === started) this.#downloads.delete(name);
       };
     }
     return download.join();

@@ -19,6 +19,7 @@ import type { StoredFile } from "./file-store.ts";
 import { openServedIndex, type ServedIndex, type ServedIndexOptions } from "./served-index.ts";
 
 export { AttemptRecord, faultLines } from "./attempt-record.ts";
+export { replacedLine } from "./replaced-files.ts";
 export type { FarmIndex } from "./farm-index.ts";
 export type { Endpoint, EndpointLimits } from "./endpoint.ts";
 export type { OnlyRelease } from "./overlaid-catalogue.ts";

@@ -1,16 +1,15 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
-import { noteUse } from "./cache/note-use.ts";
 import { FileStore, type FileReader, type StoredFile, type WantedFile } from "./file-store.ts";
 import { idOf } from "./page-history.ts";
+import { isCoreMetadata, MetadataStore } from "./metadata-store.ts";
 import { PageStore, type PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 import { Provenances, provenanceUrl } from "./provenances.ts";
-import { replaceFile } from "./replace-file.ts";
 import { shownUrl } from "./secret.ts";
 import { filesGoneSince, undoChanges } from "./undo-changes.ts";
 import { IDLE_MS, readBody, UpstreamClient } from "./upstream-client.ts";
@@ -27,6 +26,8 @@ export interface MirrorOptions {
   readonly idleMs?: number;
   readonly deadlineMs?: number;
   readonly now?: () => number;
+  /** Told once, where it is first seen, that a page lists a file with another hash than it had. */
+  readonly onReplaced?: (line: string) => void;
 }
 
 const TAIL_BYTES = 64 * 1024;
@@ -36,7 +37,7 @@ const MAX_METADATA_BYTES = 8 << 20;
 /** Pages and files of the upstream indexes, in their order: the first index that has a name serves it, whole. */
 export class Mirror implements AsyncDisposable {
   readonly files: FileStore;
-  readonly #directory: string;
+  readonly #metadataStore: MetadataStore;
   readonly #indexes: readonly { readonly client: UpstreamClient; readonly pages: PageStore }[];
   readonly #idleMs: number;
   readonly #metadata = new Map<string, Promise<Buffer | null>>();
@@ -47,7 +48,7 @@ export class Mirror implements AsyncDisposable {
 
   private constructor(options: MirrorOptions, files: FileStore) {
     this.files = files;
-    this.#directory = options.directory;
+    this.#metadataStore = new MetadataStore(metadataDirectory(options));
     this.#idleMs = options.idleMs ?? IDLE_MS;
     const provenances = join(options.directory, "provenance");
     this.#provenances = new Provenances(provenances, this.#life.signal);
@@ -55,7 +56,7 @@ export class Mirror implements AsyncDisposable {
       const client = new UpstreamClient(upstream, options.upstreams.transport, options.allow);
       return {
         client,
-        pages: new PageStore(client, options.directory, options.now),
+        pages: new PageStore(client, options.directory, options),
       };
     });
   }
@@ -68,7 +69,7 @@ export class Mirror implements AsyncDisposable {
       ...(idleMs === undefined ? {} : { idleMs }),
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
     });
-    await mkdir(join(options.directory, "metadata"), { recursive: true });
+    await mkdir(metadataDirectory(options), { recursive: true });
     return new Mirror(options, files);
   }
 
@@ -148,13 +149,14 @@ export class Mirror implements AsyncDisposable {
    * @returns null when the wheel has none that can be read.
    */
   metadata(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<Buffer | null> {
-    let running = this.#metadata.get(file.key);
+    const name = saidName(page, file);
+    let running = this.#metadata.get(name);
     if (running === undefined) {
       if (this.#metadata.size > 2000) this.#metadata.clear();
       // Shared by all who ask at once: it ends with the mirror, not with the first of them.
       running = this.#makeMetadata(page, file, this.#life.signal);
-      this.#metadata.set(file.key, running);
-      running.catch(() => this.#metadata.delete(file.key));
+      this.#metadata.set(name, running);
+      running.catch(() => this.#metadata.delete(name));
     }
     return within(running, { signal });
   }
@@ -177,18 +179,20 @@ export class Mirror implements AsyncDisposable {
    * To be called when a wheel has come whole: what was said of it before must be in it.
    * @throws CreameryError `upstream-hash` when its metadata is another than was served.
    */
-  async confirmMetadata(file: IndexFile, stored: StoredFile): Promise<void> {
-    const kept = await readFile(this.#metadataPath(file)).catch(() => null);
-    const said = this.#unverified.get(file.key) ?? (kept === null ? undefined : sha256(kept));
+  async confirmMetadata(page: ProjectPage, file: IndexFile, stored: StoredFile): Promise<void> {
+    const name = saidName(page, file);
+    const kept = await this.#metadataStore.readSaid(page, file);
+    const said = this.#unverified.get(name) ?? (kept === null ? undefined : sha256(kept));
     if (said === undefined) return;
-    this.#unverified.delete(file.key);
+    this.#unverified.delete(name);
+    await this.#metadataStore.forgetSaid(page, file);
     const real = await metadataOfWheelFile(stored.path);
+    if (real !== null) await this.#metadataStore.keepOfWheel(file, real);
     if (real !== null && sha256(real) === said) return;
-    this.#metadata.delete(file.key);
-    if (real !== null) await this.#keepMetadata(file, real);
+    this.#metadata.delete(name);
     throw new CreameryError(
       "upstream-hash",
-      "the index sent other metadata by ranges than the verified wheel holds",
+      "the index sent other metadata than the verified wheel holds",
       { input: file.filename },
     );
   }
@@ -199,37 +203,36 @@ export class Mirror implements AsyncDisposable {
     for (const { client } of this.#indexes) client.close();
   }
 
-  #metadataPath(file: IndexFile): string {
-    return join(this.#directory, "metadata", file.key);
-  }
-
-  async #keepMetadata(file: IndexFile, content: Buffer): Promise<void> {
-    await replaceFile(this.#metadataPath(file), content).catch(() => undefined);
-  }
-
   async #makeMetadata(
     page: ProjectPage,
     file: IndexFile,
     signal: AbortSignal,
   ): Promise<Buffer | null> {
     const said = file.upstreamMetadata?.sha256 ?? null;
-    const path = this.#metadataPath(file);
-    const kept = await readFile(path).catch(() => null);
-    const found = kept === null ? null : await stat(path).catch(() => null);
-    if (found !== null) await noteUse(path, found);
     // A kept one that upstream's page contradicts is made anew.
-    if (kept !== null && (said === null || sha256(kept) === said)) return kept;
+    const isGood = (kept: Buffer | null): kept is Buffer =>
+      kept !== null && (said === null || sha256(kept) === said);
+    const ofWheel = await this.#metadataStore.readOfWheel(file);
+    if (isGood(ofWheel)) return ofWheel;
     const stored = await this.files.kept(file);
-    let made = stored === null ? null : await metadataOfWheelFile(stored.path);
-    if (made === null && stored === null) {
-      const isFarm = this.clientOf(page).upstream.farm !== undefined;
-      made = await this.#fromUpstream(page, file, signal);
-      // A farm makes it itself, by whichever way it can be had.
-      if (made === null && !isFarm) made = await this.#fromRanges(page, file, signal);
-      if (made === null && !isFarm && file.filename.endsWith(".whl"))
-        made = await metadataOfWheelFile((await this.whole(page, file, signal)).path);
+    if (stored !== null) return await this.#ofWheel(file, stored);
+    const before = await this.#metadataStore.readSaid(page, file);
+    if (isGood(before)) return before;
+    const isFarm = this.clientOf(page).upstream.farm !== undefined;
+    let made = await this.#fromUpstream(page, file, signal);
+    // A farm makes it itself, by whichever way it can be had.
+    if (made === null && !isFarm) made = await this.#fromRanges(page, file, signal);
+    if (made !== null) {
+      await this.#metadataStore.keepSaid(page, file, made);
+      return made;
     }
-    if (made !== null) await this.#keepMetadata(file, made);
+    if (isFarm || !file.filename.endsWith(".whl")) return null;
+    return await this.#ofWheel(file, await this.whole(page, file, signal));
+  }
+
+  async #ofWheel(file: IndexFile, stored: StoredFile): Promise<Buffer | null> {
+    const made = await metadataOfWheelFile(stored.path);
+    if (made !== null) await this.#metadataStore.keepOfWheel(file, made);
     return made;
   }
 
@@ -259,7 +262,9 @@ export class Mirror implements AsyncDisposable {
         { input: `${file.filename}.metadata` },
       );
     }
-    if (said === null) this.#unverified.set(file.key, sha256(content));
+    // Said of a wheel by whatever stands between, or of another kind: the wheel itself is still to be had.
+    if (!isCoreMetadata(content)) return null;
+    if (said === null) this.#unverified.set(saidName(page, file), sha256(content));
     return content;
   }
 
@@ -297,7 +302,7 @@ export class Mirror implements AsyncDisposable {
         },
         tail.bytes,
       );
-      if (made !== null) this.#unverified.set(file.key, sha256(made));
+      if (made !== null) this.#unverified.set(saidName(page, file), sha256(made));
       return made;
     } catch (thrown) {
       signal.throwIfAborted();
@@ -306,6 +311,15 @@ export class Mirror implements AsyncDisposable {
       throw thrown;
     }
   }
+}
+
+function metadataDirectory({ directory }: MirrorOptions): string {
+  return join(directory, "metadata");
+}
+
+/** Two indexes may say different things of one hash. */
+function saidName(page: ProjectPage, { key }: IndexFile): string {
+  return `${page.upstream} ${key}`;
 }
 
 function sha256(content: Buffer): string {

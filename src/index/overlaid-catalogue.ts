@@ -50,8 +50,10 @@ export function overlaidCatalogue(catalogue: Catalogue, only: readonly OnlyRelea
         nextStep: "give the wheel once more",
       });
     },
-    confirmMetadata: (file, stored) =>
-      file.url.startsWith(OWN_SCHEME) ? Promise.resolve() : catalogue.confirmMetadata(file, stored),
+    confirmMetadata: (page, file, stored) =>
+      file.url.startsWith(OWN_SCHEME)
+        ? Promise.resolve()
+        : catalogue.confirmMetadata(page, file, stored),
   };
 }
 

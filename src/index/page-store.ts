@@ -14,9 +14,10 @@ import { HistoryStore } from "./history-store.ts";
 import { heldNames } from "./held-names.ts";
 import type { PageHistory } from "./page-history.ts";
 import { parseProjectPage, type ProjectPage } from "./project-page.ts";
+import { replacedFiles, replacedLine } from "./replaced-files.ts";
 import { replaceFile } from "./replace-file.ts";
 import { shownUrl } from "./secret.ts";
-import { readBody, type UpstreamClient } from "./upstream-client.ts";
+import { IDLE_MS, readBody, type UpstreamClient } from "./upstream-client.ts";
 import type { Upstream } from "./upstreams.ts";
 import { vanishedPage } from "./vanished-page.ts";
 
@@ -102,23 +103,39 @@ function formOf({ url, farm }: Upstream): PageForm {
   };
 }
 
+export interface PageStoreOptions {
+  readonly now?: (() => number) | undefined;
+  /** Without a byte for so long, upstream is given up. */
+  readonly idleMs?: number | undefined;
+  /** Told once of each file that a page lists with another hash than it had. */
+  readonly onReplaced?: ((line: string) => void) | undefined;
+}
+
 /** Pages of one upstream index: kept compressed on disk as upstream sent them, parsed once, revalidated. */
 export class PageStore {
   readonly #client: UpstreamClient;
   readonly #directory: string;
   readonly #histories: HistoryStore;
   readonly #now: () => number;
+  readonly #idleMs: number;
+  readonly #onReplaced: (line: string) => void;
   readonly #form: PageForm;
   readonly #entries = new Map<string, Entry>();
   readonly #running = new Map<string, Promise<Entry>>();
 
   /** @param directory the index's own: pages and histories are kept below. */
-  constructor(client: UpstreamClient, directory: string, now: () => number = Date.now) {
+  constructor(
+    client: UpstreamClient,
+    directory: string,
+    { now = Date.now, idleMs = IDLE_MS, onReplaced = () => undefined }: PageStoreOptions = {},
+  ) {
     this.#client = client;
     const own = createHash("sha256").update(client.upstream.url).digest("hex").slice(0, 16);
     this.#directory = join(directory, "pages", own);
     this.#histories = new HistoryStore(join(directory, "history", own));
     this.#now = now;
+    this.#idleMs = idleMs;
+    this.#onReplaced = (line) => onReplaced(`${shownUrl(client.upstream.url)}: ${line}`);
     this.#form = formOf(client.upstream);
   }
 
@@ -205,7 +222,11 @@ export class PageStore {
       afterMs: old?.kept.fetchedAtMs ?? byMs,
       byMs,
     });
-    return withHistory(entry, history, this.#client.upstream.farm !== undefined);
+    const noted = withHistory(entry, history, this.#client.upstream.farm !== undefined);
+    if (history !== known && noted.page !== null)
+      for (const replaced of replacedFiles(noted.page))
+        if (replaced.byMs === byMs) this.#onReplaced(replacedLine(replaced));
+    return noted;
   }
 
   #remember(name: string, entry: Entry): Entry {
@@ -227,6 +248,7 @@ export class PageStore {
     using response = await this.#client.request({
       url,
       signal: AbortSignal.timeout(PAGE_DEADLINE_MS),
+      idleMs: this.#idleMs,
       retries: RETRIES,
       headers: {
         accept: this.#form.accept,
@@ -244,7 +266,8 @@ export class PageStore {
     // A farm whose index is away says so: what it sends then is not to be taken for fresh.
     const stale = this.#client.upstream.farm !== undefined && isStale(header("warning"));
     const freshMs = stale ? 0 : freshness(header("cache-control"));
-    if (response.status === 304 && old !== undefined && old.page !== null) {
+    const isAsked = etag !== null || lastModified !== null;
+    if (response.status === 304 && isAsked && old !== undefined && old.page !== null) {
       // RFC 9111: what a 304 does not say is as it was said with the page.
       const told = header("cache-control") === null && !stale ? old.kept.freshMs : freshMs;
       const kept = { ...old.kept, fetchedAtMs: now, freshMs: told };
@@ -288,8 +311,10 @@ export class PageStore {
     };
     // Unchanged in substance where upstream knows no ETag: what was parsed stays.
     if (old !== undefined && old.page !== null && kept.bodySha256 === old.kept.bodySha256) {
-      await this.#save(name, kept, null);
-      return { kept, page: { ...old.page, stale }, checkedAtMs: now, freshMs };
+      // It is read again as it was read, whatever it is called now.
+      const same = { ...kept, contentType: old.kept.contentType };
+      await this.#save(name, same, null);
+      return { kept: same, page: { ...old.page, stale }, checkedAtMs: now, freshMs };
     }
     const page = this.#form.parse(body, kept.contentType, response.url, name);
     if (page === null)

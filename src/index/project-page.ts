@@ -108,6 +108,8 @@ export function parseProjectPage(
   const text = body.toString("utf8");
   const parsed = /json/iu.test(contentType) ? readJson(text) : readHtml(text, contentType, name);
   if (parsed === null || parsed.files.length > MAX_FILES) return null;
+  // Of whatever stands between that mixes its answers up.
+  if (normaliseName(parsed.page.name) !== normaliseName(name)) return null;
   const base = parsed.base === null ? pageUrl : (URL.parse(parsed.base, pageUrl)?.href ?? pageUrl);
   const { files: _files, versions, ...raw } = parsed.page;
   const files = parsed.files.flatMap((file) => {
@@ -153,6 +155,10 @@ function readJson(text: string): ReadPage | null {
 }
 
 const MAX_HREF_CHARS = 8000;
+/** What a link must end with to be a file: pages link to other things too. */
+const DISTRIBUTION = /\.(?:whl|egg|zip|tar\.[a-z0-9]+|t[gbx]z2?|exe|msi|rpm|deb|dmg)$/iu;
+/** As indexes, and servers of plain directories, head a page. */
+const EMPTY_PAGE = /\b(?:links for|index of)\b|pypi:(?:repository-version|project-status)/iu;
 
 function readHtml(text: string, contentType: string, name: string): ReadPage | null {
   if (!/html/iu.test(contentType) && !/<(?:!doctype html|html|a\s)/iu.test(text.slice(0, 4096)))
@@ -162,7 +168,7 @@ function readHtml(text: string, contentType: string, name: string): ReadPage | n
   const files = parsed.anchors.flatMap(({ text: filename, attributes }) => {
     const href = attributes.get("href");
     if (href === undefined || href.length > MAX_HREF_CHARS) return [];
-    if (!/\.[a-z0-9]+$/iu.test(filename)) return [];
+    if (!DISTRIBUTION.test(filename)) return [];
     const [url = "", ...fragments] = href.split("#");
     const hash = fragments
       .join("#")
@@ -202,6 +208,8 @@ function readHtml(text: string, contentType: string, name: string): ReadPage | n
     ];
   });
   const status = parsed.meta.get("pypi:project-status");
+  // What is sent in the place of a page, to log in or to say sorry, is HTML too: a project without files is told as one.
+  if (files.length === 0 && !EMPTY_PAGE.test(text.slice(0, 4096))) return null;
   const reason = parsed.meta.get("pypi:project-status-reason");
   return {
     page: {
@@ -223,6 +231,8 @@ function asIndexFile(file: UpstreamFile, base: string): IndexFile | null {
   if (url === null || !/^https?:$/u.test(url.protocol) || !isFilename(file.filename)) return null;
   url.hash = "";
   const hash = file.hashes["sha256"];
+  // A hash that can be none is no reason to take the file unseen.
+  if (hash !== undefined && hash !== "" && !/^[0-9a-f]{64}$/iu.test(hash)) return null;
   const sha256 = hash !== undefined && /^[0-9a-f]{64}$/iu.test(hash) ? hash.toLowerCase() : null;
   const metadata = file["core-metadata"] ?? file["data-dist-info-metadata"] ?? false;
   return {

@@ -49,6 +49,7 @@ function recordOf(
     repositories: [],
     refused: [],
     limits: [],
+    replaced: [],
     faults: [],
     truncated: false,
   };

@@ -108,6 +108,7 @@ test("what was served and what was installed are told apart, of what is watched"
       repositories: [],
       refused: [],
       limits: [],
+      replaced: [],
       faults: [],
       truncated: false,
     },

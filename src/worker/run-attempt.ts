@@ -6,6 +6,7 @@ import { discover } from "../discovery/discover.ts";
 import type { Discovery, InstalledListing, RejectedRung, TreeListing } from "../discovery/plan.ts";
 import {
   faultLines,
+  replacedLine,
   type AttemptRecord,
   type Endpoint,
   type IndexService,
@@ -193,6 +194,8 @@ class AttemptRun {
         this.#record = endpoint.record();
         for (const line of faultLines(this.#record).slice(0, MAX_FAULTS))
           this.#deps.log.note(`-- the index failed: ${line}`);
+        for (const replaced of this.#record.replaced.slice(0, MAX_FAULTS))
+          this.#deps.log.note(`-- the index: ${replacedLine(replaced)}`);
         await this.#watch.lap("evidence", () => this.#gather(guest));
       }
     } catch (thrown) {

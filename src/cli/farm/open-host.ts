@@ -41,6 +41,8 @@ export interface OpenHostOptions {
   readonly startAhead: number;
   /** Is given a line where something takes long: KVM is tried, a snapshot is made. */
   readonly tell: (line: string) => void;
+  /** Told that an index lists a file with another hash than it had; by default as another line of these. */
+  readonly onReplaced?: (line: string) => void;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
 }
@@ -104,8 +106,9 @@ export async function openHost(options: OpenHostOptions): Promise<Host> {
   // Loaded while the first guest starts.
   const openOwn: OpenHostOptions["index"] = async (directory, repositories) => {
     const asked: OpenIndexOptions["asked"] = async () => ({ machine, spec: await specOf(machine) });
+    const onReplaced = options.onReplaced ?? options.tell;
     const { openIndex } = await import("./open-index.ts");
-    return await openIndex({ config, directory, repositories, env, signal, asked });
+    return await openIndex({ config, directory, repositories, env, signal, asked, onReplaced });
   };
   const authorities = () => readAuthorities(config.upstreams, env);
   const mirrors = openMirrors(join(directories.cache, "index", "git"), config, authorities);

@@ -8,6 +8,8 @@ export interface OpenIndexOptions extends CratesQuestion {
   readonly config: FarmConfig;
   /** Those that guests are served. */
   readonly repositories?: GitMirrors | undefined;
+  /** Told that an index lists a file with another hash than it had. */
+  readonly onReplaced: (line: string) => void;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface OpenIndexOptions extends CratesQuestion {
  * @throws CreameryError `host-lacks`, `configuration-file`.
  */
 export async function openIndex(options: OpenIndexOptions): Promise<IndexService> {
-  const { config, directory, repositories, env, signal } = options;
+  const { config, directory, repositories, env, signal, onReplaced } = options;
   const upstreams = await findFarmUpstreams(config, {
     signal,
     env,
@@ -26,6 +28,7 @@ export async function openIndex(options: OpenIndexOptions): Promise<IndexService
     directory,
     upstreams,
     allow: config.allowedAddresses,
+    onReplaced,
     ...(repositories === undefined ? {} : { repositories }),
   });
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { printableLine } from "../../base/bounded-text.ts";
 import { openIndexService, type IndexService } from "../../index/index-service.ts";
 import { launcher } from "../../launcher/client.ts";
 import { directoriesFrom } from "../../launcher/directories.ts";
@@ -40,7 +41,12 @@ export async function openIndexAlone(
     cacheDir: directory,
     cratesIndex,
   });
-  const index = await openIndexService({ directory, upstreams, allow: config.allowedAddresses });
+  const index = await openIndexService({
+    directory,
+    upstreams,
+    allow: config.allowedAddresses,
+    onReplaced: (line) => process.stderr.write(`creamery: ${printableLine(line)}\n`),
+  });
   return {
     config,
     directory,

@@ -39,6 +39,7 @@ const record: AttemptRecord = {
   repositories: [],
   refused: [],
   limits: [],
+  replaced: [],
   faults: [],
   truncated: false,
 };

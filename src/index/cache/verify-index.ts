@@ -92,7 +92,9 @@ async function faultOf(
     case "provenance":
       return isProvenance(await readFile(path)) ? null : "is no provenance";
     case "crates":
-      return linesAreJson(await readFile(path, "utf8")) ? null : "is no part of an index of crates";
+      return isOfCrates(unit.name, await readFile(path, "utf8"))
+        ? null
+        : "is no part of an index of crates";
   }
 }
 
@@ -143,16 +145,20 @@ async function metadataFault(
   return real !== null && real.equals(kept) ? null : "is other metadata than its wheel holds";
 }
 
-function linesAreJson(text: string): boolean {
-  return text.split("\n").every((line) => {
-    if (line.trim() === "") return true;
-    try {
-      JSON.parse(line);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+/** A line that heads it, then a line for each version; the index's own configuration may be of many lines. */
+function isOfCrates(name: string, text: string): boolean {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  if (name !== "config.json") return lines.every(isJson);
+  return isJson(text) || (isJson(lines[0] ?? "") && isJson(lines.slice(1).join("\n")));
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function quarantine({ area, paths }: KeptUnit, directory: string): Promise<void> {
