@@ -7,6 +7,7 @@ import { CrateAnswers } from "./crate-answers.ts";
 import type { CrateListing, CrateVersion } from "./crates.ts";
 import { hasAlready, sendText, STALE, type Exchange } from "./exchange.ts";
 import type { FileReader, StoredFile } from "./file-store.ts";
+import type { Mirror } from "./mirror.ts";
 import type { PageOptions } from "./page-store.ts";
 import { projectSegment, type IndexFile, type PagePast, type ProjectPage } from "./project-page.ts";
 import { PROVENANCE_TYPE } from "./provenances.ts";
@@ -45,6 +46,8 @@ export interface AnswersSetup {
   readonly witness: Witness;
   /** Where what stands before us finds a kept file and sends it in our stead. */
   readonly handedOver?: ((stored: StoredFile) => string) | undefined;
+  /** For who may have what is listed no more: another host of the farm, whose attempts are of the past. */
+  readonly gone?: Mirror["goneFile"] | undefined;
 }
 
 /** Answers out of a catalogue, whoever asks: an attempt at its own endpoint, or another host of the farm. */
@@ -53,10 +56,12 @@ export class CatalogueAnswers {
   readonly #pages: PagesAt;
   readonly #witness: Witness;
   readonly #handedOver: AnswersSetup["handedOver"];
+  readonly #gone: AnswersSetup["gone"];
   readonly #crates: CrateAnswers;
 
-  constructor({ catalogue, pages, witness, handedOver }: AnswersSetup) {
+  constructor({ catalogue, pages, witness, handedOver, gone }: AnswersSetup) {
     this.#handedOver = handedOver;
+    this.#gone = gone;
     this.#catalogue = catalogue;
     this.#pages = pages;
     this.#witness = witness;
@@ -81,17 +86,23 @@ export class CatalogueAnswers {
     await this.page(exchange, project.name, format, 60);
   }
 
-  /** A project's page in one form. @param name normalised. @param maxAgeSeconds for which it may be used unasked. */
+  /**
+   * A project's page in one form.
+   * @param name normalised. @param maxAgeSeconds for which it may be used unasked.
+   * @param missing answers where no index has it.
+   */
   async page(
     exchange: Exchange,
     name: string,
     format: PageFormat,
     maxAgeSeconds: number,
+    missing?: () => Promise<void>,
   ): Promise<void> {
     const { request, response, signal } = exchange;
     // A host of the farm that knows of more than it was sent; an attempt takes what its farm has.
     const anew = format === "farm" && /\bno-cache\b/iu.test(request.headers["cache-control"] ?? "");
     const page = await this.#page(name, signal, { anew });
+    if (page === null && missing !== undefined) return await missing();
     if (page === null) return sendText(response, 404, `${name} is on no index of this farm`);
     const rendered = await this.#rendered(exchange, page, format);
     response.setHeader("cache-control", `max-age=${maxAgeSeconds}`);
@@ -147,14 +158,18 @@ export class CatalogueAnswers {
     if (project === null || key === undefined || name === undefined || more.length > 0)
       return this.#refuse(exchange, 404, "no such file");
     if (!this.#witness.nameAllowed(exchange, project.name)) return;
-    const page = await this.#page(project.name, signal);
-    const file = page?.files.find(
-      (candidate) =>
-        candidate.key === key &&
-        ["", ".metadata", ".provenance"].some((also) => `${candidate.filename}${also}` === name),
-    );
-    if (page === null || file === undefined)
+    const isIt = (candidate: IndexFile): boolean =>
+      candidate.key === key &&
+      ["", ".metadata", ".provenance"].some((also) => `${candidate.filename}${also}` === name);
+    const listing = await this.#page(project.name, signal);
+    const listed = listing?.files.find(isIt);
+    const found =
+      listing === null || listed === undefined
+        ? await this.#gone?.(project.name, isIt, signal)
+        : { page: listing, file: listed };
+    if (found === undefined || found === null)
       return this.#refuse(exchange, 404, "no index of this farm lists this file");
+    const { page, file } = found;
     if (name.endsWith(".provenance")) {
       const provenance = await this.#catalogue.provenance(page, file, signal);
       if (provenance === null) return sendText(response, 404, `${file.filename} has no provenance`);

@@ -6,7 +6,7 @@ import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
 import { noteUse } from "./cache/note-use.ts";
-import { freshness, isStale, MAX_FRESH_MS } from "./page-store.ts";
+import { freshness, isStale, MAX_FRESH_MS } from "./freshness.ts";
 import { replaceFile } from "./replace-file.ts";
 import { shownUrl } from "./secret.ts";
 import { readBody, type UpstreamClient, type UpstreamResponse } from "./upstream-client.ts";

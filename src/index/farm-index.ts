@@ -6,6 +6,8 @@ import { within } from "../base/within.ts";
 import { CatalogueAnswers } from "./catalogue-answers.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { decodeSegment, sendText, watchClient, type Exchange } from "./exchange.ts";
+import { FARM_PAGE_TYPE, renderFarmPage } from "./farm-page.ts";
+import type { Mirror } from "./mirror.ts";
 import { projectSegment } from "./project-page.ts";
 import { RenderedPages } from "./rendered-pages.ts";
 import { unrecordedWitness } from "./unrecorded-witness.ts";
@@ -16,27 +18,37 @@ const CRATES_SECONDS = 60;
 
 export interface FarmIndexOptions {
   readonly catalogue: Catalogue;
+  /** What is known of what its indexes list no more. */
+  readonly past: FarmPast;
   /** Is told of what an upstream did wrong that no answer could tell any more. */
   readonly onFault: (fault: CreameryError) => void;
   /** Ends all answers. */
   readonly signal: AbortSignal;
 }
 
+export interface FarmPast {
+  readonly page: Mirror["pastPage"];
+  readonly file: Mirror["goneFile"];
+}
+
 /** The farm's mirror for its other hosts: the same pages, files and crates, out of the same downloads. */
 export class FarmIndex {
   readonly #catalogue: Catalogue;
+  readonly #past: FarmPast;
   readonly #answers: CatalogueAnswers;
   readonly #signal: AbortSignal;
   readonly #onFault: FarmIndexOptions["onFault"];
 
-  constructor({ catalogue, onFault, signal }: FarmIndexOptions) {
+  constructor({ catalogue, past, onFault, signal }: FarmIndexOptions) {
     this.#catalogue = catalogue;
+    this.#past = past;
     this.#onFault = onFault;
     this.#signal = signal;
     this.#answers = new CatalogueAnswers({
       catalogue,
       pages: new RenderedPages().at(null),
       witness: unrecordedWitness(onFault),
+      gone: past.file,
     });
   }
 
@@ -89,7 +101,19 @@ export class FarmIndex {
     const project = projectSegment(segment);
     if (project === null || !project.normalised || more.length > 0)
       return sendText(exchange.response, 404, "no project can have this name");
-    return this.#answers.page(exchange, project.name, "farm", PAGE_SECONDS);
+    const { name } = project;
+    return this.#answers.page(exchange, name, "farm", PAGE_SECONDS, () =>
+      this.#missing(exchange, name),
+    );
+  }
+
+  /** That no index has it, and what was on its page when one had. */
+  async #missing({ request, response, signal }: Exchange, name: string): Promise<void> {
+    const past = await this.#past.page(name, signal);
+    if (past === null) return sendText(response, 404, `${name} is on no index of this farm`);
+    const body = Buffer.from(renderFarmPage(past));
+    response.writeHead(404, { "content-type": FARM_PAGE_TYPE, "content-length": body.length });
+    response.end(request.method === "HEAD" ? undefined : body);
   }
 
   #fail({ request, response, signal }: Exchange, thrown: unknown): void {

@@ -194,6 +194,10 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
     farmIndex: (onFault) =>
       new FarmIndex({
         catalogue: upstreamCatalogue(mirror, crates),
+        past: {
+          page: (name, signal) => mirror.pastPage(name, signal),
+          file: (name, matches, signal) => mirror.goneFile(name, matches, signal),
+        },
         onFault,
         signal: life.signal,
       }),

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
 import { FileStore, type FileReader, type StoredFile, type WantedFile } from "./file-store.ts";
-import { idOf } from "./page-history.ts";
+import { GoneFiles } from "./gone-files.ts";
 import { isCoreMetadata, MetadataStore } from "./metadata-store.ts";
 import { PageStore, type PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
@@ -30,6 +30,12 @@ export interface MirrorOptions {
   readonly onReplaced?: (line: string) => void;
 }
 
+/** A file and the page that lists it, or did. */
+export interface FoundFile {
+  readonly page: ProjectPage;
+  readonly file: IndexFile;
+}
+
 const TAIL_BYTES = 64 * 1024;
 const METADATA_DEADLINE_MS = 60_000;
 const MAX_METADATA_BYTES = 8 << 20;
@@ -45,10 +51,12 @@ export class Mirror implements AsyncDisposable {
   readonly #unverified = new Map<string, string>();
   readonly #life = new AbortController();
   readonly #provenances: Provenances;
+  readonly #gone: GoneFiles;
 
   private constructor(options: MirrorOptions, files: FileStore) {
     this.files = files;
     this.#metadataStore = new MetadataStore(metadataDirectory(options));
+    this.#gone = new GoneFiles(files);
     this.#idleMs = options.idleMs ?? IDLE_MS;
     const provenances = join(options.directory, "provenance");
     this.#provenances = new Provenances(provenances, this.#life.signal);
@@ -93,17 +101,39 @@ export class Mirror implements AsyncDisposable {
     for (const { pages } of this.#indexes) {
       const page = await pages.page(name, signal, options);
       if (page === null) continue;
-      return options.at === undefined ? page : await this.#undone(page, options.at);
+      return options.at === undefined ? page : await this.#undone(page, options.at, signal);
+    }
+    return null;
+  }
+
+  /** What is known of a project whether or not its index still has it; null where nothing ever changed in it. */
+  pastPage(name: string, signal: AbortSignal): Promise<ProjectPage | null> {
+    return this.page(name, signal, { at: new Date(0) });
+  }
+
+  /** A file that its index lists no more, and that is kept here. */
+  async goneFile(
+    name: string,
+    matches: (file: IndexFile) => boolean,
+    signal: AbortSignal,
+  ): Promise<FoundFile | null> {
+    for (const { pages } of this.#indexes) {
+      const page = await pages.page(name, signal, { at: new Date(0) });
+      if (page === null) continue;
+      for (const change of page.history?.changes ?? [])
+        if (change.kind === "gone" && matches(change.file))
+          if ((await this.files.kept(change.file)) !== null) return { page, file: change.file };
+      return null;
     }
     return null;
   }
 
   /** What is listed no more is there for as long as its bytes are. */
-  async #undone(page: ProjectPage, at: Date): Promise<ProjectPage> {
-    const kept = new Set<string>();
-    for (const file of filesGoneSince(page, at))
-      if ((await this.files.kept(file)) !== null) kept.add(idOf(file));
-    return undoChanges(page, at, kept);
+  async #undone(page: ProjectPage, at: Date, signal: AbortSignal): Promise<ProjectPage> {
+    const client = this.clientOf(page);
+    const urlOf = (file: IndexFile): string => this.#urlOf(page, file);
+    const farm = client.upstream.farm === undefined ? null : { client, urlOf };
+    return undoChanges(page, at, await this.#gone.had(filesGoneSince(page, at), farm, signal));
   }
 
   /** Projects of which a page is kept, sorted. */

@@ -12,6 +12,7 @@ interface Listed {
   readonly yanked?: boolean | string;
   /** In the place of its version's own. */
   readonly content?: number;
+  readonly uploaded?: string;
 }
 
 function pageOf(files: readonly Listed[], status = "active"): ProjectPage {
@@ -20,11 +21,11 @@ function pageOf(files: readonly Listed[], status = "active"): ProjectPage {
     name: "spam",
     "project-status": { status },
     versions: files.map(({ version }) => version),
-    files: files.map(({ version, yanked = false, content = Number(version) }) => ({
+    files: files.map(({ version, yanked = false, content = Number(version), uploaded }) => ({
       filename: `spam-${version}.tar.gz`,
       url: `https://index.example/spam-${version}.tar.gz?signature=secret`,
       hashes: { sha256: content.toString(16).padStart(64, "0") },
-      "upload-time": "2025-01-01T00:00:00Z",
+      "upload-time": uploaded ?? "2025-01-01T00:00:00Z",
       yanked,
     })),
   };
@@ -138,6 +139,12 @@ test("what happened between two looks counts from the second on: an answer for a
 test("a deleted file of which no bytes are kept is not listed, and told as lost", () => {
   const seen = looked(pageOf([one, two]), pageOf([one]));
   expect(told(seen, hour(0), false)).toEqual(["1", "lost 2"]);
+});
+
+test("a file that came after the instant and went again is not missed at it", () => {
+  const later = { ...two, uploaded: hour(1).toISOString() };
+  const seen = looked(pageOf([one]), pageOf([one, later]), pageOf([one]));
+  for (const isKept of [true, false]) expect(told(seen, hour(0), isKept)).toEqual(["1"]);
 });
 
 test("a version whose files are listed again is listed too", () => {

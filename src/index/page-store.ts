@@ -1,52 +1,30 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { gunzip, gzip } from "node:zlib";
-import { promisify } from "node:util";
-
-import { z } from "zod";
+import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
-import { noteUse } from "./cache/note-use.ts";
 import { FARM_PAGE_TYPE, parseFarmPage } from "./farm-page.ts";
+import { freshness, isStale, MAX_FRESH_MS } from "./freshness.ts";
 import { HistoryStore } from "./history-store.ts";
-import { heldNames } from "./held-names.ts";
+import { KeptPages, MAX_PAGE_BYTES, type KeptPage } from "./kept-pages.ts";
+import { formOf, type PageForm } from "./page-form.ts";
 import type { PageHistory } from "./page-history.ts";
-import { parseProjectPage, type ProjectPage } from "./project-page.ts";
+import type { ProjectPage } from "./project-page.ts";
 import { replacedFiles, replacedLine } from "./replaced-files.ts";
-import { replaceFile } from "./replace-file.ts";
 import { shownUrl } from "./secret.ts";
-import { IDLE_MS, readBody, type UpstreamClient } from "./upstream-client.ts";
-import type { Upstream } from "./upstreams.ts";
+import {
+  IDLE_MS,
+  readBody,
+  type UpstreamClient,
+  type UpstreamResponse,
+} from "./upstream-client.ts";
 import { vanishedPage } from "./vanished-page.ts";
 
-export const MAX_PAGE_BYTES = 64 << 20;
 const PAGE_DEADLINE_MS = 60_000;
 const RETRIES = 2;
-/** For upstreams that say nothing of freshness; what they say is bounded by the other. */
-const DEFAULT_FRESH_MS = 5 * 60_000;
-export const MAX_FRESH_MS = 60 * 60_000;
 const NOT_FOUND_FRESH_MS = 60_000;
 /** After a failure, upstream is left in peace for so long where an old page can be served. */
 const STALE_FRESH_MS = 30_000;
-/** JSON where an index has it. */
-export const PAGE_ACCEPT =
-  "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
-
-/** What is kept beside a page of it. */
-export const KeptPage = z.object({
-  url: z.string(),
-  contentType: z.string(),
-  etag: z.string().nullable(),
-  lastModified: z.string().nullable(),
-  fetchedAtMs: z.number(),
-  freshMs: z.number(),
-  /** Of the page that this is said of: two commands may write at once. */
-  bodySha256: z.string(),
-});
-type Kept = z.infer<typeof KeptPage>;
-
 export interface PageOptions {
   /**
    * Upstream is asked whatever is kept: something is known to be there that the kept page does not have, as a release that a
@@ -63,13 +41,15 @@ export interface PageOptions {
 const ANEW_MS = 1000;
 
 interface Entry {
-  readonly kept: Kept;
+  readonly kept: KeptPage;
   /** Null: upstream has no such project. */
   readonly page: ProjectPage | null;
   readonly checkedAtMs: number;
   readonly freshMs: number;
   /** What was seen to change in it. */
   readonly history?: PageHistory | undefined;
+  /** Of a farm that has the project no more: the index that had it. */
+  readonly goneFrom?: string | undefined;
 }
 
 /** Whether a page that was asked for before will do, and how it is asked for where it won't. */
@@ -79,29 +59,6 @@ interface Wanted {
 }
 
 class Forbidden extends CreameryError {}
-
-/** How pages are asked for and read. */
-interface PageForm {
-  readonly accept: string;
-  /** Below the upstream's address. */
-  path(name: string): string;
-  parse(body: Buffer, contentType: string, pageUrl: string, name: string): ProjectPage | null;
-}
-
-function formOf({ url, farm }: Upstream): PageForm {
-  if (farm === undefined)
-    return {
-      accept: PAGE_ACCEPT,
-      path: (name) => `${name}/`,
-      parse: (body, contentType, pageUrl, name) =>
-        parseProjectPage(body, contentType, pageUrl, name, shownUrl(url)),
-    };
-  return {
-    accept: FARM_PAGE_TYPE,
-    path: (name) => `pages/${name}`,
-    parse: (body, _contentType, _pageUrl, name) => parseFarmPage(body, name),
-  };
-}
 
 export interface PageStoreOptions {
   readonly now?: (() => number) | undefined;
@@ -114,7 +71,7 @@ export interface PageStoreOptions {
 /** Pages of one upstream index: kept compressed on disk as upstream sent them, parsed once, revalidated. */
 export class PageStore {
   readonly #client: UpstreamClient;
-  readonly #directory: string;
+  readonly #kept: KeptPages;
   readonly #histories: HistoryStore;
   readonly #now: () => number;
   readonly #idleMs: number;
@@ -131,12 +88,12 @@ export class PageStore {
   ) {
     this.#client = client;
     const own = createHash("sha256").update(client.upstream.url).digest("hex").slice(0, 16);
-    this.#directory = join(directory, "pages", own);
     this.#histories = new HistoryStore(join(directory, "history", own));
     this.#now = now;
     this.#idleMs = idleMs;
     this.#onReplaced = (line) => onReplaced(`${shownUrl(client.upstream.url)}: ${line}`);
     this.#form = formOf(client.upstream);
+    this.#kept = new KeptPages(join(directory, "pages", own), this.#form);
   }
 
   /**
@@ -163,9 +120,13 @@ export class PageStore {
   }
 
   /** Of a project that is gone by now, what is known of it at that instant. */
-  #told(name: string, { page, history }: Entry, at: Date | undefined): ProjectPage | null {
+  #told(
+    name: string,
+    { page, history, goneFrom }: Entry,
+    at: Date | undefined,
+  ): ProjectPage | null {
     if (page !== null || at === undefined || history === undefined) return page;
-    return vanishedPage(name, history, at, shownUrl(this.#client.upstream.url));
+    return vanishedPage(name, history, at, goneFrom ?? shownUrl(this.#client.upstream.url));
   }
 
   #wanted(anew: boolean, at: Date | undefined): Wanted {
@@ -184,7 +145,7 @@ export class PageStore {
 
   /** Projects of which a page is kept, in no order. */
   names(): Promise<string[]> {
-    return heldNames(this.#directory);
+    return this.#kept.names();
   }
 
   #run(name: string, known: Entry | undefined, wanted: Wanted): Promise<Entry> {
@@ -204,7 +165,7 @@ export class PageStore {
       if (thrown instanceof Forbidden || !(thrown instanceof CreameryError)) throw thrown;
       if (old?.page === undefined || old.page === null) throw thrown;
       // It is written no more while upstream is away, and in use all the same.
-      await this.#noteUse(name);
+      await this.#kept.noteUse(name);
       return this.#remember(name, {
         ...old,
         page: { ...old.page, stale: true },
@@ -212,6 +173,18 @@ export class PageStore {
         freshMs: STALE_FRESH_MS,
       });
     }
+  }
+
+  async #load(name: string): Promise<Entry | undefined> {
+    const found = await this.#kept.load(name);
+    if (found === undefined) return undefined;
+    const { fetchedAtMs: checkedAtMs, freshMs } = found.kept;
+    const history = await this.#histories.read(name);
+    return withHistory({ ...found, checkedAtMs, freshMs }, history, this.#isFarm);
+  }
+
+  get #isFarm(): boolean {
+    return this.#client.upstream.farm !== undefined;
   }
 
   /** With what changed since it was asked for before. */
@@ -222,7 +195,7 @@ export class PageStore {
       afterMs: old?.kept.fetchedAtMs ?? byMs,
       byMs,
     });
-    const noted = withHistory(entry, history, this.#client.upstream.farm !== undefined);
+    const noted = withHistory(entry, history, this.#isFarm);
     if (history !== known && noted.page !== null)
       for (const replaced of replacedFiles(noted.page))
         if (replaced.byMs === byMs) this.#onReplaced(replacedLine(replaced));
@@ -264,20 +237,20 @@ export class PageStore {
       return typeof value === "string" ? value : null;
     };
     // A farm whose index is away says so: what it sends then is not to be taken for fresh.
-    const stale = this.#client.upstream.farm !== undefined && isStale(header("warning"));
+    const stale = this.#isFarm && isStale(header("warning"));
     const freshMs = stale ? 0 : freshness(header("cache-control"));
     const isAsked = etag !== null || lastModified !== null;
     if (response.status === 304 && isAsked && old !== undefined && old.page !== null) {
       // RFC 9111: what a 304 does not say is as it was said with the page.
       const told = header("cache-control") === null && !stale ? old.kept.freshMs : freshMs;
       const kept = { ...old.kept, fetchedAtMs: now, freshMs: told };
-      await this.#save(name, kept, null);
+      await this.#kept.save(name, kept, null);
       return { kept, page: { ...old.page, stale }, checkedAtMs: now, freshMs: told };
     }
     const told = response.status === 200 ? null : await this.#client.told(response);
     if (told?.code === "farm-refused") throw new Forbidden(told.code, told.message, told);
     if (told !== null && response.status !== 404) throw told;
-    const said: Omit<Kept, "bodySha256"> = {
+    const said: Omit<KeptPage, "bodySha256"> = {
       url: shownUrl(response.url),
       contentType: header("content-type") ?? "text/html",
       etag: header("etag"),
@@ -291,6 +264,7 @@ export class PageStore {
         page: null,
         checkedAtMs: now,
         freshMs: NOT_FOUND_FRESH_MS,
+        ...(await this.#toldGone(name, response, said.contentType)),
       };
     const input = shownUrl(url);
     if (response.status === 401 || response.status === 403) {
@@ -305,7 +279,7 @@ export class PageStore {
         nextStep: "try again later; the index is at fault",
       });
     const body = await readBody(response, MAX_PAGE_BYTES);
-    const kept: Kept = {
+    const kept: KeptPage = {
       ...said,
       bodySha256: createHash("sha256").update(body).digest("hex"),
     };
@@ -313,7 +287,7 @@ export class PageStore {
     if (old !== undefined && old.page !== null && kept.bodySha256 === old.kept.bodySha256) {
       // It is read again as it was read, whatever it is called now.
       const same = { ...kept, contentType: old.kept.contentType };
-      await this.#save(name, same, null);
+      await this.#kept.save(name, same, null);
       return { kept: same, page: { ...old.page, stale }, checkedAtMs: now, freshMs };
     }
     const page = this.#form.parse(body, kept.contentType, response.url, name);
@@ -322,74 +296,26 @@ export class PageStore {
         input,
         nextStep: "check that the index's address is right, and try again",
       });
-    await this.#save(name, kept, body);
+    await this.#kept.save(name, kept, body);
     return { kept, page: { ...page, stale }, checkedAtMs: now, freshMs };
   }
 
-  #path(name: string): string {
-    return join(this.#directory, name.slice(0, 2), name);
-  }
-
-  async #noteUse(name: string): Promise<void> {
-    const path = `${this.#path(name)}.json`;
-    const found = await stat(path).catch(() => null);
-    if (found !== null) await noteUse(path, found);
-  }
-
-  async #load(name: string): Promise<Entry | undefined> {
-    const path = this.#path(name);
-    try {
-      await this.#noteUse(name);
-      const kept = KeptPage.parse(JSON.parse(await readFile(`${path}.json`, "utf8")));
-      const body = await promisify(gunzip)(await readFile(`${path}.page.gz`), {
-        maxOutputLength: MAX_PAGE_BYTES,
-      });
-      const page = this.#form.parse(body, kept.contentType, kept.url, name);
-      const bodySha256 = createHash("sha256").update(body).digest("hex");
-      if (page === null || bodySha256 !== kept.bodySha256) return undefined;
-      const entry = { kept, page, checkedAtMs: kept.fetchedAtMs, freshMs: kept.freshMs };
-      return withHistory(
-        entry,
-        await this.#histories.read(name),
-        this.#client.upstream.farm !== undefined,
-      );
-    } catch {
-      // Never kept, or half written by a run that was ended: asked again.
-      return undefined;
-    }
-  }
-
-  /** @param body null when what is kept is still right. A full disk is no reason not to answer. */
-  async #save(name: string, kept: Kept, body: Buffer | null): Promise<void> {
-    const path = this.#path(name);
-    try {
-      await mkdir(dirname(path), { recursive: true });
-      if (body !== null)
-        await replaceFile(`${path}.page.gz`, await promisify(gzip)(body, { level: 4 }));
-      await replaceFile(`${path}.json`, Buffer.from(JSON.stringify(kept)));
-    } catch {
-      return;
-    }
+  /** A farm tells of a project that is gone what was on its page. */
+  async #toldGone(
+    name: string,
+    response: UpstreamResponse,
+    contentType: string,
+  ): Promise<Pick<Entry, "history" | "goneFrom">> {
+    if (!this.#isFarm || contentType !== FARM_PAGE_TYPE) return {};
+    const page = parseFarmPage(await readBody(response, MAX_PAGE_BYTES), name);
+    return page === null ? {} : { history: page.history, goneFrom: page.upstream };
   }
 }
 
 /** What a farm tells with its page is more than what was seen from here. */
 function withHistory(entry: Entry, own: PageHistory | undefined, isFarm: boolean): Entry {
   const { page } = entry;
-  if (page === null) return { ...entry, history: own };
+  if (page === null) return { ...entry, history: isFarm ? (entry.history ?? own) : own };
   const history = isFarm ? (page.history ?? own) : own;
   return { ...entry, history: own, page: { ...page, history } };
-}
-
-/** By its Warning header. */
-export function isStale(warning: string | null): boolean {
-  return warning !== null && /^110\b/u.test(warning);
-}
-
-/** Milliseconds for which an answer may be used unasked, by its Cache-Control. */
-export function freshness(cacheControl: string | null): number {
-  if (cacheControl === null) return DEFAULT_FRESH_MS;
-  if (/no-cache|no-store/iu.test(cacheControl)) return 0;
-  const seconds = /max-age=(\d{1,9})/iu.exec(cacheControl)?.[1];
-  return seconds === undefined ? DEFAULT_FRESH_MS : Math.min(Number(seconds) * 1000, MAX_FRESH_MS);
 }

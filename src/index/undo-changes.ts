@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 
 import { versionKey, versionOfFile } from "./distribution-version.ts";
+import { parseUploadTime } from "./instant.ts";
 import { idOf, type Change } from "./page-history.ts";
 import type { IndexFile, PagePast, ProjectPage } from "./project-page.ts";
 
@@ -57,7 +58,13 @@ export function filesGoneSince(page: ProjectPage, at: Date): readonly IndexFile[
   if (!changes.some(({ kind }) => kind === "gone")) return [];
   const listed = new Set(page.files.map(idOf));
   const { files } = stateBefore(page, changes);
-  return [...files].flatMap(([id, file]) => (listed.has(id) ? [] : [file]));
+  return [...files].flatMap(([id, file]) => (listed.has(id) || !isBefore(file, at) ? [] : [file]));
+}
+
+/** One that is gone again, and was not there yet, is nobody's to miss. */
+function isBefore({ uploadTime }: IndexFile, at: Date): boolean {
+  const uploadedMs = uploadTime === null ? null : parseUploadTime(uploadTime);
+  return uploadedMs !== null && uploadedMs < at.getTime();
 }
 
 /**
@@ -72,10 +79,11 @@ export function undoChanges(page: ProjectPage, at: Date, kept: ReadonlySet<strin
   const listed = new Set(page.files.map(idOf));
   const { files, yanks, status } = stateBefore(page, changes);
   const there = [...files].filter(([id]) => listed.has(id) || kept.has(id));
-  const restored = there.flatMap(([id, file]) => (listed.has(id) ? [] : [file]));
-  const lost = [...files].flatMap(([id, { filename }]) =>
-    listed.has(id) || kept.has(id) ? [] : [filename],
+  const missed = [...files].filter(
+    ([id, file]) => !listed.has(id) && !kept.has(id) && isBefore(file, at),
   );
+  const restored = there.flatMap(([id, file]) => (listed.has(id) ? [] : [file]));
+  const lost = missed.map(([, { filename }]) => filename);
   const unyanked = there.filter(([id]) => yanks.has(id)).length;
   const versions = withVersionsOf(restored, page);
   return {

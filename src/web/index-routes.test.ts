@@ -5,6 +5,7 @@ import { rm } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterEach, expect, test } from "vitest";
 
@@ -80,9 +81,10 @@ interface Answer {
   readonly whole: boolean;
 }
 
-async function host(index: IndexService, directory: string): Promise<Host> {
+async function host(index: IndexService, directory: string, before?: Date): Promise<Host> {
   const socketPath = join(directory, "index.sock");
-  const endpoint = await index.openEndpoint({ socketPath, attemptId: "a1" });
+  const at = before === undefined ? {} : { before };
+  const endpoint = await index.openEndpoint({ socketPath, attemptId: "a1", ...at });
   const ask = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
     new Promise((resolve) => {
       const outgoing = request({ socketPath, path, headers, agent: false }, (incoming) => {
@@ -159,6 +161,51 @@ test("three workers that ask for a page and a file at once make one upstream req
   for (const one of hosts)
     expect((await one.ask(pathOf(one, SDIST))).body.equals(sdist)).toBe(true);
   expect(whole.farm.requests.slice(before)).toEqual([]);
+});
+
+test("a worker's attempt of the past has what its farm saw deleted and still keeps, and of the project that is gone altogether", async () => {
+  const eggs: DistFile = {
+    project: "eggs",
+    filename: "eggs-1.0.tar.gz",
+    content: Buffer.from("eggs"),
+  };
+  const up = await upstream({
+    files: [...FILES, eggs].map((file) => ({ ...file, uploadTime: "2020-01-01T00:00:00Z" })),
+    maxAgeSeconds: 0,
+  });
+  const whole = await fleet(up.url);
+  const here = await host(whole.coordinator, temporary());
+  for (const file of [WHEEL, SDIST, eggs]) {
+    await here.ask(`${here.endpoint.indexPath}${file.project}/`);
+    if (file !== WHEEL) await here.ask(pathOf(here, file));
+  }
+  const date = new Date();
+  up.files.splice(0, 3, { ...WHEEL, filename: "spam-2.0-py3-none-any.whl" });
+  await sleep(5);
+
+  const directory = temporary();
+  const client = await whole.farm.worker("a");
+  const index = owned(await openFarmIndex({ farm: client, directory, signal }));
+  const then = await host(index, directory, date);
+  const listed = async (name: string): Promise<string> =>
+    (await then.ask(`${then.endpoint.indexPath}${name}/`, { accept: JSON_TYPE })).body.toString();
+  // The farm looks again before it tells: by then these are gone.
+  for (const name of ["spam", "eggs"]) await here.ask(`${here.endpoint.indexPath}${name}/`);
+  expect(await listed("spam")).toContain('"filename":"spam-1.0.tar.gz"');
+  expect(await listed("spam")).toContain(
+    '"lost":{"count":1,"files":["spam-1.0-py3-none-any.whl"]}',
+  );
+  expect(await listed("eggs")).toContain('"filename":"eggs-1.0.tar.gz"');
+  for (const file of [SDIST, eggs])
+    expect((await then.ask(pathOf(then, file))).body.equals(file.content)).toBe(true);
+  expect(then.endpoint.record().files.map(({ filename, upstream: of }) => [filename, of])).toEqual([
+    ["spam-1.0.tar.gz", up.url],
+    ["eggs-1.0.tar.gz", up.url],
+  ]);
+  // Now they are not there, for a worker's attempt of now as for the farm's own.
+  const now = await worker(whole, "b");
+  for (const file of [SDIST, eggs]) expect((await now.ask(pathOf(now, file))).status).toBe(404);
+  expect((await now.ask(`${now.endpoint.indexPath}eggs/`)).status).toBe(404);
 });
 
 test.each(["json", "html"] as const)(

@@ -4,6 +4,7 @@ import { CreameryError } from "../../base/errors.ts";
 import { directoriesFrom } from "../../launcher/directories.ts";
 import { indexBounds } from "../../model/config/index-table.ts";
 import { parseListen } from "../../model/config/service-table.ts";
+import { isLoopback } from "../../web/client-address.ts";
 import { collectIndexLoop } from "./collect-index-loop.ts";
 import { ownPins } from "./farm-pins.ts";
 import { openIndexAlone } from "./open-index-alone.ts";
@@ -50,5 +51,10 @@ export async function serveIndex(given: unknown, signal: AbortSignal): Promise<n
 /** One line: where it is, and how pip and uv are told. */
 export function servingLine(url: string): string {
   const index = `${url}/simple/`;
-  return `serving ${index} (pip: PIP_INDEX_URL=${index}; uv: UV_DEFAULT_INDEX=${index}; Ctrl-C ends it)`;
+  const { hostname } = new URL(url);
+  // pip passes over what it takes for unsafe, and goes on without a word of where else to look.
+  const trusted = isLoopback(hostname.replace(/^\[|\]$/gu, ""))
+    ? ""
+    : ` PIP_TRUSTED_HOST=${hostname}`;
+  return `serving ${index} (pip: PIP_INDEX_URL=${index}${trusted}; uv: UV_DEFAULT_INDEX=${index}; Ctrl-C ends it)`;
 }

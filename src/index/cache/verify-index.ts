@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 
-import { KeptPage, MAX_PAGE_BYTES } from "../page-store.ts";
+import { KeptPage, MAX_PAGE_BYTES } from "../kept-pages.ts";
 import { isProvenance } from "../provenances.ts";
 import { metadataOfWheelFile } from "../wheel-metadata.ts";
 import { QUARANTINE, SHA256, takeInventory, type KeptArea, type KeptUnit } from "./inventory.ts";

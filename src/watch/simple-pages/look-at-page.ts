@@ -1,5 +1,6 @@
 import { CreameryError } from "../../base/errors.ts";
-import { MAX_PAGE_BYTES, PAGE_ACCEPT } from "../../index/page-store.ts";
+import { MAX_PAGE_BYTES } from "../../index/kept-pages.ts";
+import { PAGE_ACCEPT } from "../../index/page-form.ts";
 import { parseProjectPage } from "../../index/project-page.ts";
 import { shownUrl } from "../../index/secret.ts";
 import { askUpstream, type WatchedIndex } from "../ask-upstream.ts";
