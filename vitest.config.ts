@@ -28,6 +28,16 @@ export default defineConfig({
       },
       {
         test: {
+          // Needs root, a built image for the clients of Python 2.7, and the index of this host's pip for the clients themselves.
+          name: "clients",
+          include: ["test/clients/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: "guest",
           include: ["src/**/*.guest.test.ts", "test/guest/**/*.test.ts"],
           testTimeout: 120_000,

@@ -12,6 +12,9 @@ export interface SmallProject {
   readonly name: string;
   readonly versions?: readonly string[];
   readonly requires?: readonly string[];
+  /** Those that `requires` names. */
+  readonly extras?: readonly string[];
+  readonly requiresPython?: string;
   readonly publish?: readonly ("sdist" | "wheel")[];
   /** By path in its sdist, besides the module. */
   readonly files?: Readonly<Record<string, string>>;
@@ -32,14 +35,23 @@ export const moduleOf = (name: string): string =>
 export function packProjects(projects: readonly SmallProject[]): DistFile[] {
   const salt = randomUUID();
   const orders = projects.map(
-    ({ name, versions = ["1.0"], requires = [], publish = ["sdist", "wheel"], files = {} }) => ({
+    ({
+      name,
+      versions = ["1.0"],
+      requires = [],
+      extras = [],
+      requiresPython = null,
+      publish = ["sdist", "wheel"],
+      files = {},
+    }) => ({
       name,
       directory: "/nonexistent",
       summary: "A test's own.",
       versions,
       publish,
       requires,
-      requiresPython: null,
+      extras,
+      requiresPython,
       wheelTag: "py2.py3-none-any",
       sdistWithout: [],
       extraFiles: { [`${moduleOf(name)}.py`]: `SALT = "${salt}"\n`, ...files },

@@ -30,6 +30,7 @@ def metadata(project, version):
     if project["requiresPython"] is not None:
         lines.append("Requires-Python: " + project["requiresPython"])
     lines += ["Requires-Dist: " + one for one in project["requires"]]
+    lines += ["Provides-Extra: " + one for one in project.get("extras", [])]
     return "".join(line + "\n" for line in lines).encode("utf-8")
 
 
