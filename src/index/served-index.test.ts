@@ -171,6 +171,18 @@ test("the list is of the projects whose pages are kept, and upstream's own is ne
   expect(upstream.requests).not.toContain("GET /simple/");
 });
 
+test("cargo is told where crates are by the address that it came by", async () => {
+  const { url } = await serving({ files: [spam] });
+  const told = async (headers: Record<string, string>): Promise<unknown> =>
+    (await fetch(`${url}/crates/config.json`, { headers })).json();
+  const path = "/crates/dl/{crate}/{version}/{sha256-checksum}";
+  expect(await told({})).toEqual({ dl: `${url}${path}` });
+  expect(await told({ "x-forwarded-proto": "https" })).toEqual({
+    dl: `${url.replace("http:", "https:")}${path}`,
+  });
+  expect(await told({ "x-forwarded-proto": "javascript" })).toEqual({ dl: `${url}${path}` });
+});
+
 test("where upstream fails, the client gets one line and the operator is told", async () => {
   const { url, faults } = await serving({
     files: [spam],

@@ -258,6 +258,47 @@ test("two attempts of one date resolve to the same files a week apart, whatever 
   }
 });
 
+test("pip unchanged installs from an instant by its address alone, with what its metadata said then", async () => {
+  const wheel = (version: string, days: number, requires: readonly string[]): DistFile => ({
+    project: "spam",
+    filename: `spam-${version}-py3-none-any.whl`,
+    content: makeWheel("spam", version, { "spam.py": version }, requires),
+    uploadTime: at(days),
+  });
+  const eggs = (version: string, days: number): DistFile => ({
+    project: "eggs",
+    filename: `eggs-${version}-py3-none-any.whl`,
+    content: makeWheel("eggs", version, { "eggs.py": version }),
+    uploadTime: at(days),
+  });
+  const { url } = await world([
+    wheel("1.0", -20, ["eggs"]),
+    wheel("2.0", -5, ["eggs>=2"]),
+    eggs("1.0", -20),
+    eggs("1.5", -8),
+    eggs("2.0", -6),
+  ]);
+  const frozenAt = async (instant: string): Promise<string[]> => {
+    const target = join(temporary(), "target");
+    await promisify(execFile)("python3", [
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--isolated",
+      "--no-cache-dir",
+      "--disable-pip-version-check",
+      `--target=${target}`,
+      `--index-url=${url}/at/${instant}/simple/`,
+      "spam",
+    ]);
+    return (await readdir(target)).filter((name) => name.endsWith(".dist-info")).toSorted();
+  };
+  expect(await frozenAt(at(-7))).toEqual(["eggs-1.5.dist-info", "spam-1.0.dist-info"]);
+  expect(await frozenAt(at(0))).toEqual(["eggs-2.0.dist-info", "spam-2.0.dist-info"]);
+  await expect(frozenAt(at(-30))).rejects.toThrow("No matching distribution found for spam");
+});
+
 test("an attempt of a date with an index that says no times has a fault to show for it", async () => {
   const { service } = await world([file("1.0", -9, { extra: { "upload-time": null } })]);
   const socketPath = join(temporary(), "index.sock");
