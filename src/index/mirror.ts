@@ -202,7 +202,9 @@ export class Mirror implements AsyncDisposable {
     const client = this.clientOf(page);
     const isFarm = client.upstream.farm !== undefined;
     const url = isFarm ? `${this.#urlOf(page, file)}.provenance` : said;
-    return this.#provenances.get(file, url, client, signal);
+    // What one index says of a hash is nothing to another's.
+    const key = createHash("sha256").update(saidName(page, file)).digest("hex");
+    return this.#provenances.get({ key }, url, client, signal);
   }
 
   /**

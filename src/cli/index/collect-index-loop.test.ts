@@ -55,7 +55,7 @@ test("what is pinned alone and is more than the bound is told with what to chang
   await using index = new SampleIndex();
   const sha256 = index.file("a".repeat(20_480), 100);
   const { at, told } = keeper(index, async () => ({
-    sha256s: new Set([sha256]),
+    names: new Set([sha256]),
     attempts: 1,
     unreadable: [],
   }));

@@ -17,7 +17,7 @@ export type FarmPins = (nowMs: number, signal: AbortSignal) => Promise<PinnedFil
 
 /** Of a host without results: there is nothing that anybody would run again. */
 export const NO_PINS: FarmPins = async () => ({
-  sha256s: new Set<string>(),
+  names: new Set<string>(),
   attempts: 0,
   unreadable: [],
 });

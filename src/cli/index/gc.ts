@@ -66,7 +66,7 @@ export async function collectFarmIndex(
     ...bounds,
     pinned: async () => {
       pinned = await pins(options.nowMs, signal);
-      return pinned.sha256s;
+      return pinned.names;
     },
     signal,
   });

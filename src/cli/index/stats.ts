@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import { inventoryBytes } from "../../index/cache/collect-index.ts";
+import { inventoryBytes, PINNED_AREAS } from "../../index/cache/collect-index.ts";
 import { takeInventory, type Inventory, type KeptArea } from "../../index/cache/inventory.ts";
 import { launcher } from "../../launcher/client.ts";
 import { directoriesFrom } from "../../launcher/directories.ts";
@@ -25,7 +25,7 @@ export async function indexStats(given: unknown, signal: AbortSignal): Promise<n
   const nowMs = Date.now();
   const pinned = await ownPins(config, directories)(nowMs, signal);
   const { maxBytes } = indexBounds(config.index);
-  const state = statsOf(inventory, pinned.sha256s, maxBytes);
+  const state = statsOf(inventory, pinned.names, maxBytes);
   const told = { schema: 1, directory, ...state, pinnedAttempts: pinned.attempts };
   process.stdout.write(json ? `${JSON.stringify(told)}\n` : statsText(directory, state, nowMs));
   return 0;
@@ -40,7 +40,7 @@ interface Kept {
 
 export interface IndexStats {
   readonly areas: Readonly<Record<KeptArea, Kept>>;
-  /** Of files that attempts name which are kept whole. */
+  /** Of files and repositories that attempts name which are kept whole. */
   readonly pinned: { readonly count: number; readonly bytes: number };
   readonly partialBytes: number;
   readonly quarantined: { readonly count: number; readonly bytes: number };
@@ -74,8 +74,9 @@ export function statsOf(
       metadata: of("metadata"),
       provenance: of("provenance"),
       crates: of("crates"),
+      git: of("git"),
     },
-    pinned: counted(units.filter(({ area, name }) => area === "files" && pinned.has(name))),
+    pinned: counted(units.filter(({ area, name }) => PINNED_AREAS.has(area) && pinned.has(name))),
     partialBytes,
     quarantined: counted(leftovers.filter(({ kind }) => kind === "quarantined")),
     others: Object.fromEntries(others),
@@ -104,7 +105,7 @@ export function statsText(directory: string, state: IndexStats, nowMs: number): 
     `${directory}\n`,
     renderTable(["WHAT", "COUNT", "SIZE", "OLDEST USE"], [...rows, ...more]),
     `${sizeText(bytes)} of ${sizeText(maxBytes)} (index.max_gib): ${room >= 0 ? `room for ${sizeText(room)}` : `${sizeText(-room)} too much; see ./creamery index gc`}\n`,
-    `pinned by attempts that are kept: ${pinned.count} files of ${sizeText(pinned.bytes)}\n`,
+    `pinned by attempts that are kept: ${pinned.count} of ${sizeText(pinned.bytes)}\n`,
     ...(partialBytes === 0 ? [] : [`on its way: ${sizeText(partialBytes)}\n`]),
     ...(quarantined.count === 0
       ? []

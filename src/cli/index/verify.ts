@@ -51,10 +51,12 @@ function progressRow(): { show(text: string): void; end(): void } {
 
 export function verifiedText(directory: string, state: VerifiedIndex): string {
   const { checked, checkedBytes, faults, unchecked } = state;
-  const { files, pages, metadata, crates } = checked;
+  const counts = Object.entries(checked)
+    .filter(([area]) => area !== "git")
+    .map(([area, count]) => `${count} ${area}`);
   return [
     ...faults.map(({ area, name, fault }) => printableLine(`${area} ${name}: ${fault}`)),
-    `${directory}: ${faults.length === 0 ? "sound" : `${faults.length} not sound`}; ${sizeText(checkedBytes)}: ${files} files, ${pages} pages, ${metadata} metadata, ${crates} crates`,
+    `${directory}: ${faults.length === 0 ? "sound" : `${faults.length} not sound`}; ${sizeText(checkedBytes)}: ${counts.join(", ")}`,
     ...(unchecked === 0
       ? []
       : [`${unchecked} metadata can't be checked: their wheels are not kept here`]),

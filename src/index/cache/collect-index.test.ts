@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 
 import { FileStore } from "../file-store.ts";
+import { lockMirror } from "../git/mirror-lock.ts";
 import { collectIndex, inventoryBytes, type CollectIndexOptions } from "./collect-index.ts";
 import { SampleIndex } from "./index-directory.sample.ts";
 import { takeInventory } from "./inventory.ts";
@@ -120,6 +121,33 @@ test("a page goes with both its halves, and a name of a file that is no more goe
     join("0123456789abcdef", "sp"),
   ]);
   expect([existsSync(name), existsSync(kept)]).toEqual([false, true]);
+});
+
+test("a mirror of a repository goes whole, by when it was last used; one that is pinned or fetched now stays", async () => {
+  await using index = new SampleIndex();
+  const repository = (name: string, hoursAgo: number): string => {
+    index.put(`git/.locks/${name}`, "", 500);
+    index.put(`git/.new/.keep`, "", 1);
+    index.put(`git/${name}/objects/pack/one.pack`, kilobyte("p"), 500);
+    index.put(`git/${name}/creamery.json`, "{}", hoursAgo);
+    return join(index.directory, "git", name);
+  };
+  const hash = (digit: string): string => `spam-${digit.repeat(32)}.git`;
+  const [old, pinned, young, fetched] = [
+    repository(hash("1"), 100),
+    repository(hash("2"), 100),
+    repository(hash("3"), 1),
+    repository(hash("4"), 100),
+  ];
+  const there = () => [old, pinned, young, fetched].map((path) => existsSync(path));
+  const lock = await lockMirror(join(index.directory, "git", ".locks", hash("4")), signal);
+  const done = await collect(index, { pinned: async () => new Set([hash("2")]) });
+  await lock[Symbol.asyncDispose]();
+  expect(done.removed).toMatchObject([{ area: "git", name: hash("1"), bytes: 1002 }]);
+  expect(there()).toEqual([false, true, true, true]);
+  expect(readdirSync(join(index.directory, "git", ".new"))).toEqual([".keep"]);
+  await collect(index, { pinned: async () => new Set([hash("2")]) });
+  expect(there()).toEqual([false, true, true, false]);
 });
 
 test("halves that an ended process left go after a day, what others keep there is counted and left alone", async () => {

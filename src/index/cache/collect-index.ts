@@ -1,10 +1,23 @@
+import { randomUUID } from "node:crypto";
 import { lstat, mkdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { PROCESS_NAME } from "../../base/process-name.ts";
-import { SHA256, takeInventory, type Inventory, type KeptUnit } from "./inventory.ts";
+import { lockMirror } from "../git/mirror-lock.ts";
+import {
+  MIRROR_STATE,
+  SHA256,
+  takeInventory,
+  type Inventory,
+  type KeptArea,
+  type KeptUnit,
+} from "./inventory.ts";
 
 const DAY_MS = 24 * 3_600_000;
+/** For somebody who fetches it now. */
+const LOCK_MS = 5000;
+/** Of which attempts name what they were given. */
+export const PINNED_AREAS: ReadonlySet<KeptArea> = new Set(["files", "git"]);
 /** What was quarantined waits so long for somebody to look at it. */
 const QUARANTINE_MS = 30 * DAY_MS;
 
@@ -17,7 +30,7 @@ export interface CollectIndexOptions {
   readonly beginsAtBytes?: number;
   /** What was used later than so long ago stays: somebody may be at it. Longer than any attempt takes, two hours at the least. */
   readonly graceMs: number;
-  /** sha256 of files that stay however long ago they were used; asked only where something must go. */
+  /** sha256 of files, and names of repositories' mirrors, that stay however long ago they were used; asked only where something must go. */
   readonly pinned: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
   readonly nowMs: number;
   /** Removes nothing, and tells what would go. */
@@ -62,11 +75,11 @@ export async function collectIndex(options: CollectIndexOptions): Promise<Collec
     const oldestFirst = inventory.units.toSorted((left, right) => left.usedMs - right.usedMs);
     for (const unit of oldestFirst) {
       signal.throwIfAborted();
-      const isPinned = unit.area === "files" && pinned.has(unit.name);
+      const isPinned = PINNED_AREAS.has(unit.area) && pinned.has(unit.name);
       if (isPinned) pinnedBytes += unit.bytes;
       else if (unit.usedMs >= usedBeforeMs) youngBytes += unit.bytes;
       else if (keptBytes > maxBytes) {
-        if (!dryRun && !(await removeUnit(unit, directory, usedBeforeMs))) {
+        if (!dryRun && !(await removeUnit(unit, directory, usedBeforeMs, signal))) {
           youngBytes += unit.bytes;
           continue;
         }
@@ -103,10 +116,13 @@ function asideDirectory(directory: string): string {
 
 /** @returns false where somebody has used it meanwhile. */
 async function removeUnit(
-  { area, paths }: KeptUnit,
+  unit: KeptUnit,
   directory: string,
   usedBeforeMs: number,
+  signal: AbortSignal,
 ): Promise<boolean> {
+  const { area, paths } = unit;
+  if (area === "git") return await removeRepository(unit, directory, usedBeforeMs, signal);
   for (const path of paths) {
     // Named for this process, where the next one that opens the files clears up after those that have ended.
     const aside = join(
@@ -124,6 +140,25 @@ async function removeUnit(
     }
     await rm(aside, { force: true });
   }
+  return true;
+}
+
+/** Under its lock: nobody fetches into it meanwhile, and who asks for it then has it fetched anew. */
+async function removeRepository(
+  { name, paths: [path = ""] }: KeptUnit,
+  directory: string,
+  usedBeforeMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const within = AbortSignal.any([signal, AbortSignal.timeout(LOCK_MS)]);
+  const lock = await lockMirror(join(directory, "git", ".locks", name), within).catch(() => null);
+  signal.throwIfAborted();
+  if (lock === null) return false;
+  await using _ = lock;
+  const noted = await lstat(join(path, MIRROR_STATE)).catch(() => null);
+  if (noted !== null && noted.mtimeMs >= usedBeforeMs) return false;
+  const aside = join(directory, "git", ".new", `${PROCESS_NAME}-gc-${randomUUID()}`);
+  if (await isDone(rename(path, aside))) await rm(aside, { recursive: true, force: true });
   return true;
 }
 

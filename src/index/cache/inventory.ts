@@ -5,13 +5,14 @@ import { CreameryError } from "../../base/errors.ts";
 
 /** What the mirror keeps below its directory, as a person counts it: a page is one, though it lies in two files. */
 
-export type KeptArea = "files" | "pages" | "metadata" | "provenance" | "crates";
+export const KEPT_AREAS = ["files", "pages", "metadata", "provenance", "crates", "git"] as const;
+export type KeptArea = (typeof KEPT_AREAS)[number];
 
 export interface KeptUnit {
   readonly area: KeptArea;
   /** Its sha256, its project, its crate. */
   readonly name: string;
-  /** Absolute, in the order in which they are to be removed: a half that is left then is none. */
+  /** Absolute, in the order in which they are to be removed: a half that is left then is none. Of a repository its directory. */
   readonly paths: readonly string[];
   readonly bytes: number;
   /** When it was last used, ms since 1970, an hour too early at most. */
@@ -37,6 +38,8 @@ export interface Inventory {
   readonly others: ReadonlyMap<string, { readonly files: number; readonly bytes: number }>;
 }
 
+/** In the directory of each mirror of a repository: written when it was fetched, and its use is noted there. */
+export const MIRROR_STATE = "creamery.json";
 export const QUARANTINE = "quarantine";
 export const SHA256 = /^[0-9a-f]{64}$/u;
 const KEY = /^(?:u-)?[0-9a-f]{64}$/u;
@@ -52,6 +55,7 @@ export async function takeInventory(directory: string, signal: AbortSignal): Pro
   let partialBytes = 0;
   const pages = new Map<string, Found[]>();
   const names: Found[] = [];
+  const repositories = new Map<string, Found[]>();
   for await (const found of filesBelow(directory, signal)) {
     const [root = "", second = ""] = found.at;
     const name = basename(found.path);
@@ -69,20 +73,19 @@ export async function takeInventory(directory: string, signal: AbortSignal): Pro
     else if (root === "pages" && /\.(?:json|page\.gz)$/u.test(name)) {
       const whole = found.path.replace(/\.(?:json|page\.gz)$/u, "");
       pages.set(whole, [...(pages.get(whole) ?? []), found]);
-    } else if (root === "metadata" && KEY.test(name)) keep("metadata");
-    else if (root === "provenance" && KEY.test(name)) keep("provenance");
+    } else if ((root === "metadata" || root === "provenance") && KEY.test(name)) keep(root);
+    else if (root === "git" && second.endsWith(".git"))
+      repositories.set(second, [...(repositories.get(second) ?? []), found]);
     else if (root === "crates" && !HALF.test(name)) keep("crates");
-    else if (
-      ["files", "pages", "metadata", "provenance", "crates"].includes(root) &&
-      HALF.test(name)
-    )
-      leave("half-written");
+    else if (KEPT_AREAS.some((area) => area === root) && HALF.test(name)) leave("half-written");
     else {
       const counted = others.get(root) ?? { files: 0, bytes: 0 };
       others.set(root, { files: counted.files + 1, bytes: counted.bytes + found.bytes });
     }
   }
   for (const [whole, parts] of pages) units.push(pageOf(whole, parts));
+  for (const [name, parts] of repositories)
+    units.push(repositoryOf(name, join(directory, "git", name), parts));
   return { units, leftovers, names, partialBytes, others };
 }
 
@@ -95,6 +98,18 @@ function pageOf(whole: string, parts: readonly Found[]): KeptUnit {
     paths: ordered.map(({ path }) => path),
     bytes: ordered.reduce((sum, { bytes }) => sum + bytes, 0),
     usedMs: Math.max(...ordered.map(({ mtimeMs }) => mtimeMs)),
+  };
+}
+
+/** Its use is noted by what says when it was fetched. */
+function repositoryOf(name: string, path: string, parts: readonly Found[]): KeptUnit {
+  const noted = parts.filter((part) => part.path === join(path, MIRROR_STATE));
+  return {
+    area: "git",
+    name,
+    paths: [path],
+    bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    usedMs: Math.max(...(noted.length === 0 ? parts : noted).map(({ mtimeMs }) => mtimeMs)),
   };
 }
 

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 
 import { MemoryBucket } from "../../bucket/memory-bucket.sample.ts";
 import { DEFAULT_RETENTION, type RetainedAttempt } from "../../bucket/retention/retention-facts.ts";
+import { mirrorName } from "../git/repository-address.ts";
 import { SampleIndex, sha256Of } from "./index-directory.sample.ts";
 import { pinnedFiles } from "./pinned-files.ts";
 
@@ -28,7 +29,11 @@ class Farm {
       isNamedBaseline: false,
       sourceSha256: null,
     });
-    const record = { files: files.map((name) => ({ filename: name, sha256: sha256Of(name) })) };
+    const repositories = [{ url: `https://git.example/${id}`, head: null, references: [] }];
+    const record = {
+      repositories,
+      files: files.map((name) => ({ filename: name, sha256: sha256Of(name) })),
+    };
     const again = { source: { sourceFile: { sha256: sha256Of(sdist ?? "none") } } };
     const put = async (name: string, value: unknown) => {
       const content = Buffer.from(JSON.stringify(value));
@@ -64,12 +69,16 @@ test("what attempts name that are kept whole is pinned, their sdists too; what o
   await farm.attempt("a1", 200, ["long-ago"]);
   await farm.attempt("a2", 100, ["baseline"]);
   await farm.attempt("a3", 1, ["one", "two"], "spam-1.tar.gz");
-  const { sha256s, attempts, unreadable } = await farm.pinned();
+  const { names: sha256s, attempts, unreadable } = await farm.pinned();
   const has = (name: string) => sha256s.has(sha256Of(name));
   expect(["one", "two", "spam-1.tar.gz", "baseline", "long-ago"].map(has)).toEqual([
     true,
     true,
     true,
+    true,
+    false,
+  ]);
+  expect(["a3", "a1"].map((id) => sha256s.has(mirrorName(`https://git.example/${id}`)))).toEqual([
     true,
     false,
   ]);
@@ -86,7 +95,7 @@ test("an attempt is read once, and forgotten when it is pinned no more; what can
   farm.opened.length = 0;
   await farm.attempt("a3", 0, ["three"]);
   farm.known.splice(1, 1);
-  const { sha256s } = await farm.pinned();
+  const { names: sha256s } = await farm.pinned();
   expect(farm.opened).toEqual(["attempts/a3/record.json", "attempts/a3/again.json"]);
   expect(sha256s.has(sha256Of("one"))).toBe(true);
   expect(sha256s.has(sha256Of("two"))).toBe(false);
@@ -94,8 +103,11 @@ test("an attempt is read once, and forgotten when it is pinned no more; what can
   expect(readFileSync(kept, "utf8")).not.toContain("a2 ");
   farm.opened.length = 0;
   writeFileSync(kept, `a1 1 no-hash\na3 2 ${sha256Of("three")}`);
-  expect((await farm.pinned()).sha256s).toEqual(
-    new Set(["one", "three", "none"].map((name) => sha256Of(name))),
+  expect((await farm.pinned()).names).toEqual(
+    new Set([
+      ...["one", "three", "none"].map((name) => sha256Of(name)),
+      ...["a1", "a3"].map((id) => mirrorName(`https://git.example/${id}`)),
+    ]),
   );
   expect(farm.opened).toHaveLength(4);
 });

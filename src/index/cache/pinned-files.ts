@@ -11,13 +11,17 @@ import type { Bucket } from "../../bucket/bucket.ts";
 import { ATTEMPTS } from "../../bucket/retention/kept-names.ts";
 import type { RetentionFacts, RetentionPolicy } from "../../bucket/retention/retention-facts.ts";
 import { RetentionDecider } from "../../bucket/retention/retention-of.ts";
+import { mirrorName } from "../git/repository-address.ts";
 import { SHA256 } from "./inventory.ts";
 
 /** What names the files that an attempt was given, each by its sha256: what the index served, and what it was a test of. */
 const NAMING = ["record.json", "again.json"] as const;
 const NAMED = /"sha256":\s*"([0-9a-f]{64})"/gu;
-/** As long as what is looked for, and some spaces. */
-const OVERLAP_CHARS = 128;
+const MIRROR = /^[\w-]{0,40}-[0-9a-f]{32}\.git$/u;
+/** As a record has a repository (`RecordedRepository`). */
+const REPOSITORY = /"url":\s*"(https:[^"\\]{1,500})",\s*"head":/gu;
+/** Longer than what is looked for. */
+const OVERLAP_CHARS = 1024;
 
 export interface PinnedFilesOptions {
   readonly facts: Pick<RetentionFacts, "attempts">;
@@ -30,7 +34,8 @@ export interface PinnedFilesOptions {
 }
 
 export interface PinnedFiles {
-  readonly sha256s: ReadonlySet<string>;
+  /** sha256 of files, and names of mirrors of repositories. */
+  readonly names: ReadonlySet<string>;
   /** How many attempts are pinned whole. */
   readonly attempts: number;
   /** Pinned, and what they name can't be read: they pin no file. */
@@ -48,7 +53,7 @@ export async function pinnedFiles(options: PinnedFilesOptions): Promise<PinnedFi
   for await (const attempt of facts.attempts(signal))
     if (decider.decide(attempt).keeps === "whole") wanted.add(attempt.id);
   const attempts = wanted.size;
-  const sha256s = new Set<string>();
+  const names = new Set<string>();
   const unreadable: string[] = [];
   const file = join(directory, "pinned-files");
   const partial = join(directory, "files", "partial");
@@ -58,7 +63,7 @@ export async function pinnedFiles(options: PinnedFilesOptions): Promise<PinnedFi
   const ended = finished(written);
   ended.catch(() => undefined);
   const add = async (id: string, named: readonly string[]): Promise<void> => {
-    for (const sha256 of named) sha256s.add(sha256);
+    for (const one of named) names.add(one);
     if (!written.write(`${[id, named.length, ...named].join(" ")}\n`))
       await Promise.race([once(written, "drain", { signal }), ended]);
   };
@@ -77,7 +82,7 @@ export async function pinnedFiles(options: PinnedFilesOptions): Promise<PinnedFi
     written.destroy();
     await rm(beside, { force: true });
   }
-  return { sha256s, attempts, unreadable };
+  return { names, attempts, unreadable };
 }
 
 /** As an earlier run wrote it: what can't be read of it is read from the bucket again. */
@@ -95,7 +100,8 @@ async function* knownBefore(
   }
   for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
     const [id = "", count, ...named] = line.split(" ");
-    const isWhole = count === String(named.length) && named.every((one) => SHA256.test(one));
+    const isWhole =
+      count === String(named.length) && named.every((one) => SHA256.test(one) || MIRROR.test(one));
     if (isWhole) yield [id, named];
   }
 }
@@ -116,6 +122,7 @@ async function namedBy(
       for await (const chunk of blob.content(signal)) {
         text = text.slice(-OVERLAP_CHARS) + Buffer.from(chunk).toString("latin1");
         for (const [, sha256 = ""] of text.matchAll(NAMED)) named.add(sha256);
+        for (const [, url = ""] of text.matchAll(REPOSITORY)) named.add(mirrorName(url));
       }
     }
     return [...named];

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { z } from "zod";
@@ -8,6 +8,8 @@ import { authoritiesWith } from "../../base/authorities.ts";
 import { CreameryError, diskFullFault } from "../../base/errors.ts";
 import { isOfEnded, PROCESS_NAME } from "../../base/process-name.ts";
 import { within } from "../../base/within.ts";
+import { MIRROR_STATE } from "../cache/inventory.ts";
+import { noteUse } from "../cache/note-use.ts";
 import { replaceFile } from "../replace-file.ts";
 import {
   askRepository,
@@ -66,7 +68,6 @@ const AGAIN_MS = 20_000;
 const MAX_REMEMBERED = 5000;
 
 const State = z.object({ schema: z.literal(1), url: z.string(), fetchedAt: z.iso.datetime() });
-const STATE = "creamery.json";
 
 type Fetching = Omit<FetchMirrorOptions, "holds"> & { readonly signal: AbortSignal };
 
@@ -138,8 +139,10 @@ export class GitMirrors implements AsyncDisposable {
   async kept(url: string): Promise<MirroredRepository | null> {
     const address = normaliseRepositoryUrl(url);
     const path = this.#pathOf(address);
-    const text = await readFile(join(path, STATE), "utf8").catch(() => null);
-    if (text === null) return null;
+    const noted = join(path, MIRROR_STATE);
+    const text = await readFile(noted, "utf8").catch(() => null);
+    const found = text === null ? null : await stat(noted).catch(() => null);
+    if (text === null || found === null || !(await noteUse(noted, found))) return null;
     let state;
     try {
       state = State.parse(JSON.parse(text));
@@ -377,7 +380,7 @@ export class GitMirrors implements AsyncDisposable {
   async #writeState(path: string, url: string, fetchedMs: number): Promise<void> {
     const fetchedAt = new Date(fetchedMs).toISOString();
     const state: z.infer<typeof State> = { schema: 1, url, fetchedAt };
-    await replaceFile(join(path, STATE), Buffer.from(JSON.stringify(state)));
+    await replaceFile(join(path, MIRROR_STATE), Buffer.from(JSON.stringify(state)));
   }
 }
 
