@@ -30,6 +30,14 @@ export interface MirrorOptions {
   readonly onReplaced?: (line: string) => void;
 }
 
+interface UndonePage {
+  readonly page: ProjectPage;
+  readonly untilMs: number;
+}
+
+const UNDONE_MS = 10_000;
+const MAX_INSTANTS = 8;
+
 /** A file and the page that lists it, or did. */
 export interface FoundFile {
   readonly page: ProjectPage;
@@ -52,6 +60,8 @@ export class Mirror implements AsyncDisposable {
   readonly #life = new AbortController();
   readonly #provenances: Provenances;
   readonly #gone: GoneFiles;
+  /** An installer asks for a page and then for its files: what is gone is looked for once. */
+  readonly #undonePages = new WeakMap<ProjectPage, Map<number, UndonePage>>();
 
   private constructor(options: MirrorOptions, files: FileStore) {
     this.files = files;
@@ -130,10 +140,19 @@ export class Mirror implements AsyncDisposable {
 
   /** What is listed no more is there for as long as its bytes are. */
   async #undone(page: ProjectPage, at: Date, signal: AbortSignal): Promise<ProjectPage> {
+    const known = this.#undonePages.get(page)?.get(at.getTime());
+    if (known !== undefined && known.untilMs > performance.now()) return known.page;
     const client = this.clientOf(page);
     const urlOf = (file: IndexFile): string => this.#urlOf(page, file);
     const farm = client.upstream.farm === undefined ? null : { client, urlOf };
-    return undoChanges(page, at, await this.#gone.had(filesGoneSince(page, at), farm, signal));
+    const had = await this.#gone.had(filesGoneSince(page, at), farm, signal);
+    const undone = undoChanges(page, at, had);
+    if (undone === page) return page;
+    const instants = this.#undonePages.get(page) ?? new Map<number, UndonePage>();
+    if (instants.size >= MAX_INSTANTS) instants.clear();
+    instants.set(at.getTime(), { page: undone, untilMs: performance.now() + UNDONE_MS });
+    this.#undonePages.set(page, instants);
+    return undone;
   }
 
   /** Projects of which a page is kept, sorted. */

@@ -1,5 +1,6 @@
 import { versionKey, versionOfFile } from "./distribution-version.ts";
 import { parseUploadTime } from "./instant.ts";
+import type { PageHistory } from "./page-history.ts";
 import type { PagePast, ProjectPage } from "./project-page.ts";
 
 /** Of files that are named one by one. */
@@ -46,7 +47,7 @@ export function pageAt(page: ProjectPage, at: Date): ProjectPage {
 }
 
 /** `meta` of the JSON (PEP 691): keys that begin with an underscore are an index's own. */
-function metaOf({ raw }: ProjectPage, past: PagePast): Readonly<Record<string, unknown>> {
+function metaOf({ raw, history }: ProjectPage, past: PagePast): Readonly<Record<string, unknown>> {
   const upstreams = typeof raw["meta"] === "object" && raw["meta"] !== null ? raw["meta"] : {};
   const { "_last-serial": _, ...meta } = { "api-version": "1.0", ...upstreams, "_last-serial": 0 };
   const named = (files: readonly string[]) => ({
@@ -60,6 +61,15 @@ function metaOf({ raw }: ProjectPage, past: PagePast): Readonly<Record<string, u
     lost: named(past.lost),
     restored: past.restored,
     unyanked: past.unyanked,
+    ...forgotten(history, past.at),
   };
   return { ...meta, _creamery: told };
+}
+
+/** More changed since that instant than is remembered. */
+function forgotten(history: PageHistory | undefined, at: Date): { readonly forgotten?: string } {
+  const lostMs = history?.lostBeforeMs ?? null;
+  return lostMs === null || at.getTime() >= lostMs
+    ? {}
+    : { forgotten: new Date(lostMs).toISOString() };
 }

@@ -193,3 +193,24 @@ test("a history is bounded by number and by bytes, the oldest goes, and it says 
   expect(JSON.stringify(gone?.changes).length).toBeLessThan(5500);
   expect(gone?.changes.length).toBeGreaterThan(3);
 });
+
+test("pages of before what is remembered say so", () => {
+  const { last } = looked(pageOf([one]));
+  if (last === null) throw new Error("no page");
+  const history = { schema: 1 as const, changes: [], lostBeforeMs: hour(3).getTime() };
+  const metaAt = (at: Date): unknown => pageAt({ ...last, history }, at).raw["meta"];
+  expect(metaAt(hour(2))).toMatchObject({ _creamery: { forgotten: hour(3).toISOString() } });
+  expect(JSON.stringify(metaAt(hour(3)))).not.toContain("forgotten");
+});
+
+test("an index that changes all of a page of many files at each look is soon done with", () => {
+  const files = Array.from({ length: 50_000 }, (_, n) => ({ version: String(n) }));
+  const [before, now] = [pageOf(files), pageOf(files.map((file) => ({ ...file, yanked: true })))];
+  let history: PageHistory | undefined;
+  for (let n = 0; n < 4; n++)
+    history = withChanges(history, n % 2 === 0 ? before : now, n % 2 === 0 ? now : before, {
+      afterMs: n,
+      byMs: n + 1,
+    });
+  expect(history?.changes).toHaveLength(2000);
+});

@@ -53,22 +53,32 @@ export function withChanges(
   const [was, is] = statuses;
   if (was !== undefined && is !== undefined && was !== is)
     found.push({ kind: "status", ...looks, was, is });
-  const added = found.filter((change) => !isNoted(history, change));
+  const noted = lastNoted(history);
+  const added = found.filter((change) => !isNoted(noted, change));
   if (added.length === 0) return history;
   const known = history ?? NONE;
   return bounded({ ...known, changes: [...known.changes, ...added] }, bounds);
 }
 
+type Told = Extract<Change, { readonly is: unknown }>;
+
+/** The last change of each yank, and of the status. */
+function lastNoted(history: PageHistory | undefined): ReadonlyMap<string, Told> {
+  const last = new Map<string, Told>();
+  for (const change of history?.changes ?? [])
+    if (change.kind === "yank" || change.kind === "status") last.set(nameOf(change), change);
+  return last;
+}
+
+function nameOf(change: Told): string {
+  return change.kind === "yank" ? idOf(change) : "";
+}
+
 /** By another process, which looked between our two looks. */
-function isNoted(history: PageHistory | undefined, change: Change): boolean {
-  const last = history?.changes.findLast(
-    (noted) =>
-      noted.kind === change.kind &&
-      (noted.kind !== "yank" || change.kind !== "yank" || idOf(noted) === idOf(change)),
-  );
-  if (last === undefined || last.byMs <= change.afterMs) return false;
-  if (last.kind === "yank" && change.kind === "yank") return last.is === change.is;
-  return last.kind === "status" && change.kind === "status" && last.is === change.is;
+function isNoted(noted: ReadonlyMap<string, Told>, change: Change): boolean {
+  if (change.kind !== "yank" && change.kind !== "status") return false;
+  const last = noted.get(nameOf(change));
+  return last !== undefined && last.byMs > change.afterMs && last.is === change.is;
 }
 
 function bounded(history: PageHistory, { changes, bytes }: HistoryBounds): PageHistory {

@@ -96,11 +96,17 @@ export function undoChanges(page: ProjectPage, at: Date, kept: ReadonlySet<strin
       ...(page.raw["versions"] === undefined ? {} : { versions }),
       ...(status === page.status ? {} : { "project-status": { status } }),
     },
+    // Changes are noted one after another: how many there are says which.
     contentSha256: createHash("sha256")
-      .update(JSON.stringify([page.contentSha256, changes, [...kept].toSorted()]))
+      .update(JSON.stringify([page.contentSha256, boundsOf(page, changes), [...kept].toSorted()]))
       .digest("hex"),
     past: { ...NOTHING, at, lost, restored: restored.length, unyanked },
   };
+}
+
+function boundsOf({ history }: ProjectPage, changes: readonly Change[]): readonly unknown[] {
+  const all = history?.changes ?? [];
+  return [changes.length, all.length, all[0]?.byMs, all.at(-1)?.byMs];
 }
 
 function withVersionsOf(files: readonly IndexFile[], page: ProjectPage): readonly string[] {
