@@ -4,6 +4,7 @@
     python3.13 -I -B scan.py unpack --out FILE ARCHIVE DIRECTORY --then CODE OUT VENV PROJECT
                                                                     and, once CODE holds how an installer ended, `installed`
     python3.13 -I -B scan.py tree --out FILE ROOT                   the listing
+    python3.13 -I -B scan.py hashes --out FILE ROOT                 {path: hash} of its Python files, as git takes them
     python3.13 -I -B scan.py installed --out FILE VENV PROJECT [--then CODE]
                                                                     the installed listing, or null; once CODE says 0
 
@@ -162,6 +163,28 @@ def list_tree(root):
     return {"files": files, "texts": texts, "truncated": truncated or reader.left <= 0}
 
 
+def hash_tree(root):
+    """Of each Python file what git calls its blob: which version of it this is."""
+    import hashlib
+
+    hashes, left = {}, MAX_SOURCES
+    for directory, names, members in os.walk(root):
+        names[:] = sorted(name for name in names if name not in SKIPPED and not name.endswith(".egg-info"))
+        for member in sorted(members):
+            path = os.path.join(directory, member)
+            shown = os.path.relpath(path, root)
+            if not member.endswith(".py") or not shown.isprintable() or os.path.islink(path) or not os.path.isfile(path):
+                continue
+            size = os.path.getsize(path)
+            if size > MAX_SOURCE or size > left or len(hashes) >= MAX_FILES:
+                continue
+            left -= size
+            with open(path, "rb") as stream:
+                data = stream.read(MAX_SOURCE)
+            hashes[shown] = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+    return hashes
+
+
 def list_installed(venv, project):
     lib = os.path.join(venv, "lib")
     sites = [os.path.join(lib, name, "site-packages") for name in sorted(os.listdir(lib))]
@@ -302,6 +325,8 @@ def main(argv):
                     write(installed_out, list_installed(venv, project))
         case ["tree", "--out", out, root]:
             write(out, list_tree(root))
+        case ["hashes", "--out", out, root]:
+            write(out, hash_tree(root))
         case ["installed", "--out", out, venv, project, *then]:
             if then and await_code(then[1]) != "0":
                 return 1

@@ -19,6 +19,7 @@ import { readConfig } from "./farm/read-config.ts";
 import { storeLocation } from "./farm/store-location.ts";
 import { assertLocked } from "./reproduce/assert-locked.ts";
 import { bringLocked, bringOverlay, bringSource } from "./reproduce/bring-files.ts";
+import { restoreTestTree } from "./reproduce/restore-test-tree.ts";
 import { findAttempt } from "./reproduce/find-attempt.ts";
 import { assertReportPlace } from "./test/assert-report-place.ts";
 import { printResults } from "./test/print-results.ts";
@@ -74,6 +75,9 @@ export async function reproduceCommand(
   const bringing = { bucket, index, workDirectory: farm.workDirectory, signal };
   const overlay =
     again.overlay === undefined ? undefined : await bringOverlay(again.overlay, bringing);
+  const { tests } = again;
+  const tree =
+    tests === undefined ? undefined : await restoreTestTree(tests, index.repositories, signal);
   if (record !== null) await assertLocked({ bucket, id: stored.attempt.id, record, again });
   if (record !== null) await bringLocked(record, index, signal);
   const bring = async (file: KeptFile | null): Promise<HostFile | null> =>
@@ -92,7 +96,15 @@ export async function reproduceCommand(
     limits: again.limits,
     ...(again.plan === null
       ? {}
-      : { settled: { plan: again.plan, only: again.only, wheel: null, smoke: true } }),
+      : {
+          settled: {
+            plan: again.plan,
+            only: again.only,
+            wheel: null,
+            smoke: true,
+            ...(tree === undefined ? {} : { tree }),
+          },
+        }),
     ...(again.smokeOnly === true ? { smokeOnly: true } : {}),
     ...(record === null ? {} : { replay: record }),
     ...(overlay === undefined ? {} : { overlay }),

@@ -87,6 +87,8 @@ export interface IndexService extends AsyncDisposable {
    * @throws CreameryError `upstream` for one that is to be had nowhere, and those of the way there.
    */
   keepCommits(url: string, commits: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Of source repositories; absent where there are none. */
+  readonly repositories?: GitMirrors;
   /** Addresses of the indexes, in order, without credentials. */
   readonly addresses: readonly string[];
 }
@@ -143,6 +145,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
   const places = new Places(GIT_PLACES);
   return {
     addresses: mirror.addresses,
+    ...(git === undefined ? {} : { repositories: git }),
     openEndpoint: async ({ socketPath, attemptId, limits, before, replay, only = [] }) => {
       const endpoint = await openEndpoint({
         socketPath,

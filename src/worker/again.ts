@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import type { Plan } from "../discovery/plan.ts";
 import { SourceOrigin } from "../index/source-origin.ts";
-import type { AttemptJob, HostFile, ResolvedSource } from "./attempt-job.ts";
+import type { AttemptJob, HostFile, ResolvedSource, TestTree } from "./attempt-job.ts";
 import { sourceKey } from "./bucket-keys.ts";
 import type { AttemptFacts } from "./run-attempt.ts";
 
@@ -71,6 +71,17 @@ export const AgainJson = z.object({
   only: Strings,
   /** Nothing was to be looked for that could be run as a test. */
   smokeOnly: z.boolean().optional(),
+  /** The repository's tree that the tests are of, which its mirror holds; absent where they are the source's own. */
+  tests: z
+    .object({
+      rung: z.string(),
+      url: z.string(),
+      commit: z.string(),
+      directory: z.string(),
+      /** Of the tree's archive. */
+      sha256: z.string(),
+    })
+    .optional(),
   /** What an experiment gave it otherwise; absent where it was given nothing. */
   overlay: z
     .object({
@@ -115,6 +126,7 @@ export function againJson(
     plan: plan === null ? null : planJson(plan),
     only: [...(job.settled?.only ?? [])],
     ...(job.smokeOnly === true ? { smokeOnly: true } : {}),
+    ...(facts.testsFrom === null ? {} : { tests: testsJson(facts.testsFrom) }),
     ...(overlay === undefined
       ? {}
       : {
@@ -135,6 +147,10 @@ export function againJson(
 
 function keptWheel({ filename, sha256 }: HostFile): KeptFile {
   return { filename, sha256, key: sourceKey(sha256) };
+}
+
+function testsJson({ rung, url, commit, directory, file }: TestTree): AgainJson["tests"] {
+  return { rung, url, commit, directory, sha256: file.sha256 };
 }
 
 function planJson(plan: Plan): z.infer<typeof PlanJson> {

@@ -38,6 +38,18 @@ export interface ResolvedSource {
   readonly label: string;
 }
 
+/** The tree of a repository whose tests are a release's. */
+export interface TestTree {
+  /** `A2`, `A3`; with `+A4` where the project lies in a directory of its repository. */
+  readonly rung: string;
+  /** An archive of the whole repository. */
+  readonly file: HostFile;
+  /** Of the project in it, `""` for the root. */
+  readonly directory: string;
+  readonly url: string;
+  readonly commit: string;
+}
+
 /** A run whose plan is settled: a confirmation of failures elsewhere, or a reproduction. */
 export interface SettledPlan {
   readonly plan: Plan;
@@ -47,6 +59,8 @@ export interface SettledPlan {
   readonly wheel: { readonly filename: string; readonly content: Buffer } | null;
   /** Whether the smoke run is made as well. */
   readonly smoke: boolean;
+  /** Where the tests are, if not in the source. */
+  readonly tree?: TestTree;
 }
 
 /** What an experiment gives this attempt otherwise (model/overlay.ts), as it lies ready on this host. */

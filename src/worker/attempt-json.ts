@@ -117,10 +117,11 @@ function installedPath({ installed, tests }: AttemptFacts): string | null {
 
 /** All that the attempt's outcome may depend on. */
 export function axesOf(job: AttemptJob, facts: AttemptFacts, machine: Axes["machine"]): Axes {
-  const { record, tests, agentVersion } = facts;
+  const { record, agentVersion } = facts;
   const project = facts.installation?.project ?? job.source.project;
-  const set = record === null ? null : lockedSet(record, project);
-  const plan = tests?.best?.plan ?? null;
+  const tests = facts.testsFrom === null ? [] : [`tests ${facts.testsFrom.file.sha256}`];
+  const set = record === null ? null : [...lockedSet(record, project), ...tests];
+  const plan = facts.tests?.best?.plan ?? null;
   return {
     source: job.source.sha256,
     interpreter: `${job.interpreter.implementation}-${job.interpreter.fullVersion}`,

@@ -65,6 +65,7 @@ export async function confirmAttempt(
       only: idsToConfirm(best.report),
       wheel: facts.installation?.wheel ?? null,
       smoke: false,
+      ...(facts.testsFrom === null ? {} : { tree: facts.testsFrom }),
     },
     ...(facts.record === null ? {} : { replay: facts.record }),
   };

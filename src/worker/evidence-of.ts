@@ -56,6 +56,7 @@ export function excludedFacts(): AttemptFacts {
     farmFault: null,
     unpackFailed: null,
     tree: null,
+    testsFrom: null,
     installation: null,
     installed: null,
     discovery: null,

@@ -5,6 +5,8 @@ export const GUEST = {
   home: "/home/tester",
   upload: "/job/upload",
   tree: "/job/src",
+  /** The tree of a repository that has a release's tests, where its sdist has none. */
+  repository: "/job/repository",
   venv: "/job/venv",
   wheels: "/job/wheels",
   /** Pins of the release under test, root's own. */

@@ -7,7 +7,13 @@ import type { MarkerEnvironment } from "../python/markers.ts";
 import { checkInstalled } from "./check-installed.ts";
 import { GUEST } from "./guest-environment.ts";
 import type { GuestSession, StepResult, TogetherResult } from "./guest-session.ts";
-import { InstalledListingSchema, SmokeSchema, UnpackedSchema } from "./scan-schemas.ts";
+import {
+  HashesSchema,
+  InstalledListingSchema,
+  SmokeSchema,
+  TreeListingSchema,
+  UnpackedSchema,
+} from "./scan-schemas.ts";
 import { codeFile, type LaneCommand } from "./together.ts";
 
 /** Read back bounded and checked: a package may have had a hand in it. */
@@ -117,6 +123,43 @@ export async function readUnpacked(
   for (const line of refused) session.log.note(`-- not unpacked: ${printableLine(line)}`);
   const absolute = root.startsWith("/") ? root : `${GUEST.tree}/${root}`.replace(/\/$/u, "");
   return { tree: { root: absolute, listing }, failed: null };
+}
+
+const HASHES_JSON = "/job/hashes.json";
+const REPOSITORY_JSON = "/job/repository.json";
+const SCAN_MS = 120_000;
+
+/** Hashes of a tree's Python files, as git takes them, by path; null where they could not be taken. */
+export async function hashSources(
+  session: GuestSession,
+  root: string,
+): Promise<Readonly<Record<string, string>> | null> {
+  const argv = scan("hashes", "--out", HASHES_JSON, root);
+  const step = { step: "hash-sources", phase: "discover", wallMs: SCAN_MS, quiet: true } as const;
+  if (!(await session.run({ ...step, argv })).ok) return null;
+  return await readJson(session, HASHES_JSON, HashesSchema);
+}
+
+/**
+ * Unpacks a repository's archive beside the source, and lists one directory of it.
+ * @param directory of the project, `""` for the root.
+ * @returns null where it could not be unpacked.
+ */
+export async function unpackRepository(
+  session: GuestSession,
+  archive: string,
+  directory: string,
+): Promise<UnpackedTree | null> {
+  const step = { step: "unpack-repository", phase: "discover", wallMs: SCAN_MS } as const;
+  const unpack = scan("unpack", "--out", REPOSITORY_JSON, archive, GUEST.repository);
+  if (!(await session.run({ ...step, quiet: true, argv: unpack })).ok) return null;
+  const { root, listing, refused } = await readJson(session, REPOSITORY_JSON, UnpackedSchema);
+  for (const line of refused) session.log.note(`-- not unpacked: ${printableLine(line)}`);
+  if (directory === "") return { root, listing };
+  const below = `${root}/${directory}`;
+  const argv = scan("tree", "--out", REPOSITORY_JSON, below);
+  if (!(await session.run({ ...step, quiet: true, argv })).ok) return null;
+  return { root: below, listing: await readJson(session, REPOSITORY_JSON, TreeListingSchema) };
 }
 
 export interface Examination {

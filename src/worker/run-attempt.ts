@@ -21,7 +21,7 @@ import type {
 import type { Phase } from "../model/attempt.ts";
 import { readProjectTable } from "../model/config/project-table.ts";
 import type { Limits } from "../model/config/limits.ts";
-import type { AttemptJob } from "./attempt-job.ts";
+import type { AttemptJob, TestTree } from "./attempt-job.ts";
 import { auditLine } from "./audit-events.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { declaredMetadata, type DeclaredMetadata } from "./declared-metadata.ts";
@@ -34,6 +34,7 @@ import { installerFor } from "./installer.ts";
 import { runPlans, type TestsOutcome } from "./run-tests.ts";
 import { pinRelease, setUpJob } from "./set-up-job.ts";
 import { Stopwatch } from "./stopwatch.ts";
+import { bringTestTree, findTestsElsewhere } from "./tests-elsewhere.ts";
 import { readInstalledNames } from "./unshadow.ts";
 import { indexOverlay } from "./overlay-of.ts";
 import { putWarmFiles, type WarmInstaller } from "./warm-installer.ts";
@@ -57,6 +58,8 @@ export interface AttemptFacts {
   /** Unpacking the source failed. */
   readonly unpackFailed: StepResult | null;
   readonly tree: TreeListing | null;
+  /** The repository's tree that the tests are of; null where they are the source's own. */
+  readonly testsFrom: TestTree | null;
   /** What the source says of itself; null without one. */
   readonly declared: DeclaredMetadata | null;
   readonly installation: Installation | null;
@@ -132,6 +135,9 @@ class AttemptRun {
   #farmFault: CreameryError | null = null;
   #unpackFailed: StepResult | null = null;
   #tree: JobTree | null = null;
+  /** Where the tests are, if not in the source. */
+  #testTree: JobTree | null = null;
+  #testsFrom: TestTree | null = null;
   #session: GuestSession | null = null;
   #endpoint: Endpoint | null = null;
   #installation: Installation | null = null;
@@ -301,13 +307,15 @@ class AttemptRun {
   ): Promise<void> {
     const job = this.#job;
     this.#enter("discover", "");
-    this.#discovery = this.#discover(installation, installed);
+    await this.#bringSettledTree(session);
+    this.#discovery = this.#discover(this.#tree, installation, installed);
+    await this.#lookElsewhere(session, installation, installed);
     if (this.#discovery.kind === "plans") {
       this.#tests = await runPlans(this.#discovery.plans, {
         session,
         installer: installerFor(job.interpreter),
-        treeRoot: this.#tree?.root ?? GUEST.tree,
-        tree: this.#tree?.listing ?? NO_TREE,
+        treeRoot: (this.#testTree ?? this.#tree)?.root ?? GUEST.tree,
+        tree: (this.#testTree ?? this.#tree)?.listing ?? NO_TREE,
         installed,
         lacking: this.#smoke === null ? [] : lackingModules(this.#smoke),
         installMs: this.#limits.installMs,
@@ -327,11 +335,75 @@ class AttemptRun {
     }
   }
 
-  #discover(installation: Installation, installed: InstalledListing): Discovery {
+  /** What an earlier run took its tests from, where that was not the source. */
+  async #bringSettledTree(session: GuestSession): Promise<void> {
+    const from = this.#job.settled?.tree;
+    if (from === undefined) return;
+    this.#testTree = await bringTestTree(session, from);
+    this.#testsFrom = from;
+    if (this.#testTree === null)
+      throw new CreameryError("channel", "the tree of its tests could not be unpacked", {
+        input: from.file.filename,
+      });
+  }
+
+  /** A release whose sdist holds no tests is tested by those of its repository, where that is its own for sure. */
+  async #lookElsewhere(
+    session: GuestSession,
+    installation: Installation,
+    installed: InstalledListing,
+  ): Promise<void> {
+    const discovery = this.#discovery;
+    const tree = this.#tree;
+    if (discovery?.kind !== "smoke-only" || discovery.cause === "smoke-only" || tree === null)
+      return;
+    this.#enter("discover", "its repository");
+    const elsewhere = await this.#watch.lap("repository", () =>
+      findTestsElsewhere(session, this.#job, this.#deps.index, {
+        metadata: installed.metadata,
+        root: tree.root,
+      }),
+    );
+    const rejected = [
+      ...discovery.rejected,
+      { rung: "A1", why: "the sdist holds no tests" },
+      ...elsewhere.rejected,
+    ];
+    this.#discovery = { ...discovery, rejected };
+    const { found } = elsewhere;
+    if (found === null) return;
+    const other = this.#discover(found.tree, installation, installed);
+    if (other.kind === "smoke-only") {
+      const why = `${found.from.url}: its tree holds no tests either`;
+      this.#discovery = {
+        ...discovery,
+        rejected: [...rejected, { rung: found.from.rung, why }],
+      };
+      return;
+    }
+    this.#testTree = found.tree;
+    this.#testsFrom = found.from;
+    this.#notes = [...this.#notes, ...elsewhere.notes];
+    for (const note of elsewhere.notes) this.#deps.log.note(`-- ${note}`);
+    this.#discovery = {
+      kind: "plans",
+      plans: other.plans.map((plan) => ({
+        ...plan,
+        rung: `${found.from.rung}+${plan.rung}`,
+        rejected: [...rejected, ...plan.rejected],
+      })),
+    };
+  }
+
+  #discover(
+    tree: JobTree | null,
+    installation: Installation,
+    installed: InstalledListing,
+  ): Discovery {
     const { smokeOnly, settled, interpreter, override } = this.#job;
     if (smokeOnly === true) return { kind: "smoke-only", cause: "smoke-only", rejected: [] };
     if (settled !== undefined) return { kind: "plans", plans: [settled.plan] };
-    return discover(this.#tree?.listing ?? NO_TREE, installed, {
+    return discover(tree?.listing ?? NO_TREE, installed, {
       project: installation.project,
       version: installation.version,
       markers: installation.markers,
@@ -378,6 +450,7 @@ class AttemptRun {
       unpackFailed: this.#unpackFailed,
       tree: this.#tree?.listing ?? null,
       declared: this.#tree === null ? null : declaredMetadata(this.#tree.listing),
+      testsFrom: this.#testsFrom,
       installation: this.#installation,
       installed: this.#installed,
       discovery: this.#discovery,

@@ -23,6 +23,7 @@ export const TreeListingSchema = z.object({
   texts: z.record(z.string(), z.string()),
   truncated: z.boolean(),
 });
+export const HashesSchema = z.record(z.string().max(4096), z.string().regex(/^[0-9a-f]{40}$/u));
 export const UnpackedSchema = z.object({
   root: z.string(),
   listing: TreeListingSchema,

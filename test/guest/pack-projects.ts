@@ -16,6 +16,8 @@ export interface SmallProject {
   readonly extras?: readonly string[];
   readonly requiresPython?: string;
   readonly publish?: readonly ("sdist" | "wheel")[];
+  /** `Source, https://git.example/x`. */
+  readonly urls?: readonly string[];
   /** By path in its sdist, besides the module. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -42,6 +44,7 @@ export function packProjects(projects: readonly SmallProject[]): DistFile[] {
       extras = [],
       requiresPython = null,
       publish = ["sdist", "wheel"],
+      urls = [],
       files = {},
     }) => ({
       name,
@@ -52,6 +55,7 @@ export function packProjects(projects: readonly SmallProject[]): DistFile[] {
       requires,
       extras,
       requiresPython,
+      urls,
       wheelTag: "py2.py3-none-any",
       sdistWithout: [],
       extraFiles: { [`${moduleOf(name)}.py`]: `SALT = "${salt}"\n`, ...files },

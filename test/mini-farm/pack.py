@@ -31,6 +31,7 @@ def metadata(project, version):
         lines.append("Requires-Python: " + project["requiresPython"])
     lines += ["Requires-Dist: " + one for one in project["requires"]]
     lines += ["Provides-Extra: " + one for one in project.get("extras", [])]
+    lines += ["Project-URL: " + one for one in project.get("urls", [])]
     return "".join(line + "\n" for line in lines).encode("utf-8")
 
 

@@ -105,11 +105,12 @@ export async function referencesOf(
   repository: BareRepository,
   max: number,
   signal: AbortSignal,
+  below: readonly string[] = ["refs/heads", "refs/tags"],
 ): Promise<{ readonly references: readonly KeptReference[]; readonly head: string | null }> {
   const format = "--format=%(objectname) %(*objectname) %(refname)";
   const listed = await askRepository(
     repository,
-    ["for-each-ref", `--count=${max}`, format, "refs/heads", "refs/tags"],
+    ["for-each-ref", `--count=${max}`, format, ...below],
     { signal, maxChars: max * 400 },
   );
   const references = listed.split("\n").flatMap((line) => {

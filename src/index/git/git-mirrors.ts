@@ -241,6 +241,11 @@ export class GitMirrors implements AsyncDisposable {
     return (this.#options.now ?? Date.now)();
   }
 
+  /** Of trees that were taken out of mirrors. */
+  get treesDirectory(): string {
+    return join(this.#options.directory, ".trees");
+  }
+
   get #newDirectory(): string {
     return join(this.#options.directory, ".new");
   }

@@ -1,0 +1,129 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { gunzipSync } from "node:zlib";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { AttemptRecord } from "../../src/index/index-service.ts";
+import type { AttemptJson } from "../../src/model/result-json.ts";
+import { startForge, type Forge } from "../upstream/forge.ts";
+import { attemptOf, useFarm } from "./local-farm.ts";
+import { FAILING, packProjects, PASSING, unittestOf } from "./pack-projects.ts";
+import type { Ended } from "./run-command.ts";
+import { trusting } from "./ways-to-start.ts";
+
+/** Releases whose sdists hold no tests, whose repositories do; and what tests clone. */
+
+describe("tests that are not in the sdist", () => {
+  const name = "creamery-e2e-elsewhere";
+  const fails = "creamery-e2e-elsewhere-fails";
+  const clones = "creamery-e2e-clones";
+  const farm = useFarm("elsewhere", [], { config: { addresses: { allow: ["127.0.0.1"] } } });
+  const forges: Forge[] = [];
+  let ended: Ended | undefined;
+
+  beforeAll(async () => {
+    const { room, upstream, test } = farm();
+    const work = join(room.base, "work");
+    mkdirSync(work, { recursive: true });
+    // Two steps: the address of a repository is in the metadata of what it holds.
+    for (const [project, tests] of [
+      [name, PASSING],
+      [fails, FAILING],
+    ] as const) {
+      const repository = `${project}.git`;
+      const forge = await startForge({ repository, files: { README: "" }, tag: "before" });
+      forges.push(forge);
+      const packed = packProjects([
+        { name: project, urls: [`Source, ${forge.origin}/${repository}`] },
+      ]);
+      upstream.files.push(...packed);
+      const sdist = packed.find(({ filename }) => filename.endsWith(".tar.gz"));
+      const tree = join(work, project);
+      mkdirSync(tree);
+      const content = sdist?.content ?? Buffer.alloc(0);
+      execFileSync("tar", ["xzf", "-", "-C", tree, "--strip-components=1"], { input: content });
+      const repositoryTree = forge.git("rev-parse", "--show-toplevel").trim();
+      for (const [path, text] of Object.entries({ ...filesOf(tree), ...tests })) {
+        mkdirSync(join(repositoryTree, path, ".."), { recursive: true });
+        writeFileSync(join(repositoryTree, path), text);
+      }
+      forge.git("add", "--force", ".");
+      forge.git("commit", "-q", "-m", "released");
+      forge.git("tag", "v1.0");
+      forge.git("push", "-q", "--tags", "origin", "main");
+    }
+    const [served] = forges;
+    // Not by the address of this host's loopback: what a suite serves there itself is left to it.
+    const address = `git@${served?.origin.slice("https://".length)}/${name}.git`;
+    const cloning = unittestOf(
+      "import subprocess",
+      `subprocess.check_call(["git", "clone", "-q", "--depth=1", "${address}", "copy"])`,
+      'self.assertTrue(os.path.exists("copy/tests/test_it.py"))',
+    );
+    upstream.files.push(
+      ...packProjects([{ name: clones, files: { "tests/test_it.py": cloning } }]),
+    );
+    rmSync(work, { recursive: true });
+    const cas = join(room.base, "forges.pem");
+    writeFileSync(cas, forges.map(({ ca }) => ca).join("\n"));
+    ended = await test([name, fails, clones, "--json"], { through: trusting(cas, room.base) });
+  });
+  afterAll(async () => {
+    for (const forge of forges) await forge[Symbol.asyncDispose]();
+  });
+
+  it("are those of the tag, run against what was installed", () => {
+    const attempt = attemptOf(ended, name);
+    const why = JSON.stringify(attempt.plan.rejected, null, 1);
+    expect(attempt, why).toMatchObject({ outcome: "pass", installed: "wheel" });
+    expect(attempt.plan.rung).toMatch(/^A3\+B\d\+C\d$/u);
+    expect(attempt.plan.rejected).toContainEqual({ rung: "A1", why: "the sdist holds no tests" });
+    expect(attempt.evidence.repairs.join("\n")).toMatch(/\(tag v1\.0\): \d of the sdist's/u);
+  });
+
+  it("fail, and fail again in another guest", () => {
+    expect(attemptOf(ended, fails), ended?.stderr).toMatchObject({
+      outcome: "fail",
+      cause: "test-failure",
+      confidence: "confirmed(2/2)",
+    });
+  });
+
+  it("are the same when they are reproduced, with the repository's host away", async () => {
+    const before = attemptOf(ended, name);
+    for (const forge of forges) forge.fault = 503;
+    try {
+      const again = attemptOf(await farm().reproduce([before.id, "--json"]), name);
+      const inputs = ({ axes, plan, outcome, tests }: AttemptJson) => ({
+        lock: axes.lock,
+        rung: plan.rung,
+        outcome,
+        tests,
+      });
+      expect(inputs(again)).toEqual(inputs(before));
+    } finally {
+      for (const forge of forges) forge.fault = null;
+    }
+  });
+
+  it("may clone through the mirror, and the record says what they were given", async () => {
+    const attempt = attemptOf(ended, clones);
+    expect(attempt, ended?.stderr).toMatchObject({ outcome: "pass" });
+    const packed = readFileSync(join(dirname(attempt.log ?? ""), "record.json.gz"));
+    const { repositories } = AttemptRecord.parse(JSON.parse(gunzipSync(packed).toString()));
+    expect(repositories.map(({ url, head, commits }) => [url, head, commits.length])).toEqual([
+      [`${forges[0]?.origin}/${name}.git`, "refs/heads/main", 1],
+    ]);
+  });
+});
+
+function filesOf(tree: string): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const entry of readdirSync(tree, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) files[relative(tree, path)] = readFileSync(path, "utf8");
+  }
+  return files;
+}
