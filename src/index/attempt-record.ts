@@ -22,7 +22,11 @@ export const RecordedFile = z.object({
 });
 export type RecordedFile = z.infer<typeof RecordedFile>;
 
-export function recordedFile(page: ProjectPage, file: IndexFile, stored: StoredFile): RecordedFile {
+export function recordedFile(
+  page: ProjectPage,
+  file: IndexFile,
+  stored: Pick<StoredFile, "sha256" | "sizeBytes">,
+): RecordedFile {
   return {
     project: page.name,
     filename: file.filename,
@@ -34,6 +38,10 @@ export function recordedFile(page: ProjectPage, file: IndexFile, stored: StoredF
     upstream: page.upstream,
   };
 }
+
+/** A wheel of which whoever resolved read the metadata, and that was not fetched. */
+export const RecordedLook = RecordedFile.extend({ metadataSha256: z.string() });
+export type RecordedLook = z.infer<typeof RecordedLook>;
 
 export const RecordedCrate = z.object({
   name: z.string(),
@@ -111,6 +119,8 @@ export const AttemptRecord = z.object({
   /** Names that no index has. */
   missing: z.array(z.string()),
   files: z.array(RecordedFile),
+  /** Without those that were fetched after all; older records have none. */
+  looked: z.array(RecordedLook).default([]),
   crates: z.array(RecordedCrate),
   /** What was looked up of crates, fetched or not; older records have none. */
   crateIndex: z.array(RecordedCrateIndex).default([]),
@@ -157,6 +167,7 @@ export class RecordBuilder {
   readonly #pages = new Map<string, AttemptRecord["pages"][number]>();
   readonly #missing = new Set<string>();
   readonly #files = new Map<string, RecordedFile>();
+  readonly #looked = new Map<string, RecordedLook>();
   readonly #crates = new Map<string, RecordedCrate>();
   readonly #crateIndex = new Map<string, RecordedCrateIndex>();
   readonly #repositories = new Map<string, RepositoryRow>();
@@ -210,6 +221,10 @@ export class RecordBuilder {
     const key = `${row.sha256}/${row.filename}`;
     const forBuild = this.building || this.#files.get(key)?.forBuild === true;
     this.#set(this.#files, key, forBuild ? { ...row, forBuild } : row);
+  }
+
+  look(row: RecordedLook): void {
+    this.#set(this.#looked, `${row.sha256}/${row.filename}`, row);
   }
 
   crate(row: RecordedCrate): void {
@@ -288,6 +303,7 @@ export class RecordBuilder {
       pages: [...this.#pages.values()],
       missing: [...this.#missing],
       files: [...this.#files.values()],
+      looked: [...this.#looked].flatMap(([key, row]) => (this.#files.has(key) ? [] : [row])),
       crates: [...this.#crates.values()],
       crateIndex: [...this.#crateIndex.values()],
       repositories: [...this.#repositories].map(([url, { head, references, commits, stale }]) => ({

@@ -25,6 +25,8 @@ export interface Witness {
   /** @param page as it is offered. */
   page(page: ProjectPage): void;
   file(page: ProjectPage, file: IndexFile, stored: StoredFile): void;
+  /** Its metadata is sent. */
+  looked(page: ProjectPage, file: IndexFile, metadata: Buffer): void;
   crate(version: CrateVersion, stored: StoredFile): void;
   crateIndex(name: string, listing: CrateListing): void;
   /** A wheel that has come holds other metadata than was sent for it. By default the answer fails. */
@@ -179,6 +181,7 @@ export class CatalogueAnswers {
       const metadata = await this.#catalogue.metadata(page, file, signal);
       if (metadata === null)
         return sendText(response, 404, `${file.filename} holds no metadata that can be read`);
+      this.#witness.looked(page, file, metadata);
       return this.send(exchange, metadata, "text/plain; charset=utf-8");
     }
     const sent = await this.#sendFile(

@@ -1,8 +1,6 @@
-import { createHash } from "node:crypto";
-
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
-import type { AttemptRecord, RecordedFile } from "./attempt-record.ts";
+import type { AttemptRecord } from "./attempt-record.ts";
 import {
   cratePrefix,
   isCrateName,
@@ -13,9 +11,9 @@ import {
 } from "./crates.ts";
 import type { FileReader, StoredFile, WantedFile } from "./file-store.ts";
 import type { Mirror } from "./mirror.ts";
+import { RecordedPages } from "./recorded-pages.ts";
 import type { PageOptions } from "./page-store.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
-import { metadataOfWheelFile } from "./wheel-metadata.ts";
 
 /** What an endpoint serves: all that the upstreams have, or exactly what an earlier attempt got. */
 export interface Catalogue {
@@ -68,31 +66,28 @@ export function upstreamCatalogue(mirror: Mirror, crates: CrateMirror | null): C
 
 /** Serves the recorded files and nothing else, from what is kept: no upstream is asked. */
 export function replayCatalogue(record: AttemptRecord, mirror: Mirror): Catalogue {
-  const pages = new Map<string, ProjectPage>();
-  for (const [name, files] of Map.groupBy(record.files, ({ project }) => project))
-    pages.set(name, recordedPage(name, files));
-  // A page of which nothing was fetched: a resolver may have looked at it, and finds nothing on it that it could take.
-  for (const { project, upstream } of record.pages)
-    if (!pages.has(project)) pages.set(project, recordedPage(project, [], upstream));
+  const pages = new RecordedPages(record, mirror);
   const gone = (input: string): CreameryError =>
     new CreameryError("upstream", "is kept no more, and a replay asks no upstream", {
       input,
       nextStep: "run the attempt anew with `./creamery test`",
     });
+  const notThen = (input: string): CreameryError =>
+    new CreameryError("upstream", "was not fetched then, and a replay has nothing else", { input });
   return {
     replayed: true,
     addresses: record.upstreams,
-    page: async (name) => pages.get(name) ?? null,
+    page: (name) => pages.page(name),
     // The pages of a replay name none.
     provenance: async () => null,
-    metadata: async (_page, file) => {
-      const stored = await mirror.files.kept(file);
-      if (stored === null) throw gone(file.filename);
-      return metadataOfWheelFile(stored.path);
+    metadata: async (page, file) => {
+      const kept = await mirror.keptMetadata(page, file);
+      if (kept === null && (await mirror.files.kept(file)) === null) throw gone(file.filename);
+      return kept;
     },
     kept: (file) => mirror.files.kept(file),
     follow: async (_page, file) => {
-      throw gone(file.filename);
+      throw pages.wasFetched(file) ? gone(file.filename) : notThen(file.filename);
     },
     confirmMetadata: async () => undefined,
     crateVersions: async (name) => recordedVersions(record, name),
@@ -100,10 +95,7 @@ export function replayCatalogue(record: AttemptRecord, mirror: Mirror): Catalogu
       const fetched = record.crates.some(
         (crate) => crate.name === name && crate.version === version && crate.sha256 === sha256,
       );
-      if (!fetched)
-        throw new CreameryError("upstream", "was not fetched then, and a replay has nothing else", {
-          input: `${name} ${version}`,
-        });
+      if (!fetched) throw notThen(`${name} ${version}`);
       return mirror.files.kept({ key: sha256, sha256 });
     },
     followCrate: async (version) => {
@@ -124,39 +116,4 @@ function recordedVersions(
     return { versions: parseCrateLines(found.lines.join("\n"), name), stale: false };
   const fetched = crates.filter(same);
   return fetched.length === 0 ? null : { versions: fetched, stale: false };
-}
-
-function recordedPage(
-  name: string,
-  files: readonly RecordedFile[],
-  upstream = files[0]?.upstream ?? "",
-): ProjectPage {
-  return {
-    name,
-    versions: [],
-    status: "active",
-    lastSerial: null,
-    upstream,
-    stale: false,
-    contentSha256: createHash("sha256").update(JSON.stringify(files)).digest("hex"),
-    raw: { meta: { "api-version": "1.0" }, name },
-    files: files.map((file) => ({
-      filename: file.filename,
-      url: file.url,
-      sha256: file.sha256,
-      sizeBytes: file.sizeBytes,
-      requiresPython: file.requiresPython,
-      yanked: null,
-      uploadTime: file.uploadTime,
-      upstreamMetadata: null,
-      key: file.sha256,
-      raw: {
-        filename: file.filename,
-        hashes: { sha256: file.sha256 },
-        size: file.sizeBytes,
-        ...(file.requiresPython === null ? {} : { "requires-python": file.requiresPython }),
-        ...(file.uploadTime === null ? {} : { "upload-time": file.uploadTime }),
-      },
-    })),
-  };
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 
 import { CreameryError } from "../base/errors.ts";
@@ -8,7 +8,7 @@ import { cargoConfig } from "./crates.ts";
 import { decodeSegment, sendText, type Exchange } from "./exchange.ts";
 import { CatalogueAnswers, type Witness } from "./catalogue-answers.ts";
 import type { Catalogue } from "./catalogue.ts";
-import type { ProjectPage } from "./project-page.ts";
+import type { ProjectPage, IndexFile } from "./project-page.ts";
 import { GitAnswers, type GitWitness } from "./git/git-answers.ts";
 import type { GitCatalogue } from "./git/git-catalogue.ts";
 import type { Places } from "./git/places.ts";
@@ -211,6 +211,16 @@ class AttemptServer implements Endpoint {
       this.#record.fault("upstream", `${name}: the index does not say when files were uploaded`);
   }
 
+  /** What an index says no hash of can't be named again. */
+  #recordLook(page: ProjectPage, file: IndexFile, metadata: Buffer): void {
+    const { sha256, sizeBytes } = file;
+    if (sha256 === null) return;
+    this.#record.look({
+      ...recordedFile(page, file, { sha256, sizeBytes: sizeBytes ?? 0 }),
+      metadataSha256: createHash("sha256").update(metadata).digest("hex"),
+    });
+  }
+
   /** False, after the answer was sent, when this name would be one too many. */
   #nameAllowed(exchange: Exchange, name: string): boolean {
     if (!this.#names.has(name) && this.#names.size >= this.#setup.limits.names) {
@@ -230,6 +240,7 @@ class AttemptServer implements Endpoint {
       missing: (name) => this.#record.missing(name),
       page: (page) => this.#recordPage(page),
       file: (page, file, stored) => this.#record.file(recordedFile(page, file, stored)),
+      looked: (page, file, metadata) => this.#recordLook(page, file, metadata),
       crate: ({ name, version, sha256, line }, { sizeBytes }) =>
         this.#record.crate({ name, version, sha256, sizeBytes, line }),
       crateIndex: (name, { versions, stale }) =>

@@ -210,6 +210,15 @@ export class Mirror implements AsyncDisposable {
     return within(running, { signal });
   }
 
+  /** A wheel's metadata as far as it is kept on this host, upstream unasked; null where it is not. */
+  async keptMetadata(page: ProjectPage, file: IndexFile): Promise<Buffer | null> {
+    const ofWheel = await this.#metadataStore.readOfWheel(file);
+    if (ofWheel !== null) return ofWheel;
+    const stored = await this.files.kept(file);
+    if (stored !== null) return await this.#ofWheel(file, stored);
+    return await this.#metadataStore.readSaid(page, file);
+  }
+
   /** What was attested of a file (PEP 740), as upstream has it; null where it has nothing. */
   async provenance(
     page: ProjectPage,

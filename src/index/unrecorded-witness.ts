@@ -11,6 +11,7 @@ export function unrecordedWitness(onFault: (fault: CreameryError) => void): Witn
     missing: nothing,
     page: nothing,
     file: nothing,
+    looked: nothing,
     crate: nothing,
     crateIndex: nothing,
     // Who got the metadata compares for itself.

@@ -46,6 +46,7 @@ function recordOf(
     files: [...files],
     crates,
     crateIndex: [],
+    looked: [],
     repositories: [],
     refused: [],
     limits: [],

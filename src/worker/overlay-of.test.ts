@@ -105,6 +105,7 @@ test("what was served and what was installed are told apart, of what is watched"
       ],
       crates: [],
       crateIndex: [],
+      looked: [],
       repositories: [],
       refused: [],
       limits: [],

@@ -142,7 +142,21 @@ describe("reproduce with no upstream at all", () => {
     },
     { name: "creamery-e2e-tool", versions: ["1.0", "2.0"] },
     { name: "creamery-e2e-other-tool" },
+    { name: "creamery-e2e-newer", requires: ["creamery-e2e-tool>=3"], files: PASSING },
+    { name: "creamery-e2e-nowhere", requires: ["creamery-e2e-not-there"], files: PASSING },
+    {
+      name: "creamery-e2e-breaks",
+      requires: ["creamery-e2e-broken"],
+      files: PASSING,
+    },
+    {
+      name: "creamery-e2e-broken",
+      publish: ["sdist"],
+      files: { "build_hook.py": "raise SystemExit('planted')\n" },
+    },
   ]);
+  const failing = ["newer", "nowhere", "breaks"].map((name) => `creamery-e2e-${name}`);
+  let failed: Ended | undefined;
   let first: AttemptJson | undefined;
   let again: AttemptJson | undefined;
   let ended: Ended | undefined;
@@ -159,6 +173,7 @@ describe("reproduce with no upstream at all", () => {
   beforeAll(async () => {
     const { test, reproduce, upstream } = farm();
     first = attemptOf(await test(["creamery-e2e-offline", "--json"]), "creamery-e2e-offline");
+    failed = await test([...failing, "--json"]);
     await upstream[Symbol.asyncDispose]();
     ended = await reproduce([first.id, "--json"]);
     again = attemptOf(ended, "creamery-e2e-offline");
@@ -179,6 +194,21 @@ describe("reproduce with no upstream at all", () => {
       "creamery_e2e_tool-2.0-py2.py3-none-any.whl",
     ]);
     expect(after.axes.lock).toBe(before.axes.lock);
+  });
+
+  it.each([
+    ["newer", "unresolvable"],
+    ["nowhere", "no-distribution(creamery-e2e-not-there)"],
+    ["breaks", "dependency-build(creamery-e2e-broken)"],
+  ])("fails as it did where what it needs is %s: %s", async (name, cause) => {
+    const before = attemptOf(failed, `creamery-e2e-${name}`);
+    expect(before.cause).toBe(cause);
+    const after = attemptOf(await farm().reproduce([before.id, "--json"]), `creamery-e2e-${name}`);
+    expect([after.outcome, after.cause, after.phase]).toEqual([
+      before.outcome,
+      before.cause,
+      before.phase,
+    ]);
   });
 
   it.each(["lock", "buildLock"] as const)(

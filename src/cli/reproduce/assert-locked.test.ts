@@ -36,6 +36,7 @@ const record: AttemptRecord = {
   files: [file("eggs", "b"), file("setuptools", "c")],
   crates: [{ name: "serde", version: "1.0.1", sha256: "d".repeat(64), sizeBytes: 1, line: "" }],
   crateIndex: [],
+  looked: [],
   repositories: [],
   refused: [],
   limits: [],
