@@ -375,7 +375,11 @@ function program(finish: (code: number) => void): Command {
       "lmdb, 'attrs==25.3.0': the newest release that fits, without what it needs",
     )
     .option("-r, --requirements <file>", "what a requirements file names; with hashes, those files")
-    .option("--lock <file>", "exactly the files of a pylock.toml, by their hashes")
+    .option(
+      "--lock <file>",
+      "exactly the files of a pylock.toml, by their hashes; may be given more than once",
+      (file: string, before: string[] | undefined) => [...(before ?? []), file],
+    )
     .option("--only-wheels", "no sdists")
     .option("--all-releases", "of each release that fits")
     .option("--max-gib <n>", "fetch no more than so much", "4")

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, utimesSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { afterEach, expect, test } from "vitest";
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
 import { startRelay } from "../../test/upstream/relay.ts";
 import { startUpstream, type DistFile } from "../../test/upstream/upstream.ts";
+import { takeInventory } from "./cache/inventory.ts";
 import { parseSpecifierSet } from "../python/specifiers.ts";
 import { openIndexService, type IndexService } from "./index-service.ts";
 import { prefetch, type PrefetchOptions, type PrefetchWish } from "./prefetch.ts";
@@ -148,6 +149,9 @@ test(
     await first[Symbol.asyncDispose]();
     await up[Symbol.asyncDispose]();
 
+    const longAgo = Date.now() / 1000 - 30 * 86_400;
+    for (const { paths } of (await takeInventory(directory, signal)).units)
+      for (const path of paths) utimesSync(path, longAgo, longAgo);
     const later = await open(up.url, directory, () => Date.now() + 5 * 86_400_000);
     const socketPath = join(temporary(), "index.sock");
     await using endpoint = await later.openEndpoint({ socketPath, attemptId: "a1" });
@@ -167,6 +171,17 @@ test(
     const [wheel] = (await later.project("spam", signal))?.files ?? [];
     const said = await fetch(`${metadata}spam/${wheel?.key}/${wheel?.filename}.metadata`);
     expect(await said.text()).toContain("Requires-Dist: eggs>=1");
+    // All that was served is in use, though upstream did not say it anew: it is not the next to be collected.
+    const { units } = await takeInventory(directory, signal);
+    expect(units.map(({ area }) => area).toSorted()).toEqual([
+      "files",
+      "files",
+      "metadata",
+      "metadata",
+      "pages",
+      "pages",
+    ]);
+    for (const { usedMs } of units) expect(Date.now() - usedMs).toBeLessThan(60_000);
     // What is not here is a fault that says so, and never an empty answer.
     expect((await fetch(`${origin}${endpoint.indexPath}ham/`)).status).toBe(502);
   },

@@ -14,7 +14,7 @@ import { wishesOfLock, wishesOfRequirements, wishOf } from "./prefetch-wishes.ts
 const Options = z.object({
   config: z.string().optional(),
   requirements: z.string().optional(),
-  lock: z.string().optional(),
+  lock: z.array(z.string()).default([]),
   onlyWheels: z.boolean().default(false),
   allReleases: z.boolean().default(false),
   maxGib: z.coerce.number().positive().default(4),
@@ -51,8 +51,7 @@ export async function prefetchIndex(
     wishes.push(...found.wishes);
     for (const note of found.notes) process.stderr.write(`creamery: ${printableLine(note)}\n`);
   }
-  if (options.lock !== undefined)
-    wishes.push(...wishesOfLock(await readText(options.lock), options.lock));
+  for (const lock of options.lock) wishes.push(...wishesOfLock(await readText(lock), lock));
   if (wishes.length === 0)
     throw new CreameryError("usage", "names nothing to fetch", {
       input: "index prefetch",

@@ -5,7 +5,9 @@ import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 
 import { FileStore } from "../file-store.ts";
+import { GitMirrors } from "../git/git-mirrors.ts";
 import { lockMirror } from "../git/mirror-lock.ts";
+import { mirrorName } from "../git/repository-address.ts";
 import { collectIndex, inventoryBytes, type CollectIndexOptions } from "./collect-index.ts";
 import { SampleIndex } from "./index-directory.sample.ts";
 import { takeInventory } from "./inventory.ts";
@@ -148,6 +150,22 @@ test("a mirror of a repository goes whole, by when it was last used; one that is
   expect(readdirSync(join(index.directory, "git", ".new"))).toEqual([".keep"]);
   await collect(index, { pinned: async () => new Set([hash("2")]) });
   expect(there()).toEqual([false, true, true, false]);
+});
+
+test("a mirror of a repository is used when it is found, also between the look and the removal", async () => {
+  await using index = new SampleIndex();
+  const url = "https://git.example/spam";
+  const state = index.put(`git/${mirrorName(url)}/creamery.json`, "{}", 100);
+  index.put(`git/.locks/${mirrorName(url)}`, "", 100);
+  await using mirrors = await GitMirrors.open({ directory: join(index.directory, "git") });
+  const done = await collect(index, {
+    pinned: async () => {
+      expect(await mirrors.kept(url)).not.toBeNull();
+      return new Set();
+    },
+  });
+  expect(done.removed).toEqual([]);
+  expect(Date.now() - statSync(state).mtimeMs).toBeLessThan(60_000);
 });
 
 test("halves that an ended process left go after a day, what others keep there is counted and left alone", async () => {
