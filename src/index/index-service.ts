@@ -63,6 +63,11 @@ export interface IndexService extends AsyncDisposable {
    * @throws CreameryError `upstream-hash`, `upstream`, `no-network`, `disk-full`, `interrupted`.
    */
   fetchFile(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<StoredFile>;
+  /**
+   * What was attested of a file (PEP 740), as upstream has it; null where it has nothing.
+   * @throws CreameryError `no-network`, `upstream`, `address-refused`, `deadline`, `interrupted`.
+   */
+  provenance(page: ProjectPage, file: IndexFile, signal: AbortSignal): Promise<Buffer | null>;
   /** A file that is kept on this host, verified when it came; null when it is not. */
   keptFile(sha256: string): Promise<StoredFile | null>;
   /**
@@ -168,6 +173,7 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
         });
       return mirror.page(normaliseName(name), signal, page);
     },
+    provenance: (page, file, signal) => mirror.provenance(page, file, signal),
     keepFile: (path, sha256) => mirror.files.keepCopy(path, sha256),
     keepCommits: async (url, commits, signal) => {
       if (commits.length === 0) return;

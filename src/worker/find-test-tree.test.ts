@@ -7,12 +7,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { startForge, type Forge } from "../../test/upstream/forge.ts";
 import { GitMirrors } from "../index/git/git-mirrors.ts";
-import {
-  findTestTree,
-  type AttestedCommit,
-  type FoundTestTree,
-  type TestTreeQuestion,
-} from "./find-test-tree.ts";
+import type { AttestedCommit } from "../index/attested-commit.ts";
+import { findTestTree, type FoundTestTree, type TestTreeQuestion } from "./find-test-tree.ts";
 
 /** What the sdist holds, and the repository too. */
 const SOURCES: Readonly<Record<string, string>> = {

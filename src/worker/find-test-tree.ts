@@ -4,18 +4,13 @@ import { repositoryUrls } from "../discovery/repository-urls.ts";
 import { CreameryError } from "../base/errors.ts";
 import { clip, printableLine } from "../base/bounded-text.ts";
 import { referencesOf } from "../index/git/bare-repository.ts";
+import type { AttestedCommit } from "../index/attested-commit.ts";
 import type { GitMirrors } from "../index/git/git-mirrors.ts";
 import { projectDirectory } from "../index/git/project-directory.ts";
 import { isSameSource, sameSources } from "../index/git/same-sources.ts";
 import { archiveTree } from "../index/git/tree-archive.ts";
 import type { CoreMetadata } from "../python/core-metadata.ts";
 import type { TestTree } from "./attempt-job.ts";
-
-/** A commit that somebody says a file was built from. */
-export interface AttestedCommit {
-  readonly url: string;
-  readonly commit: string;
-}
 
 export interface TestTreeQuestion {
   readonly mirrors: GitMirrors;

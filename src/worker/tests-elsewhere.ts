@@ -1,6 +1,9 @@
 import { createReadStream } from "node:fs";
 
+import { clip, printableLine } from "../base/bounded-text.ts";
+import { CreameryError } from "../base/errors.ts";
 import type { RejectedRung } from "../discovery/plan.ts";
+import { attestedCommit, type AttestedCommit } from "../index/attested-commit.ts";
 import type { IndexService } from "../index/index-service.ts";
 import { parseCoreMetadata } from "../python/core-metadata.ts";
 import type { AttemptJob, TestTree } from "./attempt-job.ts";
@@ -16,6 +19,8 @@ export interface TestsElsewhere {
   readonly rejected: readonly RejectedRung[];
 }
 
+type AskedIndex = Pick<IndexService, "repositories" | "project" | "provenance">;
+
 /** For all that is asked and fetched: a guest waits meanwhile. */
 const SEARCH_MS = 180_000;
 
@@ -27,7 +32,7 @@ const SEARCH_MS = 180_000;
 export async function findTestsElsewhere(
   session: GuestSession,
   { source }: Pick<AttemptJob, "source">,
-  index: Pick<IndexService, "repositories">,
+  index: AskedIndex,
   { metadata, root }: { readonly metadata: string; readonly root: string },
 ): Promise<TestsElsewhere> {
   const none = (why: string): TestsElsewhere => ({
@@ -49,7 +54,7 @@ export async function findTestsElsewhere(
     version,
     metadata: parseCoreMetadata(metadata),
     hashes,
-    attested: "provenance is not looked for",
+    attested: await attestedOf(source, index, signal),
     signal,
   });
   session.signal.throwIfAborted();
@@ -62,6 +67,30 @@ export async function findTestsElsewhere(
       rejected: [...rejected, { rung: tree.rung, why: "its tree could not be unpacked" }],
     };
   return { found: { tree: unpacked, from: tree }, notes, rejected };
+}
+
+/** The commit that the sdist's provenance names; or why there is none. */
+async function attestedOf(
+  { project, sourceFile }: AttemptJob["source"],
+  index: AskedIndex,
+  signal: AbortSignal,
+): Promise<AttestedCommit | string> {
+  try {
+    const page = await index.project(project, signal);
+    const file = page?.files.find(
+      ({ filename, sha256 }) => filename === sourceFile?.filename && sha256 === sourceFile.sha256,
+    );
+    if (page === null || file === undefined || file.sha256 === null)
+      return "its index does not list the sdist by its hash";
+    const { filename, sha256 } = file;
+    const said = await index.provenance(page, file, signal);
+    if (said === null) return "its index has no provenance of the sdist";
+    return attestedCommit(said, { filename, sha256 });
+  } catch (thrown) {
+    if (thrown instanceof CreameryError) return clip(printableLine(thrown.line), 400);
+    if (signal.aborted) return "took too long";
+    throw thrown;
+  }
 }
 
 /** Puts a repository's tree into the guest. @returns null where it could not be unpacked. */

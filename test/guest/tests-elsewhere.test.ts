@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { AttemptRecord } from "../../src/index/index-service.ts";
 import type { AttemptJson } from "../../src/model/result-json.ts";
+import { makeProvenance } from "../upstream/make-provenance.ts";
 import { startForge, type Forge } from "../upstream/forge.ts";
 import { attemptOf, useFarm } from "./local-farm.ts";
 import { FAILING, packProjects, PASSING, unittestOf } from "./pack-projects.ts";
@@ -19,7 +20,12 @@ describe("tests that are not in the sdist", () => {
   const name = "creamery-e2e-elsewhere";
   const fails = "creamery-e2e-elsewhere-fails";
   const clones = "creamery-e2e-clones";
-  const farm = useFarm("elsewhere", [], { config: { addresses: { allow: ["127.0.0.1"] } } });
+  const attested = "creamery-e2e-attested";
+  const provenances: Record<string, Buffer> = {};
+  const farm = useFarm("elsewhere", [], {
+    config: { addresses: { allow: ["127.0.0.1"] } },
+    upstream: { provenances },
+  });
   const forges: Forge[] = [];
   let ended: Ended | undefined;
 
@@ -31,6 +37,7 @@ describe("tests that are not in the sdist", () => {
     for (const [project, tests] of [
       [name, PASSING],
       [fails, FAILING],
+      [attested, PASSING],
     ] as const) {
       const repository = `${project}.git`;
       const forge = await startForge({ repository, files: { README: "" }, tag: "before" });
@@ -51,8 +58,13 @@ describe("tests that are not in the sdist", () => {
       }
       forge.git("add", "--force", ".");
       forge.git("commit", "-q", "-m", "released");
-      forge.git("tag", "v1.0");
+      if (project !== attested) forge.git("tag", "v1.0");
       forge.git("push", "-q", "--tags", "origin", "main");
+      const filename = sdist?.filename ?? "";
+      const commit = forge.git("rev-parse", "HEAD").trim();
+      const url = `${forge.origin}/${repository}`;
+      if (project === attested)
+        provenances[filename] = makeProvenance({ filename, content, url, commit });
     }
     const [served] = forges;
     // Not by the address of this host's loopback: what a suite serves there itself is left to it.
@@ -68,7 +80,9 @@ describe("tests that are not in the sdist", () => {
     rmSync(work, { recursive: true });
     const cas = join(room.base, "forges.pem");
     writeFileSync(cas, forges.map(({ ca }) => ca).join("\n"));
-    ended = await test([name, fails, clones, "--json"], { through: trusting(cas, room.base) });
+    ended = await test([name, fails, clones, attested, "--json"], {
+      through: trusting(cas, room.base),
+    });
   });
   afterAll(async () => {
     for (const forge of forges) await forge[Symbol.asyncDispose]();
@@ -81,6 +95,12 @@ describe("tests that are not in the sdist", () => {
     expect(attempt.plan.rung).toMatch(/^A3\+B\d\+C\d$/u);
     expect(attempt.plan.rejected).toContainEqual({ rung: "A1", why: "the sdist holds no tests" });
     expect(attempt.evidence.repairs.join("\n")).toMatch(/\(tag v1\.0\): \d of the sdist's/u);
+  });
+
+  it("are those of the commit that the sdist's provenance names", () => {
+    const { plan, outcome } = attemptOf(ended, attested);
+    expect(outcome, JSON.stringify(plan.rejected)).toBe("pass");
+    expect(plan.rung).toMatch(/^A2\+B\d\+C\d$/u);
   });
 
   it("fail, and fail again in another guest", () => {
