@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 
 import { CreameryError } from "../base/errors.ts";
 import { printableLine } from "../base/bounded-text.ts";
-import { recordedFile, RecordBuilder, type AttemptRecord } from "./attempt-record.ts";
+import { recordedFile, type AttemptRecord } from "./attempt-record.ts";
 import { cargoConfig } from "./crates.ts";
 import { decodeSegment, sendText, type Exchange } from "./exchange.ts";
 import { CatalogueAnswers, type Witness } from "./catalogue-answers.ts";
@@ -12,6 +12,7 @@ import type { ProjectPage, IndexFile } from "./project-page.ts";
 import { GitAnswers, type GitWitness } from "./git/git-answers.ts";
 import type { GitCatalogue } from "./git/git-catalogue.ts";
 import type { Places } from "./git/places.ts";
+import { RecordBuilder } from "./record-builder.ts";
 import { RenderedPages } from "./rendered-pages.ts";
 import { replacedFiles } from "./replaced-files.ts";
 import { DEFAULT_TURNS } from "./request-turns.ts";

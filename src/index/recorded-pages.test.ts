@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 
-import { RecordBuilder, type RecordedFile } from "./attempt-record.ts";
+import type { RecordedFile } from "./attempt-record.ts";
+import { RecordBuilder } from "./record-builder.ts";
 import { RecordedPages } from "./recorded-pages.ts";
 
 const INDEX = "https://index.example/simple/";
