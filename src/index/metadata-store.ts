@@ -45,9 +45,13 @@ export class MetadataStore {
   }
 
   #said(page: ProjectPage, file: IndexFile): string {
-    const name = createHash("sha256").update(`${page.upstream}\n${file.key}`).digest("hex");
-    return join(this.#directory, `u-${name}`);
+    return join(this.#directory, saidMetadataName(page.upstream, file.key));
   }
+}
+
+/** Under which it is kept what an index said of a wheel. @param key the wheel's. */
+export function saidMetadataName(upstream: string, key: string): string {
+  return `u-${createHash("sha256").update(`${upstream}\n${key}`).digest("hex")}`;
 }
 
 async function read(path: string): Promise<Buffer | null> {

@@ -17,7 +17,7 @@ const DAY_MS = 24 * 3_600_000;
 /** For somebody who fetches it now. */
 const LOCK_MS = 5000;
 /** Of which attempts name what they were given. */
-export const PINNED_AREAS: ReadonlySet<KeptArea> = new Set(["files", "git"]);
+export const PINNED_AREAS: ReadonlySet<KeptArea> = new Set(["files", "metadata", "git"]);
 /** What was quarantined waits so long for somebody to look at it. */
 const QUARANTINE_MS = 30 * DAY_MS;
 
@@ -30,7 +30,7 @@ export interface CollectIndexOptions {
   readonly beginsAtBytes?: number;
   /** What was used later than so long ago stays: somebody may be at it. Longer than any attempt takes, two hours at the least. */
   readonly graceMs: number;
-  /** sha256 of files, and names of repositories' mirrors, that stay however long ago they were used; asked only where something must go. */
+  /** Names of files, metadata and mirrors of repositories that stay however long ago they were used; asked only where something must go. */
   readonly pinned: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
   readonly nowMs: number;
   /** Removes nothing, and tells what would go. */

@@ -42,7 +42,7 @@ export interface Inventory {
 export const MIRROR_STATE = "creamery.json";
 export const QUARANTINE = "quarantine";
 export const SHA256 = /^[0-9a-f]{64}$/u;
-const KEY = /^(?:u-)?[0-9a-f]{64}$/u;
+export const KEY = /^(?:u-)?[0-9a-f]{64}$/u;
 /** Of `replaceFile`: what its process did not come to rename. */
 const HALF = /\.\d+\.[0-9a-z]+$/u;
 const AT_ONCE = 64;

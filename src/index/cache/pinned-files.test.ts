@@ -4,6 +4,9 @@ import { expect, test } from "vitest";
 
 import { MemoryBucket } from "../../bucket/memory-bucket.sample.ts";
 import { DEFAULT_RETENTION, type RetainedAttempt } from "../../bucket/retention/retention-facts.ts";
+import type { RecordedFile } from "../attempt-record.ts";
+import { RecordBuilder } from "../record-builder.ts";
+import { saidMetadataName } from "../metadata-store.ts";
 import { mirrorName } from "../git/repository-address.ts";
 import { SampleIndex, sha256Of } from "./index-directory.sample.ts";
 import { pinnedFiles } from "./pinned-files.ts";
@@ -35,12 +38,15 @@ class Farm {
       files: files.map((name) => ({ filename: name, sha256: sha256Of(name) })),
     };
     const again = { source: { sourceFile: { sha256: sha256Of(sdist ?? "none") } } };
-    const put = async (name: string, value: unknown) => {
-      const content = Buffer.from(JSON.stringify(value));
-      await this.bucket.create(`attempts/${id}/${name}`, content, { signal, compression: "gzip" });
-    };
-    await put("record.json", record);
-    await put("again.json", again);
+    await this.put(id, "record.json", record);
+    await this.put(id, "again.json", again);
+  }
+
+  async put(id: string, name: string, value: unknown) {
+    const key = `attempts/${id}/${name}`;
+    this.bucket.kept.delete(key);
+    const content = Buffer.from(JSON.stringify(value));
+    await this.bucket.create(key, content, { signal, compression: "gzip" });
   }
 
   pinned() {
@@ -83,6 +89,48 @@ test("what attempts name that are kept whole is pinned, their sdists too; what o
     false,
   ]);
   expect({ attempts, unreadable }).toEqual({ attempts: 2, unreadable: [] });
+});
+
+test("what a record is made of names its files, crates, repositories, and wheels that were only looked at", async () => {
+  const farm = new Farm();
+  await using _ = farm.index;
+  const row = (name: string): RecordedFile => ({
+    project: "spam",
+    filename: `${name}-1.0-py3-none-any.whl`,
+    sha256: sha256Of(name),
+    sizeBytes: 1,
+    uploadTime: null,
+    requiresPython: ">=3",
+    // Longer than what is read at once.
+    url: `https://index.example/${"x".repeat(7000)}`,
+    upstream: "https://index.example/simple/",
+  });
+  const builder = new RecordBuilder({
+    attemptId: "a1",
+    openedAt: "2026-11-28T00:00:00Z",
+    upstreams: [],
+    before: null,
+    replayed: false,
+  });
+  for (let at = 0; at < 60; at++) builder.file(row(`file ${at}`));
+  for (let at = 0; at < 60; at++)
+    builder.look({ ...row(`look ${at}`), metadataSha256: sha256Of("m") });
+  const crate = { name: "serde", version: "1.0.0", sizeBytes: 1, line: "{}" };
+  builder.crate({ ...crate, sha256: sha256Of("crate") });
+  const url = "https://git.example/spam";
+  builder.repository({ url, head: "refs/heads/main", references: [], stale: false });
+  await farm.attempt("a1", 1, []);
+  await farm.put("a1", "record.json", builder.build());
+  const { names } = await farm.pinned();
+  const wanted = Array.from({ length: 60 }, (_at, at) => [
+    sha256Of(`file ${at}`),
+    sha256Of(`look ${at}`),
+    saidMetadataName("https://index.example/simple/", sha256Of(`look ${at}`)),
+  ]).flat();
+  expect(wanted.filter((name) => !names.has(name))).toEqual([]);
+  expect(names.has(sha256Of("crate"))).toBe(true);
+  expect(names.has(mirrorName(url))).toBe(true);
+  expect(names.size).toBe(60 * 3 + 3);
 });
 
 test("an attempt is read once, and forgotten when it is pinned no more; what can't be read of that is read anew", async () => {

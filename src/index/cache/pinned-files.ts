@@ -12,7 +12,8 @@ import { ATTEMPTS } from "../../bucket/retention/kept-names.ts";
 import type { RetentionFacts, RetentionPolicy } from "../../bucket/retention/retention-facts.ts";
 import { RetentionDecider } from "../../bucket/retention/retention-of.ts";
 import { mirrorName } from "../git/repository-address.ts";
-import { SHA256 } from "./inventory.ts";
+import { saidMetadataName } from "../metadata-store.ts";
+import { KEY } from "./inventory.ts";
 
 /** What names the files that an attempt was given, each by its sha256: what the index served, and what it was a test of. */
 const NAMING = ["record.json", "again.json"] as const;
@@ -20,8 +21,10 @@ const NAMED = /"sha256":\s*"([0-9a-f]{64})"/gu;
 const MIRROR = /^[\w-]{0,40}-[0-9a-f]{32}\.git$/u;
 /** As a record has a repository (`RecordedRepository`). */
 const REPOSITORY = /"url":\s*"(https:[^"\\]{1,500})",\s*"head":/gu;
+/** As a record has a wheel of which the metadata alone was read (`RecordedLook`): what its index said of it is kept apart. */
+const LOOK = /"sha256":\s*"([0-9a-f]{64})"[^{}]*"upstream":\s*"([^"\\]*)",\s*"metadataSha256":/gu;
 /** Longer than what is looked for. */
-const OVERLAP_CHARS = 1024;
+const OVERLAP_CHARS = 16_384;
 
 export interface PinnedFilesOptions {
   readonly facts: Pick<RetentionFacts, "attempts">;
@@ -34,7 +37,7 @@ export interface PinnedFilesOptions {
 }
 
 export interface PinnedFiles {
-  /** sha256 of files, and names of mirrors of repositories. */
+  /** sha256 of files, of what was said of wheels its name, and names of mirrors of repositories. */
   readonly names: ReadonlySet<string>;
   /** How many attempts are pinned whole. */
   readonly attempts: number;
@@ -101,7 +104,7 @@ async function* knownBefore(
   for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
     const [id = "", count, ...named] = line.split(" ");
     const isWhole =
-      count === String(named.length) && named.every((one) => SHA256.test(one) || MIRROR.test(one));
+      count === String(named.length) && named.every((one) => KEY.test(one) || MIRROR.test(one));
     if (isWhole) yield [id, named];
   }
 }
@@ -122,6 +125,8 @@ async function namedBy(
       for await (const chunk of blob.content(signal)) {
         text = text.slice(-OVERLAP_CHARS) + Buffer.from(chunk).toString("latin1");
         for (const [, sha256 = ""] of text.matchAll(NAMED)) named.add(sha256);
+        for (const [, key = "", upstream = ""] of text.matchAll(LOOK))
+          named.add(saidMetadataName(upstream, key));
         for (const [, url = ""] of text.matchAll(REPOSITORY)) named.add(mirrorName(url));
       }
     }
