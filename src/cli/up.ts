@@ -289,7 +289,7 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     collectIndexLoop(
       {
         directory: join(cache, "index"),
-        bounds: indexBounds(host.config.index),
+        bounds: indexBounds(host.config),
         pins: pinsOf({ store: service.store, bucket, config: host.config, directories }),
         tell: (detail) => log.tell("housekeeping", { what: "index", detail }),
       },

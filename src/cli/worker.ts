@@ -100,7 +100,7 @@ export async function workerCommand(given: unknown, signal: AbortSignal): Promis
   const collecting = collectIndexLoop(
     {
       directory: join(directories.cache, "index"),
-      bounds: indexBounds(host.config.index),
+      bounds: indexBounds(host.config),
       // What attempts name is kept by the farm: this is a copy.
       pins: NO_PINS,
       tell: (detail) => log.tell("housekeeping", { what: "index", detail }),

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 
@@ -58,6 +59,16 @@ test("a file whose hash changes on its page: the old bytes stay under their hash
   await askOnce(socketPath, `${later.indexPath}spam/`, {});
   expect(later.record().replaced).toHaveLength(1);
   expect(await verifyIndex({ directory: tried.directory, signal })).toMatchObject({ faults: [] });
+});
+
+test("what a machine without power left of a kept file is not served: it is fetched anew", async () => {
+  const tried = await trying(HONEST);
+  await tried.file();
+  const kept = await tried.farm.keptFile(sha(content));
+  await truncate(kept?.path ?? "");
+  expect(await tried.farm.keptFile(sha(content))).toBeNull();
+  expect((await tried.file()).body.equals(content)).toBe(true);
+  await expectUnpoisoned(tried);
 });
 
 test("new bytes under an old hash are a fault: nothing but the page may say that they are new", async () => {

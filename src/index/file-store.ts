@@ -26,6 +26,7 @@ export interface FileStoreOptions extends Partial<DownloadLimits> {
 }
 
 const SHA256 = /^[0-9a-f]{64}$/u;
+const EMPTY = createHash("sha256").digest("hex");
 
 /**
  * Files by content, on disk. One that is being fetched can be read along; all who ask for it while it
@@ -73,6 +74,8 @@ export class FileStore {
     if (sha256 === null) return null;
     const path = this.pathOf(sha256);
     const found = await stat(path).catch(() => null);
+    // As a machine leaves it that lost its power before all was on the disk.
+    if (found?.size === 0 && sha256 !== EMPTY) return null;
     // Whoever is told of it has it for the grace of a collection.
     if (found === null || !(await noteUse(path, found))) return null;
     return { path, sha256, sizeBytes: found.size };

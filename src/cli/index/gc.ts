@@ -28,7 +28,7 @@ export async function gcIndex(given: unknown, signal: AbortSignal): Promise<numb
   const directories = directoriesFrom(process.env);
   const { config } = await readConfig(file, askerCwd(), launcher());
   const directory = join(directories.cache, "index");
-  const bounds = indexBounds(config.index);
+  const bounds = indexBounds(config);
   const done = await collectFarmIndex(
     { directory, bounds, dryRun, pins: ownPins(config, directories), nowMs: Date.now() },
     signal,

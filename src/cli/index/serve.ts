@@ -38,7 +38,7 @@ export async function serveIndex(given: unknown, signal: AbortSignal): Promise<n
   await collectIndexLoop(
     {
       directory: alone.directory,
-      bounds: indexBounds(alone.config.index),
+      bounds: indexBounds(alone.config),
       pins: ownPins(alone.config, directoriesFrom(process.env)),
       everyMs: 0,
       tell: (line) => process.stderr.write(`creamery: index: ${line}\n`),

@@ -24,7 +24,7 @@ export async function indexStats(given: unknown, signal: AbortSignal): Promise<n
   const inventory = await takeInventory(directory, signal);
   const nowMs = Date.now();
   const pinned = await ownPins(config, directories)(nowMs, signal);
-  const { maxBytes } = indexBounds(config.index);
+  const { maxBytes } = indexBounds(config);
   const state = statsOf(inventory, pinned.names, maxBytes);
   const told = { schema: 1, directory, ...state, pinnedAttempts: pinned.attempts };
   process.stdout.write(json ? `${JSON.stringify(told)}\n` : statsText(directory, state, nowMs));

@@ -233,9 +233,11 @@ test("no table is no override", () => {
 
 test("what the mirror keeps has a bound, and a grace that is longer than use is noted", () => {
   const GIB = 1024 ** 3;
-  expect(indexBounds(parse("").index)).toEqual({ maxBytes: 50 * GIB, graceMs: 86_400_000 });
+  expect(indexBounds(parse(""))).toEqual({ maxBytes: 50 * GIB, graceMs: 86_400_000 });
   const given = parse("[index]\nmax_gib = 0.5\ngrace_hours = 2");
-  expect(indexBounds(given.index)).toEqual({ maxBytes: GIB / 2, graceMs: 7_200_000 });
+  expect(indexBounds(given)).toEqual({ maxBytes: GIB / 2, graceMs: 7_200_000 });
+  const patient = parse("[limits]\ntest_minutes = 1440\n[index]\ngrace_hours = 2");
+  expect(indexBounds(patient).graceMs).toBe(2 * (1440 + 20) * 60_000);
   expect(lineOf(() => parse("[index]\ngrace_hours = 1"))).toContain("line 2: index.grace_hours");
   expect(parse('[index]\nx_accel = "/protected/"').index.x_accel).toBe("/protected/");
   for (const wrong of ["protected", "/protected", "/", "/a/../b/", "/a b/"])

@@ -1,9 +1,12 @@
 import { z } from "zod";
 
+import type { Limits } from "./limits.ts";
+
 const GIB = 1024 ** 3;
 const HOUR_MS = 3_600_000;
 const MAX_GIB = 50;
 const GRACE_HOURS = 24;
+const LEAST_ATTEMPTS = 2;
 
 /** `[index]`: how much the mirror keeps, and who sends it. */
 export const IndexTable = z.strictObject({
@@ -24,14 +27,25 @@ export const IndexTable = z.strictObject({
 });
 export type IndexTable = z.infer<typeof IndexTable>;
 
+/** As much of a farm's configuration as decides it. */
+export interface BoundedFarm {
+  readonly index: IndexTable;
+  readonly limits: Pick<Limits, "installMs" | "buildMs" | "testMs">;
+}
+
 export interface IndexBounds {
   readonly maxBytes: number;
   readonly graceMs: number;
 }
 
-export function indexBounds(table: IndexTable): IndexBounds {
+/** The grace is twice what an attempt may take at the least, whatever the table says. */
+export function indexBounds({ index, limits }: BoundedFarm): IndexBounds {
+  const attemptMs = limits.installMs + limits.buildMs + limits.testMs;
   return {
-    maxBytes: Math.floor((table.max_gib ?? MAX_GIB) * GIB),
-    graceMs: Math.round((table.grace_hours ?? GRACE_HOURS) * HOUR_MS),
+    maxBytes: Math.floor((index.max_gib ?? MAX_GIB) * GIB),
+    graceMs: Math.max(
+      Math.round((index.grace_hours ?? GRACE_HOURS) * HOUR_MS),
+      LEAST_ATTEMPTS * attemptMs,
+    ),
   };
 }
