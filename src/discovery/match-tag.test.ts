@@ -33,6 +33,13 @@ test.each([
   });
 });
 
+test.each([`v1.2.3${".0".repeat(100)}`, `my${".-".repeat(30)}pkg-1.2.3`])(
+  "a tag that is made up to be long is none: %s",
+  (name) => {
+    expect(matchTag(tags(name), "my-pkg", "1.2.3")).toEqual({ kind: "none" });
+  },
+);
+
 test.each([
   ["1.2.3rc1", "v1.2.3-rc.1"],
   ["1.2.3.post1", "1.2.3-1"],

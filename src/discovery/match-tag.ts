@@ -17,6 +17,9 @@ export type MatchedTag =
 /** What stands before a version, once a project's name is taken off. */
 const PREFIX = /^(?:v|release[-_/]v?|rel[-_/]v?|version[-_/]v?)?(?=\d)/iu;
 const SHOWN = 5;
+/** Longer is no release's tag, nor one with more parts: who makes up tags must not keep us busy with them. */
+const MAX_CHARS = 200;
+const MAX_PARTS = 24;
 
 /**
  * The tag of a release: its version as PEP 440 compares it, alone or behind `v`, `release-` and the like, with or without the
@@ -24,7 +27,8 @@ const SHOWN = 5;
  * where two of a kind stand for different commits it is neither.
  * @param project normalised.
  */
-export function matchTag(tags: readonly KnownTag[], project: string, version: string): MatchedTag {
+export function matchTag(all: readonly KnownTag[], project: string, version: string): MatchedTag {
+  const tags = all.filter(({ name }) => name.length <= MAX_CHARS);
   const ofProject = tags.filter(({ name }) => {
     const rest = withoutProject(name, project);
     return rest !== null && saysVersion(rest, version);
@@ -45,7 +49,9 @@ function saysVersion(text: string, version: string): boolean {
 
 /** What follows the project's name: `1.2` of `My_Pkg-1.2`, `my.pkg/v1.2` or `my-pkg@1.2`; null where that is not before it. */
 function withoutProject(name: string, project: string): string | null {
+  let parts = 0;
   for (const { index, 0: mark } of name.matchAll(/[-_/@=]+/gu)) {
+    if (++parts > MAX_PARTS) return null;
     const before = name.slice(0, index).replaceAll("/", "-");
     if (normaliseName(before) === project) return name.slice(index + mark.length);
   }

@@ -167,6 +167,18 @@ test("submodules lie in their places, those of submodules too, and the archive i
   expect(readFileSync(again.source.path)).toEqual(readFileSync(one.source.path));
 });
 
+test("what a tree's .gitmodules includes is no file of this host's", async () => {
+  const own = join(root, "own.cfg");
+  writeFileSync(own, '[submodule "own"]\npath = own\nurl = https://word@git.example/own\n');
+  pushBranch(forge, "includes", { ".gitmodules": `[include]\npath = ${own}\n` }, [
+    "update-index",
+    "--add",
+    "--cacheinfo",
+    `160000,${forge.commit},own`,
+  ]);
+  expect((await fetchSource("/repo.git@includes")).source.notes).toEqual([]);
+});
+
 test.each([
   ["https://git.example/a/b.git", "https://git.example/a/b.git"],
   ["git@git.example:a/b.git", "https://git.example/a/b.git"],

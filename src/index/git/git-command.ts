@@ -93,14 +93,13 @@ export function runGit(command: GitCommand): Promise<string> {
     const maxChars = command.maxChars ?? MAX_CHARS;
     let stdout = "";
     let stderr = "";
-    child.stdout?.on(
-      "data",
-      (chunk: Buffer) => (stdout = clip(stdout + chunk.toString(), maxChars)),
-    );
-    child.stderr?.on(
-      "data",
-      (chunk: Buffer) => (stderr = clip(stderr + chunk.toString(), MAX_CHARS)),
-    );
+    // Each clip costs as much as all that is held: what is full is left alone.
+    child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+      if (stdout.length < maxChars) stdout = clip(stdout + chunk, maxChars);
+    });
+    child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+      if (stderr.length < MAX_CHARS) stderr = clip(stderr + chunk, MAX_CHARS);
+    });
     child.on("error", (cause) => {
       signal.removeEventListener("abort", onAbort);
       reject(

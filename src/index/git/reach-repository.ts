@@ -1,8 +1,10 @@
 import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
 
 import { CreameryError } from "../../base/errors.ts";
 import { addressPolicy, addressRefused, assertHostAllowed } from "../../base/guarded-address.ts";
 import { guardedFetch } from "../../base/guarded-fetch.ts";
+import { isHostName } from "./repository-address.ts";
 
 export interface ReachOptions {
   readonly signal: AbortSignal;
@@ -77,6 +79,7 @@ async function pin(url: URL, allow: readonly string[]): Promise<string> {
   const policy = addressPolicy(allow);
   assertHostAllowed(url.hostname, policy);
   const host = url.hostname.replace(/^\[|\]$/gu, "");
+  if (isIP(host) === 0 && !isHostName(host)) throw addressRefused(host, null);
   const found = await lookup(host, { all: true }).catch((cause: unknown) => {
     throw new CreameryError("no-network", "has no address", { input: host, cause });
   });

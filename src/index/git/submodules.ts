@@ -16,8 +16,10 @@ export async function submodulesOf(
   commit: string,
   signal: AbortSignal,
 ): Promise<readonly Submodule[]> {
-  const settings = ["config", "--blob", `${commit}:.gitmodules`, "-z", "--get-regexp"];
-  const said = await askRepository(repository, [...settings, "^submodule\\..*\\.(path|url)$"], {
+  // What it includes would be a file of this host's.
+  const settings = ["config", "--no-includes", "--blob", `${commit}:.gitmodules`];
+  const asked = ["-z", "--get-regexp", "^submodule\\..*\\.(path|url)$"];
+  const said = await askRepository(repository, [...settings, ...asked], {
     signal,
     noneIsOne: true,
   }).catch(() => "");
