@@ -219,6 +219,22 @@ test("bytes, requests and repositories count against the attempt", async () => {
   expect(asked.endpoint.record().limits).toEqual(["requests"]);
 });
 
+test("commits that a guest makes up are not looked for without end", async () => {
+  const { git, endpoint } = await guest(await service({ intervalMs: 600_000 }));
+  await git("init", "-q", "made-up");
+  const hash = (at: number): string => String(at).padStart(40, "a");
+  for (let at = 0; at < 4; at++) {
+    const wanted = Array.from({ length: 10 }, (_, more) => hash(10 * at + more));
+    await expect(git("-C", "made-up", "fetch", "-q", url(), ...wanted)).rejects.toThrow(
+      at < 3 ? /no such branch/u : /too many commits/u,
+    );
+  }
+  const asked = forge.requests.length;
+  await expect(git("-C", "made-up", "fetch", "-q", url(), hash(99))).rejects.toThrow(/too many/u);
+  expect(forge.requests).toHaveLength(asked);
+  expect(endpoint.record().faults).toEqual([]);
+});
+
 test("a replay has what was had, nothing more, and asks no upstream", async () => {
   const one = await service();
   const first = await guest(one);

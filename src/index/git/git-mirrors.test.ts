@@ -204,6 +204,19 @@ test("one writer at a time, even when the process that began is gone and its git
   expect(orphan.exitCode ?? 0).toBe(0);
 });
 
+test("no other mirror is made while those that were used just now are too much", async () => {
+  await using other = await startForge({ repository: "other.git", files: { a: "a" }, tag: "v1" });
+  let nowMs = Date.now();
+  const authorities = async (): Promise<string> => `${forge.ca}\n${other.ca}`;
+  const shared = { directory: directory(), authorities, now: () => nowMs };
+  const mirrors = await open({ ...shared, maxRecentBytes: 1 });
+  await mirrors.repository(url(), signal);
+  const second = `${other.origin}/other.git`;
+  await expect(mirrors.repository(second, signal)).rejects.toMatchObject({ code: "disk-full" });
+  nowMs += 3 * 3_600_000;
+  expect((await mirrors.repository(second, signal)).stale).toBeNull();
+});
+
 test("objects that git finds wrong are refused, and no mirror is made of them", async () => {
   const blob = forge.git("rev-parse", "HEAD:a.py").trim();
   writeFileSync(join(root, "tree"), `100644 blob ${blob}\t.git\n`);

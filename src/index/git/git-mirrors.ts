@@ -11,6 +11,7 @@ import { within } from "../../base/within.ts";
 import { MIRROR_STATE } from "../cache/inventory.ts";
 import { noteUse } from "../cache/note-use.ts";
 import { replaceFile } from "../replace-file.ts";
+import { assertRoom } from "./assert-room.ts";
 import {
   askRepository,
   commitOf,
@@ -27,6 +28,7 @@ import {
 } from "./fetch-mirror.ts";
 import { noSuchReference, runGit } from "./git-command.ts";
 import { lockMirror } from "./mirror-lock.ts";
+import { Places } from "./places.ts";
 import { NotServed, reachRepository, type ReachedRepository } from "./reach-repository.ts";
 import { mirrorName, normaliseRepositoryUrl } from "./repository-address.ts";
 
@@ -43,6 +45,8 @@ export interface GitMirrorsOptions {
   readonly timeoutMs?: number;
   /** Of one mirror. */
   readonly maxBytes?: number;
+  /** Of all mirrors together that were used within two hours: then no other is made. */
+  readonly maxRecentBytes?: number;
   readonly now?: () => number;
 }
 
@@ -63,6 +67,9 @@ export interface MirroredCommit {
 const INTERVAL_MS = 5 * 60_000;
 const TIMEOUT_MS = 10 * 60_000;
 const MAX_BYTES = 2 * 1024 ** 3;
+const MAX_RECENT_BYTES = 20 * 1024 ** 3;
+/** How many repositories are asked and fetched at once. */
+const FETCHED_AT_ONCE = 4;
 /** What failed, or is not there, is not asked for again at once. */
 const AGAIN_MS = 20_000;
 const MAX_REMEMBERED = 5000;
@@ -78,6 +85,7 @@ export class GitMirrors implements AsyncDisposable {
   readonly #failed = new Map<string, { readonly fault: CreameryError; readonly untilMs: number }>();
   /** Commits that upstream would not hand out. */
   readonly #lacking = new Map<string, number>();
+  readonly #places = new Places(FETCHED_AT_ONCE);
   readonly #life = new AbortController();
   readonly #work = new Set<Promise<unknown>>();
 
@@ -283,6 +291,8 @@ export class GitMirrors implements AsyncDisposable {
       } else {
         const half = this.#ownName();
         try {
+          const { directory, maxRecentBytes = MAX_RECENT_BYTES } = this.#options;
+          await assertRoom(directory, maxRecentBytes, this.#nowMs);
           await mkdir(half);
           await initialiseMirror({ path: half, url: address }, { ...fetching, holds });
           await fetchMirror({ path: half, url: address }, { ...fetching, holds });
@@ -352,6 +362,7 @@ export class GitMirrors implements AsyncDisposable {
     const { allow, authorities, timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = this.#options;
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([this.#life.signal, deadline]);
+    using _place = await this.#places.take(signal);
     const ca = await authorities?.();
     let caFile: string | undefined;
     try {

@@ -4,12 +4,13 @@ import type { GitCatalogue, Refused } from "./git-catalogue.ts";
 import type { GitMirrors } from "./git-mirrors.ts";
 import { NotServed } from "./reach-repository.ts";
 
-/** Of one question: each may be a fetch of its own. */
-const MAX_FETCHED = 16;
+/** By one attempt: each that nobody knows is a fetch of its own, and a guest can make them up. */
+const MAX_FETCHED = 32;
 
 /** What can be mirrored. What a guest asks for wrongly, or of hosts that it made up, is refused, and no fault of the farm's. */
 export function mirroredCatalogue(mirrors: GitMirrors): GitCatalogue {
   const held = new Set<string>();
+  let fetched = 0;
   return {
     repository: (url, signal) =>
       mirrors.repository(url, signal).then(
@@ -22,7 +23,8 @@ export function mirroredCatalogue(mirrors: GitMirrors): GitCatalogue {
       const fresh = hashes.filter((hash) => !held.has(`${url} ${hash}`));
       if (fresh.length === 0) return null;
       const missing = await missingOf(kept, fresh, signal);
-      if (missing.length > MAX_FETCHED)
+      fetched += missing.length;
+      if (fetched > MAX_FETCHED)
         return { kind: "refused", status: 404, why: "too many commits that nobody knows" };
       try {
         for (const hash of missing) await mirrors.commit(url, hash, signal);
