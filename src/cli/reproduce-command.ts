@@ -79,6 +79,10 @@ export async function reproduceCommand(
   const tree =
     tests === undefined ? undefined : await restoreTestTree(tests, index.repositories, signal);
   if (record !== null) await assertLocked({ bucket, id: stored.attempt.id, record, again });
+  if (record?.truncated === true)
+    progress.say(
+      "creamery: more happened then than its record has room for: what is not in it is not replayed",
+    );
   if (record !== null) await bringLocked(record, index, signal);
   const bring = async (file: KeptFile | null): Promise<HostFile | null> =>
     file === null ? null : bringSource(file, { project, version }, bringing);

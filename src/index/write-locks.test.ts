@@ -164,6 +164,24 @@ test("releases of one project that builds wanted are in groups, each of them who
   ]);
 });
 
+test("releases without end are in the build lock up to a bound, and each file is named all the same", () => {
+  const many = Array.from({ length: 5000 }, (_, index) =>
+    file("spam", `spam-1.${index}-py3-none-any.whl`, "a", {
+      sha256: index.toString(16).padStart(64, "0"),
+    }),
+  );
+  const two = ["1.0", "2.0"].map((version, index) =>
+    file("eggs", `eggs-${version}-py3-none-any.whl`, String(index)),
+  );
+  const frozen = Array.from({ length: 20_000 }, (_, index) => `installed-${index}==1.0`);
+  const { build, runTime } = locks([...many, ...two], frozen);
+  expect(build?.["dependency-groups"]).toHaveLength(20);
+  expect(named(build)?.slice(0, 3)).toEqual(["eggs 2.0", "eggs 1.0", "spam 1.4999"]);
+  expect(build?.packages).toHaveLength(22);
+  expect(own(build)["others"]).toHaveLength(4980);
+  expect(own(runTime)["unlocated"]).toHaveLength(20_000);
+});
+
 test.each<[string, GivenRelease["from"], Record<string, unknown>]>([
   [
     "an sdist of the index that was built here",

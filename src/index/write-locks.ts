@@ -53,8 +53,10 @@ export function locksFrom(input: LockInput): Locks {
   const unlocated: string[] = [];
   const installed: LockedPackage[] = [];
   const names = new Set<string>();
+  const served = Map.groupBy(record.files, ({ project }) => project);
   for (const { name, version } of input.installed.toSorted(byName)) {
-    const found = names.has(name) ? null : installedPackage(name, version, input);
+    const own = served.get(name) ?? [];
+    const found = names.has(name) ? null : installedPackage(name, version, own, input.given);
     if (found === null) unlocated.push(`${name}==${version}`);
     else {
       names.add(name);
@@ -88,7 +90,8 @@ const byName = (left: InstalledRelease, right: InstalledRelease): number =>
 function installedPackage(
   name: string,
   version: string,
-  { record, given = null }: LockInput,
+  files: readonly RecordedFile[],
+  given: GivenRelease | null = null,
 ): LockedPackage | null {
   const parsed = parseVersion(version);
   // A directory's name in a guest: it may be anything.
@@ -96,7 +99,7 @@ function installedPackage(
   const known = formatVersion(parsed);
   if (given !== null && normaliseName(given.name) === name && sameVersion(given.version, known))
     return givenPackage(name, known, given);
-  return packageOf(name, known, record.files);
+  return packageOf(name, known, files);
 }
 
 function givenPackage(name: string, version: string, { from }: GivenRelease): LockedPackage | null {
@@ -129,6 +132,9 @@ function givenPackage(name: string, version: string, { from }: GivenRelease): Lo
   }
 }
 
+/** An attempt may fetch any number of releases of a project: what no lock has room for is among the others. */
+const MAX_GROUPS = 20;
+
 /**
  * What is left, by release. One build may want another release of a project than the next: where there are several, the
  * newest is in group `build-1`, an older one in `build-2` and so on, and each group is a whole that can be installed.
@@ -139,16 +145,16 @@ function buildPackages(files: readonly RecordedFile[]): {
 } {
   const projects = [...Map.groupBy(files, ({ project }) => project)]
     .toSorted(([left], [right]) => (left < right ? -1 : 1))
-    .map(([name, own]) => ({ name, own, versions: versionsOf(own) }));
-  const most = Math.max(0, ...projects.map(({ versions }) => versions.length));
+    .map(([name, own]) => ({ name, releases: releasesOf(own).slice(0, MAX_GROUPS) }));
+  const most = projects.reduce((found, { releases }) => Math.max(found, releases.length), 0);
   const groups = most < 2 ? [] : Array.from({ length: most }, (_, index) => `build-${index + 1}`);
-  const packages = projects.flatMap(({ name, own, versions }) =>
-    versions.flatMap((version, index) => {
+  const packages = projects.flatMap(({ name, releases }) =>
+    releases.flatMap(([version, own], index) => {
       // The oldest of a project is that of all groups for which it has no older one.
-      const last = index === versions.length - 1;
+      const last = index === releases.length - 1;
       const of = groups.slice(index, last ? groups.length : index + 1);
       const marker =
-        versions.length < 2
+        releases.length < 2
           ? undefined
           : of.map((group) => `'${group}' in dependency_groups`).join(" or ");
       return packageOf(name, version, own, marker) ?? [];
@@ -157,12 +163,17 @@ function buildPackages(files: readonly RecordedFile[]): {
   return { packages, groups };
 }
 
-/** Newest first. */
-function versionsOf(files: readonly RecordedFile[]): string[] {
-  return [...new Set(files.flatMap((file) => versionOfFile(file) ?? []))]
-    .flatMap((text) => parseVersion(text) ?? [])
-    .toSorted((left, right) => compareVersions(right, left))
-    .map(formatVersion);
+/** Of one project, the newest first. */
+function releasesOf(
+  files: readonly RecordedFile[],
+): (readonly [version: string, files: readonly RecordedFile[]])[] {
+  return [...Map.groupBy(files, (file) => versionOfFile(file))]
+    .flatMap(([text, own]) => {
+      const version = text === null ? null : parseVersion(text);
+      return version === null ? [] : [{ version, own }];
+    })
+    .toSorted((left, right) => compareVersions(right.version, left.version))
+    .map(({ version, own }) => [formatVersion(version), own] as const);
 }
 
 function lockText(
