@@ -31,7 +31,7 @@ const SEARCH_MS = 180_000;
  */
 export async function findTestsElsewhere(
   session: GuestSession,
-  { source }: Pick<AttemptJob, "source">,
+  { source, replay }: Pick<AttemptJob, "source" | "replay">,
   index: AskedIndex,
   { metadata, root }: { readonly metadata: string; readonly root: string },
 ): Promise<TestsElsewhere> {
@@ -43,6 +43,7 @@ export async function findTestsElsewhere(
   const mirrors = index.repositories;
   if (source.kind !== "release" || source.sourceFile === null)
     return none("only a release's sdist is looked for in its repository");
+  if (replay !== undefined) return none("a replay asks nobody");
   if (mirrors === undefined) return none("no repositories are served here");
   const hashes = await hashSources(session, root);
   if (hashes === null) return none("the sdist's files could not be hashed");

@@ -21,6 +21,7 @@ describe("tests that are not in the sdist", () => {
   const fails = "creamery-e2e-elsewhere-fails";
   const clones = "creamery-e2e-clones";
   const attested = "creamery-e2e-attested";
+  const other = "creamery-e2e-elsewhere-other";
   const provenances: Record<string, Buffer> = {};
   const farm = useFarm("elsewhere", [], {
     config: { addresses: { allow: ["127.0.0.1"] } },
@@ -75,12 +76,13 @@ describe("tests that are not in the sdist", () => {
       'self.assertTrue(os.path.exists("copy/tests/test_it.py"))',
     );
     upstream.files.push(
+      ...packProjects([{ name: other, urls: [`Source, ${served?.origin}/${name}.git`] }]),
       ...packProjects([{ name: clones, files: { "tests/test_it.py": cloning } }]),
     );
     rmSync(work, { recursive: true });
     const cas = join(room.base, "forges.pem");
     writeFileSync(cas, forges.map(({ ca }) => ca).join("\n"));
-    ended = await test([name, fails, clones, attested, "--json"], {
+    ended = await test([name, fails, clones, attested, other, "--json"], {
       through: trusting(cas, room.base),
     });
   });
@@ -126,6 +128,17 @@ describe("tests that are not in the sdist", () => {
     } finally {
       for (const forge of forges) forge.fault = null;
     }
+  });
+
+  it("of another project are not taken, and a replay looks for none", async () => {
+    const before = attemptOf(ended, other);
+    expect(before).toMatchObject({ outcome: "skip", plan: { rung: null } });
+    expect(before.plan.rejected.map(({ why }) => why).join("\n")).toMatch(/no directory|too few/u);
+    const asked = forges.flatMap(({ requests }) => requests).length;
+    const again = attemptOf(await farm().reproduce([before.id, "--json"]), other);
+    expect(again).toMatchObject({ outcome: "skip" });
+    expect(again.plan.rejected).toContainEqual({ rung: "A2 to A4", why: "a replay asks nobody" });
+    expect(forges.flatMap(({ requests }) => requests)).toHaveLength(asked);
   });
 
   it("may clone through the mirror, and the record says what they were given", async () => {

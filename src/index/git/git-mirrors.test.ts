@@ -45,8 +45,9 @@ function url(path = "/repo.git"): string {
   return `${forge.origin}${path}`;
 }
 
+/** How often upstream was asked for all: each time for its references, and for its default branch. */
 function fetches(): number {
-  return forge.requests.filter((line) => line.endsWith(" fetch")).length;
+  return forge.requests.filter((line) => line.endsWith(" ls-refs")).length / 2;
 }
 
 function inMirror(path: string, ...argv: string[]): string {
