@@ -120,7 +120,7 @@ function filesOf(attempt: AttemptJson): { readonly directory: string; readonly s
   const directory = join(scratch, "files");
   mkdirSync(directory);
   for (const wheel of lock.packages.flatMap(({ wheels = [] }) => wheels))
-    copyFileSync(kept(wheel.hashes["sha256"] ?? ""), join(directory, wheel.name));
+    copyFileSync(kept(wheel.hashes["sha256"] ?? ""), join(directory, wheel.name ?? ""));
   return { directory, sdist: kept(attempt.source.sha256) };
 }
 

@@ -12,7 +12,8 @@ export interface InstalledRelease {
 }
 
 const LockedFile = z.looseObject({
-  name: z.string(),
+  /** Where it is left out, the address or path ends with it. */
+  name: z.string().optional(),
   url: z.string().optional(),
   /** Beside the lock, of a file on no index. */
   path: z.string().optional(),
