@@ -1,6 +1,13 @@
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
+import { makeCertificate } from "../../test/upstream/https-server.ts";
 import { addressPolicy, isPublicAddress } from "./guarded-address.ts";
 import { guardedFetch } from "./guarded-fetch.ts";
 
@@ -81,4 +88,30 @@ test.each([
   expect(failure).toMatchObject({ code: "address-refused" });
   expect(String(failure)).toMatch(reason);
   await expect(fetched).rejects.toThrow(reason);
+});
+
+test("where its headers are all that is wanted, an answer without end is not read", async () => {
+  const root = mkdtempSync(join(tmpdir(), "creamery-guarded-"));
+  const [keyFile, caFile] = makeCertificate(root);
+  const ca = readFileSync(caFile, "utf8");
+  const server = createServer({ key: readFileSync(keyFile), cert: ca }, (_, response) => {
+    const more = (): void => void response.write(Buffer.alloc(1 << 16), more);
+    more();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  const answer = await guardedFetch(`https://127.0.0.1:${address.port}/x`, {
+    signal: new AbortController().signal,
+    timeoutMs: 10_000,
+    maxBytes: 0,
+    headersOnly: true,
+    allow: ["127.0.0.1"],
+    ca,
+  });
+  expect(answer).toMatchObject({ status: 200, body: Buffer.alloc(0) });
+  server.closeAllConnections();
+  server.close();
+  rmSync(root, { recursive: true, force: true });
 });

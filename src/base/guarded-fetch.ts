@@ -9,6 +9,8 @@ export interface GuardedFetchOptions {
   readonly body?: string;
   /** Whether redirects are followed: by default, and never where something is posted. Headers go along, secret ones too. */
   readonly follow?: boolean;
+  /** The answer's body is left unread, and empty. */
+  readonly headersOnly?: boolean;
   readonly signal: AbortSignal;
   /** For everything together, redirects included. */
   readonly timeoutMs: number;
@@ -59,8 +61,7 @@ export async function guardedFetch(
           ...(options.body === undefined ? {} : { method: "POST" }),
           ...(options.ca === undefined ? {} : { ca: authoritiesWith(options.ca) }),
         },
-        options.maxBytes,
-        options.body,
+        options,
       );
       const location = response.headers["location"];
       const isRedirect = response.status >= 300 && response.status <= 399;
@@ -113,11 +114,20 @@ function lengthOf(body: string | undefined): Record<string, number> {
 function once(
   url: URL,
   options: RequestOptions,
-  maxBytes: number,
-  body: string | undefined,
+  { maxBytes, body, headersOnly }: GuardedFetchOptions,
 ): Promise<Omit<GuardedResponse, "url">> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, options, (incoming) => {
+      const status = incoming.statusCode ?? 0;
+      const headers: Record<string, string> = {};
+      for (const [name, value] of Object.entries(incoming.headers)) {
+        if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+      }
+      if (headersOnly === true) {
+        resolve({ status, headers, body: Buffer.alloc(0) });
+        incoming.destroy();
+        return;
+      }
       const chunks: Buffer[] = [];
       let size = 0;
       incoming.on("data", (chunk: Buffer) => {
@@ -137,11 +147,7 @@ function once(
           reject(new Error("the answer was cut short"));
           return;
         }
-        const headers: Record<string, string> = {};
-        for (const [name, value] of Object.entries(incoming.headers)) {
-          if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
-        }
-        resolve({ status: incoming.statusCode ?? 0, headers, body: Buffer.concat(chunks) });
+        resolve({ status, headers, body: Buffer.concat(chunks) });
       });
     });
     outgoing.on("error", reject);

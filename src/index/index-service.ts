@@ -124,7 +124,7 @@ function notKept(url: string, why: string): CreameryError {
 }
 
 /** How many of git's server programs run at once. */
-const GIT_PLACES = 4;
+const GIT_PLACES = 8;
 
 function gitCatalogue(mirrors: GitMirrors, replay: AttemptRecord | undefined): GitCatalogue {
   return replay === undefined

@@ -7,7 +7,7 @@ import { CreameryError } from "../../base/errors.ts";
 import type { Exchange } from "../exchange.ts";
 import { referencesOf, type KeptReference } from "./bare-repository.ts";
 import type { GitCatalogue, Offered } from "./git-catalogue.ts";
-import type { Places } from "./places.ts";
+import { Places } from "./places.ts";
 import { parseUploadRequest, pktLine, type UploadRequest } from "./pkt-lines.ts";
 import { servedAddress } from "./served-address.ts";
 import { runUploadPack } from "./upload-pack.ts";
@@ -37,12 +37,15 @@ const MAX_BODY_BYTES = 4 << 20;
 const MAX_PLAIN_BYTES = 16 << 20;
 const MAX_REFERENCES = 5000;
 const MAX_WANTS = 20_000;
+/** Of those of all attempts: one that reads slowly leaves others some. */
+const OWN_PLACES = 2;
 
 /** Answers git clients out of a catalogue of repositories, by git's smart protocol and for reading alone. */
 export class GitAnswers {
   readonly #catalogue: GitCatalogue;
   readonly #witness: GitWitness;
   readonly #places: Places;
+  readonly #own = new Places(OWN_PLACES);
 
   /** @param places for git's own server program, of all attempts of a service together. */
   constructor(catalogue: GitCatalogue, witness: GitWitness, places: Places) {
@@ -146,6 +149,7 @@ export class GitAnswers {
     input: Buffer,
     advertise: boolean,
   ): Promise<void> {
+    using _own = await this.#own.take(signal);
     using _place = await this.#places.take(signal);
     await runUploadPack({
       path,

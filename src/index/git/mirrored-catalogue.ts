@@ -1,19 +1,41 @@
 import { CreameryError } from "../../base/errors.ts";
-import { missingOf } from "./bare-repository.ts";
+import { within } from "../../base/within.ts";
+import { missingOf, referencesOf, type BareRepository } from "./bare-repository.ts";
 import type { GitCatalogue, Refused } from "./git-catalogue.ts";
 import type { GitMirrors } from "./git-mirrors.ts";
+import { Places } from "./places.ts";
 import { NotServed } from "./reach-repository.ts";
 
-/** By one attempt: each that nobody knows is a fetch of its own, and a guest can make them up. */
-const MAX_FETCHED = 32;
+/** For one attempt. */
+export interface GitBounds {
+  /** Commits that are not here: each may be a fetch of its own, and a guest can make them up. */
+  readonly unknown: number;
+  /** Besides what branches and tags are: each stays in its mirror for good. */
+  readonly aside: number;
+}
+const BOUNDS: GitBounds = { unknown: 32, aside: 500 };
+const MAX_TIPS = 20_000;
+/** Of one attempt at a time, of the few that are fetched for all; whoever goes away leaves a fetch that goes on. */
+const FETCHES = 2;
 
 /** What can be mirrored. What a guest asks for wrongly, or of hosts that it made up, is refused, and no fault of the farm's. */
-export function mirroredCatalogue(mirrors: GitMirrors): GitCatalogue {
+export function mirroredCatalogue(mirrors: GitMirrors, bounds: GitBounds = BOUNDS): GitCatalogue {
   const held = new Set<string>();
-  let fetched = 0;
+  const life = new AbortController();
+  const places = new Places(FETCHES);
+  let unknown = 0;
+  let aside = 0;
+  const inTurn = async <Value>(
+    work: (signal: AbortSignal) => Promise<Value>,
+    signal: AbortSignal,
+  ): Promise<Value> => {
+    const place = await places.take(signal);
+    const running = work(life.signal).finally(() => place[Symbol.dispose]());
+    return await within(running, { signal });
+  };
   return {
     repository: (url, signal) =>
-      mirrors.repository(url, signal).then(
+      inTurn((until) => mirrors.repository(url, until), signal).then(
         ({ path, stale }) => ({ kind: "offered", url, path, stale }),
         (thrown: unknown) => refusal(thrown),
       ),
@@ -23,20 +45,38 @@ export function mirroredCatalogue(mirrors: GitMirrors): GitCatalogue {
       const fresh = hashes.filter((hash) => !held.has(`${url} ${hash}`));
       if (fresh.length === 0) return null;
       const missing = await missingOf(kept, fresh, signal);
-      fetched += missing.length;
-      if (fetched > MAX_FETCHED)
+      unknown += missing.length;
+      if (missing.length > 0 && unknown > bounds.unknown)
         return { kind: "refused", status: 404, why: "too many commits that nobody knows" };
       try {
-        for (const hash of missing) await mirrors.commit(url, hash, signal);
+        for (const hash of missing)
+          await inTurn((until) => mirrors.commit(url, hash, until), signal);
       } catch (thrown) {
         return refusal(thrown);
       }
+      const tips = await tipsOf(kept, signal);
+      const others = fresh.filter((hash) => !tips.has(hash)).length;
+      aside += others;
+      if (others > 0 && aside > bounds.aside)
+        return { kind: "refused", status: 404, why: "too many commits of no branch or tag" };
       await mirrors.hold(kept, fresh, signal);
       for (const hash of fresh) held.add(`${url} ${hash}`);
       return null;
     },
-    [Symbol.asyncDispose]: async () => undefined,
+    [Symbol.asyncDispose]: async () =>
+      life.abort(new CreameryError("interrupted", "the attempt has ended")),
   };
+}
+
+/** What branches and tags are, peeled too. */
+async function tipsOf(
+  repository: BareRepository,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const { references } = await referencesOf(repository, MAX_TIPS, signal);
+  return new Set(
+    references.flatMap(({ hash, peeled }) => (peeled === null ? [hash] : [hash, peeled])),
+  );
 }
 
 const OF_THE_GUEST: ReadonlySet<string> = new Set([

@@ -23,8 +23,6 @@ export interface ReachedRepository {
   readonly options: readonly string[];
 }
 
-const MAX_ANSWER_BYTES = 64 << 20;
-
 /**
  * Asks git's own first question by the guarded fetch, each redirect checked, and checks the addresses to which git will connect.
  * @throws CreameryError `address-refused`, `no-network`, `upstream`, `deadline`, `interrupted`; where the host has no such
@@ -38,7 +36,9 @@ export async function reachRepository(
   const answer = await guardedFetch(`${asked.replace(/\/$/u, "")}${question}`, {
     signal: options.signal,
     timeoutMs: options.timeoutMs,
-    maxBytes: MAX_ANSWER_BYTES,
+    // git reads it anew: it may be as long as a hostile server likes.
+    headersOnly: true,
+    maxBytes: 0,
     headers: { "git-protocol": "version=2" },
     ...(options.allow === undefined ? {} : { allow: options.allow }),
     ...(options.ca === undefined ? {} : { ca: options.ca }),

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 
+import { CreameryError } from "../../base/errors.ts";
 import { GIT_ENVIRONMENT } from "./git-command.ts";
 
 export interface UploadPack {
@@ -16,9 +17,13 @@ export interface UploadPack {
   /** Before bytes are sent. @throws when they are too many. */
   readonly count: (bytes: number) => void;
   readonly signal: AbortSignal;
+  /** A client that takes nothing for so long is given up; a minute by default. */
+  readonly stalledMs?: number;
 }
 
 const LIMITS = [`--as=${8 * 1024 ** 3}`, "timeout", "--signal=KILL", "600"];
+
+const STALLED_MS = 60_000;
 
 /** A guest is beside us: what costs is our processor, not the way. */
 const SETTINGS = [
@@ -40,6 +45,7 @@ const SETTINGS = [
  */
 export async function runUploadPack(run: UploadPack): Promise<void> {
   const { path, advertise, protocol, input, response, count, signal } = run;
+  const { stalledMs = STALLED_MS } = run;
   signal.throwIfAborted();
   const how = ["upload-pack", "--strict", "--stateless-rpc"];
   const argv = [...how, ...(advertise ? ["--advertise-refs"] : []), path];
@@ -69,7 +75,13 @@ export async function runUploadPack(run: UploadPack): Promise<void> {
     for await (const chunk of child.stdout) {
       if (!(chunk instanceof Buffer)) continue;
       count(chunk.length);
-      if (!response.write(chunk)) await once(response, "drain", { signal });
+      if (response.write(chunk)) continue;
+      // It holds a place that others wait for.
+      const bounded = AbortSignal.any([signal, AbortSignal.timeout(stalledMs)]);
+      await once(response, "drain", { signal: bounded }).catch(() => {
+        signal.throwIfAborted();
+        throw new CreameryError("usage", "the client takes nothing of what it asked for");
+      });
     }
     await closed;
     signal.throwIfAborted();
