@@ -157,6 +157,14 @@ test("when upstream is away, what is kept stands in and says so; where it says n
   await mirrors.commit(url(), forge.commit, signal);
 });
 
+test("where upstream's certificate is not believed any more, nothing stands in", async () => {
+  const shared = { directory: directory(), intervalMs: 0 };
+  await (await open(shared)).repository(url(), signal);
+  const doubting = await open({ ...shared, authorities: async () => undefined });
+  await expect(doubting.repository(url(), signal)).rejects.toThrow(/certificate/u);
+  await expect(doubting.resolve(url(), "main", signal)).rejects.toThrow(/certificate/u);
+});
+
 test("what a killed git left is no obstacle, and a half mirror is never a mirror", async () => {
   const shared = { directory: directory(), intervalMs: 0 };
   const mirrors = await open(shared);

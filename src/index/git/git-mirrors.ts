@@ -405,9 +405,17 @@ const OF_THE_WAY: ReadonlySet<string> = new Set(["no-network", "upstream", "dead
 
 /** What is kept, in the place of what can't be fetched now. @throws the fault where nothing may stand in for it. */
 function older(kept: MirroredRepository | null, fault: CreameryError): MirroredRepository {
-  const mayStandIn = OF_THE_WAY.has(fault.code) && !(fault.cause instanceof NotServed);
+  const { cause } = fault;
+  const mayStandIn =
+    OF_THE_WAY.has(fault.code) && !(cause instanceof NotServed) && !isDistrusted(cause);
   if (kept === null || !mayStandIn) throw fault;
   return { ...kept, stale: fault };
+}
+
+/** Somebody answers there, and is not who he should be: that is to be told, and not passed over. */
+function isDistrusted(cause: unknown): boolean {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return /CERT|SIGNATURE|ERR_TLS/u.test(code);
 }
 
 function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
