@@ -26,7 +26,7 @@ export interface MirrorOptions {
   readonly idleMs?: number;
   readonly deadlineMs?: number;
   readonly now?: () => number;
-  /** Told once, where it is first seen, that a page lists a file with another hash than it had. */
+  /** Told once, where it is first seen, that a page lists a file with another hash than it had, or that a name went to a later index. */
   readonly onReplaced?: (line: string) => void;
 }
 
@@ -44,6 +44,7 @@ export interface FoundFile {
   readonly file: IndexFile;
 }
 
+const MAX_MOVED = 10_000;
 const TAIL_BYTES = 64 * 1024;
 const METADATA_DEADLINE_MS = 60_000;
 const MAX_METADATA_BYTES = 8 << 20;
@@ -57,6 +58,8 @@ export class Mirror implements AsyncDisposable {
   readonly #metadata = new Map<string, Promise<Buffer | null>>();
   /** Made from ranges: not yet compared with a verified wheel. */
   readonly #unverified = new Map<string, string>();
+  readonly #moved = new Set<string>();
+  readonly #onReplaced: (line: string) => void;
   readonly #life = new AbortController();
   readonly #provenances: Provenances;
   readonly #gone: GoneFiles;
@@ -68,6 +71,7 @@ export class Mirror implements AsyncDisposable {
     this.#metadataStore = new MetadataStore(metadataDirectory(options));
     this.#gone = new GoneFiles(files);
     this.#idleMs = options.idleMs ?? IDLE_MS;
+    this.#onReplaced = options.onReplaced ?? (() => undefined);
     const provenances = join(options.directory, "provenance");
     this.#provenances = new Provenances(provenances, this.#life.signal);
     this.#indexes = options.upstreams.indexes.map((upstream) => {
@@ -108,12 +112,27 @@ export class Mirror implements AsyncDisposable {
     signal: AbortSignal,
     options: PageOptions = {},
   ): Promise<ProjectPage | null> {
-    for (const { pages } of this.#indexes) {
+    const left: string[] = [];
+    for (const { client, pages } of this.#indexes) {
       const page = await pages.page(name, signal, options);
-      if (page === null) continue;
+      if (page === null) {
+        if (pages.had(name)) left.push(shownUrl(client.upstream.url));
+        continue;
+      }
+      this.#tellMoved(name, left, page);
       return options.at === undefined ? page : await this.#undone(page, options.at, signal);
     }
     return null;
+  }
+
+  /** A name that went from one index to a later one is served, and told: perhaps nobody meant it. */
+  #tellMoved(name: string, left: readonly string[], { upstream }: ProjectPage): void {
+    if (left.length === 0 || this.#moved.has(name)) return;
+    if (this.#moved.size >= MAX_MOVED) this.#moved.clear();
+    this.#moved.add(name);
+    this.#onReplaced(
+      `${name} was on ${left.join(", ")} and is not any more: it is ${upstream}'s now`,
+    );
   }
 
   /** What is known of a project whether or not its index still has it; null where nothing ever changed in it. */

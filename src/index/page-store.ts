@@ -143,6 +143,13 @@ export class PageStore {
     };
   }
 
+  /** Whether upstream, which has no such project now, was seen to have it. To be asked after `page` said null. */
+  had(name: string): boolean {
+    const entry = this.#entries.get(name);
+    const changes = entry?.page === null ? (entry.history?.changes ?? []) : [];
+    return changes.some(({ kind }) => kind === "gone");
+  }
+
   /** Projects of which a page is kept, in no order. */
   names(): Promise<string[]> {
     return this.#kept.names();

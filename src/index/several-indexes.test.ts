@@ -111,6 +111,20 @@ test("a name that the first index gets later is the first's from then on, whole"
   expect(tried.endpoint.record().pages).toMatchObject([{ upstream: first.url }]);
 });
 
+test("a name that the first index has no more is told when a later one has it", async () => {
+  const first = await privateIndex([["/simple/spam/", ownPage]]);
+  const tried = await trying(HONEST, { extra: [first.url] });
+  await tried.page();
+  first.answers = [];
+  tried.later();
+  for (const _ of [1, 2])
+    expect((await tried.page({ accept: PAGE_TYPE })).body.toString()).toContain(FILE);
+  expect(tried.told).toEqual([
+    `spam was on ${first.url} and is not any more: it is ${tried.up.url}'s now`,
+  ]);
+  expect(tried.endpoint.record().pages).toMatchObject([{ upstream: tried.up.url }]);
+});
+
 test("a name is one in all indexes, however it is asked for", async () => {
   const own = sendsPage(pageOf([rowOf("my_lib-1.0.tar.gz", other)], { name: "My.Lib" }));
   const first = await privateIndex([["/simple/my-lib/", own]]);
