@@ -48,6 +48,8 @@ const MAX_MOVED = 10_000;
 const TAIL_BYTES = 64 * 1024;
 const METADATA_DEADLINE_MS = 60_000;
 const MAX_METADATA_BYTES = 8 << 20;
+/** What is larger is read from disk each time: a few thousand are held. */
+const MAX_HELD_METADATA_BYTES = 64 * 1024;
 
 /** Pages and files of the upstream indexes, in their order: the first index that has a name serves it, whole. */
 export class Mirror implements AsyncDisposable {
@@ -224,7 +226,13 @@ export class Mirror implements AsyncDisposable {
       // Shared by all who ask at once: it ends with the mirror, not with the first of them.
       running = this.#makeMetadata(page, file, this.#life.signal);
       this.#metadata.set(name, running);
-      running.catch(() => this.#metadata.delete(name));
+      const made = running;
+      const forget = (): void => {
+        if (this.#metadata.get(name) === made) this.#metadata.delete(name);
+      };
+      made.then((content) => {
+        if ((content?.length ?? 0) > MAX_HELD_METADATA_BYTES) forget();
+      }, forget);
     }
     return within(running, { signal });
   }

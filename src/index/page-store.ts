@@ -39,6 +39,9 @@ export interface PageOptions {
 }
 
 const ANEW_MS = 1000;
+/** Of all parsed pages that are held, what changed in them included: about 1.5 kB each. */
+const MAX_HELD_ROWS = 200_000;
+const MAX_HELD = 500;
 
 interface Entry {
   readonly kept: KeptPage;
@@ -64,6 +67,8 @@ export interface PageStoreOptions {
   readonly now?: (() => number) | undefined;
   /** Without a byte for so long, upstream is given up. */
   readonly idleMs?: number | undefined;
+  /** Files of all pages that are held in memory. */
+  readonly maxHeldRows?: number | undefined;
   /** Told once of each file that a page lists with another hash than it had. */
   readonly onReplaced?: ((line: string) => void) | undefined;
 }
@@ -79,13 +84,21 @@ export class PageStore {
   readonly #form: PageForm;
   readonly #entries = new Map<string, Entry>();
   readonly #running = new Map<string, Promise<Entry>>();
+  readonly #maxHeldRows: number;
+  #heldRows = 0;
 
   /** @param directory the index's own: pages and histories are kept below. */
   constructor(
     client: UpstreamClient,
     directory: string,
-    { now = Date.now, idleMs = IDLE_MS, onReplaced = () => undefined }: PageStoreOptions = {},
+    {
+      now = Date.now,
+      idleMs = IDLE_MS,
+      maxHeldRows = MAX_HELD_ROWS,
+      onReplaced = () => undefined,
+    }: PageStoreOptions = {},
   ) {
+    this.#maxHeldRows = maxHeldRows;
     this.#client = client;
     const own = createHash("sha256").update(client.upstream.url).digest("hex").slice(0, 16);
     this.#histories = new HistoryStore(join(directory, "history", own));
@@ -210,14 +223,23 @@ export class PageStore {
   }
 
   #remember(name: string, entry: Entry): Entry {
-    // Parsed pages are large: a few hundred are enough for one command.
-    if (this.#entries.size > 500) {
-      const oldest = this.#entries.keys().next().value;
-      if (oldest !== undefined) this.#entries.delete(oldest);
-    }
-    this.#entries.delete(name);
+    this.#forget(name);
     this.#entries.set(name, entry);
+    this.#heldRows += rowsOf(entry);
+    // Parsed pages are large: who asks for all of the largest must not fill our memory with them.
+    for (const oldest of this.#entries.keys()) {
+      const isFew = this.#entries.size <= MAX_HELD && this.#heldRows <= this.#maxHeldRows;
+      if (isFew || this.#entries.size === 1) break;
+      this.#forget(oldest);
+    }
     return entry;
+  }
+
+  #forget(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    this.#entries.delete(name);
+    this.#heldRows -= rowsOf(entry);
   }
 
   async #ask(name: string, old: Entry | undefined, noCache: boolean): Promise<Entry> {
@@ -317,6 +339,10 @@ export class PageStore {
     const page = parseFarmPage(await readBody(response, MAX_PAGE_BYTES), name);
     return page === null ? {} : { history: page.history, goneFrom: page.upstream };
   }
+}
+
+function rowsOf({ page, history }: Entry): number {
+  return 1 + (page?.files.length ?? 0) + (history?.changes.length ?? 0);
 }
 
 /** What a farm tells with its page is more than what was seen from here. */
