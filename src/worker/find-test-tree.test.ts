@@ -113,6 +113,16 @@ test("a tag of another code is refused by what the sdist holds", async () => {
   expect(lines(rejected).at(-1)).toMatch(/^A3: .* at tag v1\.3: 1 of the sdist's 3 .* too few$/u);
 });
 
+test("one file of few whose code is another than the sdist's is refused: the tag was moved, or it was never committed", async () => {
+  push({ "pkg/one.py": "one = 11\n" }, "v1.3");
+  const { tree, rejected } = await find({ version: "1.3" });
+  expect(tree).toBeNull();
+  expect(lines(rejected).at(-1)).toMatch(/2 of the sdist's 3 .* too few$/u);
+  push({ ...SOURCES, "pkg/version.py": "v = 'unknown'\n" }, "v1.4");
+  const written = hashesOf({ ...SOURCES, "pkg/version.py": "v = '1.4'\n" });
+  expect((await find({ version: "1.4", hashes: written })).tree?.rung).toBe("A3");
+});
+
 test("an sdist without code says nothing of a tree", async () => {
   expect((await find({ hashes: { "pkg/__init__.py": blob("") } })).tree).toBeNull();
 });
