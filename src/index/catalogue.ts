@@ -41,11 +41,11 @@ export function upstreamCatalogue(mirror: Mirror, crates: CrateMirror | null): C
     replayed: false,
     addresses: mirror.addresses,
     page: (name, signal, options) => mirror.page(name, signal, options),
-    metadata: (page, file, signal) => mirror.metadata(page, file, signal),
+    metadata: (page, file, signal) => mirror.metadata.get(page, file, signal),
     provenance: (page, file, signal) => mirror.provenance(page, file, signal),
     kept: (file) => mirror.files.kept(file),
     follow: async (page, file) => mirror.follow(page, file),
-    confirmMetadata: (page, file, stored) => mirror.confirmMetadata(page, file, stored),
+    confirmMetadata: (page, file, stored) => mirror.metadata.confirm(page, file, stored),
     crateVersions: async (name, prefix, signal) => {
       if (
         crates === null ||
@@ -66,7 +66,7 @@ export function upstreamCatalogue(mirror: Mirror, crates: CrateMirror | null): C
 
 /** Serves the recorded files and nothing else, from what is kept: no upstream is asked. */
 export function replayCatalogue(record: AttemptRecord, mirror: Mirror): Catalogue {
-  const pages = new RecordedPages(record, mirror);
+  const pages = new RecordedPages(record, mirror.metadata);
   const gone = (input: string): CreameryError =>
     new CreameryError("upstream", "is kept no more, and a replay asks no upstream", {
       input,
@@ -81,7 +81,7 @@ export function replayCatalogue(record: AttemptRecord, mirror: Mirror): Catalogu
     // The pages of a replay name none.
     provenance: async () => null,
     metadata: async (page, file) => {
-      const kept = await mirror.keptMetadata(page, file);
+      const kept = await mirror.metadata.kept(page, file);
       if (kept === null && (await mirror.files.kept(file)) === null) throw gone(file.filename);
       return kept;
     },

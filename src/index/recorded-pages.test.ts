@@ -51,7 +51,7 @@ function recordOf() {
 /** @param kept text of a wheel's metadata; null where none is kept. */
 async function namesOn(name: string, kept: (filename: string) => string | null) {
   const pages = new RecordedPages(recordOf(), {
-    keptMetadata: async (_page, { filename }) => {
+    kept: async (_page, { filename }) => {
       const text = kept(filename);
       return text === null ? null : Buffer.from(text);
     },

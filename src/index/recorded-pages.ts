@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 import type { AttemptRecord, RecordedFile, RecordedLook } from "./attempt-record.ts";
-import type { Mirror } from "./mirror.ts";
+import type { WheelMetadatas } from "./wheel-metadatas.ts";
 import type { IndexFile, ProjectPage } from "./project-page.ts";
 
 /**
@@ -9,7 +9,7 @@ import type { IndexFile, ProjectPage } from "./project-page.ts";
  * metadata, as far as that is kept. He comes to the same then, also where that was that nothing can be installed.
  */
 export class RecordedPages {
-  readonly #mirror: Pick<Mirror, "keptMetadata">;
+  readonly #metadata: Pick<WheelMetadatas, "kept">;
   readonly #files: ReadonlyMap<string, readonly RecordedFile[]>;
   readonly #looked: ReadonlyMap<string, readonly RecordedLook[]>;
   /** By project, the index whose page was asked for. */
@@ -17,8 +17,8 @@ export class RecordedPages {
   readonly #fetched: ReadonlySet<string>;
   readonly #pages = new Map<string, Promise<ProjectPage | null>>();
 
-  constructor({ files, looked, pages }: AttemptRecord, mirror: Pick<Mirror, "keptMetadata">) {
-    this.#mirror = mirror;
+  constructor({ files, looked, pages }: AttemptRecord, metadata: Pick<WheelMetadatas, "kept">) {
+    this.#metadata = metadata;
     this.#files = Map.groupBy(files, ({ project }) => project);
     this.#looked = Map.groupBy(looked, ({ project }) => project);
     this.#upstreams = new Map([
@@ -47,7 +47,7 @@ export class RecordedPages {
     const files = (this.#files.get(name) ?? []).map(recordedIndexFile);
     for (const look of this.#looked.get(name) ?? []) {
       const file = recordedIndexFile(look);
-      const kept = await this.#mirror.keptMetadata(pageOf(name, upstream, []), file);
+      const kept = await this.#metadata.kept(pageOf(name, upstream, []), file);
       if (kept !== null && sha256Of(kept) === look.metadataSha256) files.push(file);
     }
     return pageOf(name, upstream, files);
