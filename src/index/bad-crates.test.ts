@@ -12,7 +12,8 @@ import {
   type Answer,
   type BadUpstream,
 } from "../../test/upstream/bad-upstream.ts";
-import { askOnce, cleanUp, cleanups, html, redirect } from "./bad-upstreams.sample.ts";
+import { askSocket } from "./ask-socket.sample.ts";
+import { cleanUp, cleanups, html, redirect } from "./bad-upstreams.sample.ts";
 import { takeInventory } from "./cache/inventory.ts";
 import { verifyIndex } from "./cache/verify-index.ts";
 import { openIndexService } from "./index-service.ts";
@@ -51,7 +52,7 @@ async function trying(answers: BadUpstream["answers"]) {
   cleanups.push(() => farm[Symbol.asyncDispose]());
   const socketPath = join(directory, "index.sock");
   const endpoint = await farm.openEndpoint({ socketPath, attemptId: "a1" });
-  const ask = (path: string) => askOnce(socketPath, `${endpoint.cratesPath}${path}`, {});
+  const ask = (path: string) => askSocket(socketPath, `${endpoint.cratesPath}${path}`);
   return {
     up,
     directory,

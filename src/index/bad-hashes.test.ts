@@ -11,8 +11,8 @@ import {
   sendsPage,
   type BadUpstream,
 } from "../../test/upstream/bad-upstream.ts";
+import { askSocket } from "./ask-socket.sample.ts";
 import {
-  askOnce,
   cleanUp,
   content,
   expectUnpoisoned,
@@ -56,7 +56,7 @@ test("a file whose hash changes on its page: the old bytes stay under their hash
   await using anew = await openAgain(tried);
   const socketPath = join(tried.directory, "anew.sock");
   const later = await anew.openEndpoint({ socketPath, attemptId: "a2" });
-  await askOnce(socketPath, `${later.indexPath}spam/`, {});
+  await askSocket(socketPath, `${later.indexPath}spam/`);
   expect(later.record().replaced).toHaveLength(1);
   expect(await verifyIndex({ directory: tried.directory, signal })).toMatchObject({ faults: [] });
 });

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -17,6 +16,7 @@ import {
   type Answer,
   type BadUpstream,
 } from "../../test/upstream/bad-upstream.ts";
+import { askSocket, type Got } from "./ask-socket.sample.ts";
 import { takeInventory } from "./cache/inventory.ts";
 import { verifyIndex } from "./cache/verify-index.ts";
 import { openIndexService, type Endpoint, type IndexService } from "./index-service.ts";
@@ -73,13 +73,6 @@ export interface Tried {
   file(filename?: string, key?: string): Promise<Got>;
 }
 
-export interface Got {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly body: Buffer;
-  readonly whole: boolean;
-}
-
 const QUICK = { idleMs: 150, deadlineMs: 4000, maxFileBytes: 1 << 20 };
 
 /** Another process on the same directory. */
@@ -108,7 +101,7 @@ export async function trying(
   cleanups.push(() => farm[Symbol.asyncDispose]());
   const socketPath = join(directory, "index.sock");
   const endpoint = await farm.openEndpoint({ socketPath, attemptId: "a1" });
-  const ask: Tried["ask"] = (path, headers = {}) => askOnce(socketPath, path, headers);
+  const ask: Tried["ask"] = (path, headers = {}) => askSocket(socketPath, path, headers);
   const files = endpoint.indexPath.replace("simple/", "files/");
   return {
     told,
@@ -123,31 +116,6 @@ export async function trying(
     page: (headers) => ask(`${endpoint.indexPath}spam/`, headers),
     file: (filename = FILE, key = sha(content)) => ask(`${files}spam/${key}/${filename}`),
   };
-}
-
-export function askOnce(
-  socketPath: string,
-  path: string,
-  headers: Record<string, string>,
-): Promise<Got> {
-  return new Promise((resolve, reject) => {
-    const asked = { socketPath, path, headers, agent: false } as const;
-    const outgoing = request(asked, (incoming) => {
-      const chunks: Buffer[] = [];
-      incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-      incoming.on("error", () => undefined);
-      incoming.on("close", () =>
-        resolve({
-          status: incoming.statusCode ?? 0,
-          headers: incoming.headers,
-          body: Buffer.concat(chunks),
-          whole: incoming.complete,
-        }),
-      );
-    });
-    outgoing.on("error", reject);
-    outgoing.end();
-  });
 }
 
 /** Nothing is kept but what an honest upstream has, and it is all served right once there is one. */

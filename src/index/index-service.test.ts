@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
@@ -18,6 +17,7 @@ import {
   type RunningUpstream,
   type UpstreamOptions,
 } from "../../test/upstream/upstream.ts";
+import { askSocket } from "./ask-socket.sample.ts";
 import {
   AttemptRecord,
   openIndexService,
@@ -73,38 +73,6 @@ async function endpoint(
   };
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Buffer;
-  readonly whole: boolean;
-}
-
-function ask(
-  socketPath: string,
-  path: string,
-  headers: Record<string, string> = {},
-  method = "GET",
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, path, headers, method, agent: false }, (incoming) => {
-      const chunks: Buffer[] = [];
-      incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-      incoming.on("error", () => undefined);
-      incoming.on("close", () =>
-        resolve({
-          status: incoming.statusCode ?? 0,
-          headers: incoming.headers,
-          body: Buffer.concat(chunks),
-          whole: incoming.complete,
-        }),
-      );
-    });
-    outgoing.on("error", reject);
-    outgoing.end();
-  });
-}
-
 const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
 const big = Buffer.alloc(300_000, "spam and eggs ");
 const sha = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
@@ -121,7 +89,7 @@ const fileUrl = (on: Endpoint, file: DistFile): string =>
 test("a page in JSON keeps what upstream said, unknown keys too, with addresses of ours", async () => {
   const { url } = await upstream({ files: [sdist] });
   const { endpoint: on, socketPath } = await endpoint(await service({ index: url }));
-  const answer = await ask(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE });
+  const answer = await askSocket(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE });
   expect(answer.headers).toMatchObject({
     "content-type": JSON_TYPE,
     "x-pypi-last-serial": "7",
@@ -146,20 +114,22 @@ test("a page in JSON keeps what upstream said, unknown keys too, with addresses 
       provenance: `../../files/spam/${sha(big)}/spam-1.0.tar.gz.provenance`,
     },
   ]);
-  const again = await ask(socketPath, `${on.indexPath}spam/`, {
+  const again = await askSocket(socketPath, `${on.indexPath}spam/`, {
     accept: JSON_TYPE,
     "if-none-match": String(answer.headers["etag"]),
   });
   expect(again.status).toBe(304);
   expect(
-    (await ask(socketPath, `${on.indexPath}spam/`, { accept: "text/html" })).body.toString(),
+    (await askSocket(socketPath, `${on.indexPath}spam/`, { accept: "text/html" })).body.toString(),
   ).toContain('data-requires-python="&gt;=3.8"');
-  expect((await ask(socketPath, `${on.indexPath}spam/`, { accept: "image/png" })).status).toBe(406);
-  expect((await ask(socketPath, `${on.indexPath}Spam/`)).headers["location"]).toBe(
+  expect(
+    (await askSocket(socketPath, `${on.indexPath}spam/`, { accept: "image/png" })).status,
+  ).toBe(406);
+  expect((await askSocket(socketPath, `${on.indexPath}Spam/`)).headers["location"]).toBe(
     `${on.indexPath}spam/`,
   );
-  expect((await ask(socketPath, `${on.indexPath}eggs/`)).status).toBe(404);
-  expect((await ask(socketPath, `${on.indexPath}spam/`, {}, "HEAD")).body.length).toBe(0);
+  expect((await askSocket(socketPath, `${on.indexPath}eggs/`)).status).toBe(404);
+  expect((await askSocket(socketPath, `${on.indexPath}spam/`, {}, "HEAD")).body.length).toBe(0);
 });
 
 test("an index that speaks only HTML serves JSON through us", async () => {
@@ -167,7 +137,7 @@ test("an index that speaks only HTML serves JSON through us", async () => {
   const { endpoint: on, socketPath } = await endpoint(await service({ index: url }));
   const page = Page.parse(
     JSON.parse(
-      (await ask(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE })).body.toString(),
+      (await askSocket(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE })).body.toString(),
     ),
   );
   expect(page.files[0]).toMatchObject({
@@ -176,7 +146,7 @@ test("an index that speaks only HTML serves JSON through us", async () => {
     "requires-python": ">=3.8",
     yanked: "bad & worse",
   });
-  expect((await ask(socketPath, fileUrl(on, sdist))).body.equals(big)).toBe(true);
+  expect((await askSocket(socketPath, fileUrl(on, sdist))).body.equals(big)).toBe(true);
 });
 
 test("two who ask for one file at once cause one download, and a third none", async () => {
@@ -185,13 +155,13 @@ test("two who ask for one file at once cause one download, and a third none", as
   const first = await endpoint(farm);
   const second = await endpoint(farm);
   const answers = await Promise.all([
-    ask(first.socketPath, fileUrl(first.endpoint, sdist)),
-    ask(second.socketPath, fileUrl(second.endpoint, sdist)),
+    askSocket(first.socketPath, fileUrl(first.endpoint, sdist)),
+    askSocket(second.socketPath, fileUrl(second.endpoint, sdist)),
   ]);
   for (const answer of answers) expect(answer.body.equals(big)).toBe(true);
   expect(
     (
-      await ask(second.socketPath, fileUrl(second.endpoint, sdist), { range: "bytes=5-9" })
+      await askSocket(second.socketPath, fileUrl(second.endpoint, sdist), { range: "bytes=5-9" })
     ).body.toString(),
   ).toBe(big.toString("utf8", 5, 10));
   expect(up.requests.filter((line) => line.includes("/packages/"))).toHaveLength(1);
@@ -211,11 +181,11 @@ test("a file with a wrong hash is whole for nobody, and not kept", async () => {
     faults: [{ on: "/packages/", kind: "wrong-bytes", times: 1 }],
   });
   const { endpoint: on, socketPath } = await endpoint(await service({ index: up.url }));
-  const answer = await ask(socketPath, fileUrl(on, sdist));
+  const answer = await askSocket(socketPath, fileUrl(on, sdist));
   expect(answer.whole).toBe(false);
   expect(answer.body.length).toBeLessThan(big.length);
   expect(on.record()).toMatchObject({ files: [], faults: [{ code: "upstream-hash" }] });
-  expect((await ask(socketPath, fileUrl(on, sdist))).body.equals(big)).toBe(true);
+  expect((await askSocket(socketPath, fileUrl(on, sdist))).body.equals(big)).toBe(true);
 });
 
 test("a download that breaks off goes on where it was, with ranges and without", async () => {
@@ -226,7 +196,7 @@ test("a download that breaks off goes on where it was, with ranges and without",
       faults: [{ on: "/packages/", kind: "truncate", times: 2 }],
     });
     const { endpoint: on, socketPath } = await endpoint(await service({ index: up.url }));
-    expect((await ask(socketPath, fileUrl(on, sdist))).body.equals(big)).toBe(true);
+    expect((await askSocket(socketPath, fileUrl(on, sdist))).body.equals(big)).toBe(true);
     expect(up.requests.filter((line) => line.includes("/packages/"))).toHaveLength(3);
   }
 });
@@ -277,7 +247,9 @@ test("an index that is away: an old page is served and says so; without one, the
   await up[Symbol.asyncDispose]();
   now += 20_000;
   const { endpoint: on, socketPath } = await endpoint(farm);
-  expect((await ask(socketPath, `${on.indexPath}spam/`)).headers["warning"]).toContain("Stale");
+  expect((await askSocket(socketPath, `${on.indexPath}spam/`)).headers["warning"]).toContain(
+    "Stale",
+  );
   expect(on.record().pages).toMatchObject([{ project: "spam", stale: true }]);
   await expect(farm.project("eggs", signal)).rejects.toMatchObject({ code: "no-network" });
 });
@@ -349,7 +321,7 @@ test("an upstream that can't be reached is named as it is configured, with the r
     const { endpoint: on, socketPath } = await endpoint(await service({ index }));
     await sleep(30);
     for (const _ of [1, 2])
-      expect((await ask(socketPath, `${on.indexPath}spam/`)).status).toBe(502);
+      expect((await askSocket(socketPath, `${on.indexPath}spam/`)).status).toBe(502);
     const { faults, requests, openedAt } = on.record();
     expect(faults.map(({ code }) => code)).toEqual(["no-network", "no-network"]);
     for (const { line } of faults) {
@@ -405,7 +377,7 @@ test("credentials of an index reach nothing but that index", async () => {
   const { endpoint: on, socketPath } = await endpoint(farm);
   const seen: string[] = [];
   for (const path of [`${on.indexPath}spam/`, fileUrl(on, sdist), `${on.indexPath}eggs/`]) {
-    const { headers, body, status } = await ask(socketPath, path);
+    const { headers, body, status } = await askSocket(socketPath, path);
     seen.push(inspect(headers), body.toString());
     expect(status).toBe(path.includes("eggs") ? 404 : 200);
   }
@@ -414,9 +386,9 @@ test("credentials of an index reach nothing but that index", async () => {
     { on: "/simple/bad", kind: "redirect", location: "http://10.0.0.1/" },
   );
   for (const path of ["ham", "bad"])
-    seen.push((await ask(socketPath, `${on.indexPath}${path}/`)).body.toString());
+    seen.push((await askSocket(socketPath, `${on.indexPath}${path}/`)).body.toString());
   await up[Symbol.asyncDispose]();
-  seen.push((await ask(socketPath, `${on.indexPath}gone/`)).body.toString());
+  seen.push((await askSocket(socketPath, `${on.indexPath}gone/`)).body.toString());
   const failure = await farm.project("lost", signal).catch((thrown: unknown) => thrown);
   seen.push(
     inspect(failure, { depth: 20 }),
@@ -437,18 +409,18 @@ test("an attempt's bytes, requests and names are bounded, and other addresses re
   const up = await upstream({ files: [sdist, { ...sdist, project: "eggs" }] });
   const farm = await service({ index: up.url });
   const few = await endpoint(farm, { limits: { bytes: 100_000, requests: 5, names: 1 } });
-  expect((await ask(few.socketPath, fileUrl(few.endpoint, sdist))).whole).toBe(false);
-  expect((await ask(few.socketPath, `${few.endpoint.indexPath}spam/`)).status).toBe(429);
+  expect((await askSocket(few.socketPath, fileUrl(few.endpoint, sdist))).whole).toBe(false);
+  expect((await askSocket(few.socketPath, `${few.endpoint.indexPath}spam/`)).status).toBe(429);
   const named = await endpoint(farm, { limits: { requests: 5, names: 1 } });
-  expect((await ask(named.socketPath, `${named.endpoint.indexPath}spam/`)).status).toBe(200);
-  expect((await ask(named.socketPath, `${named.endpoint.indexPath}eggs/`)).status).toBe(429);
+  expect((await askSocket(named.socketPath, `${named.endpoint.indexPath}spam/`)).status).toBe(200);
+  expect((await askSocket(named.socketPath, `${named.endpoint.indexPath}eggs/`)).status).toBe(429);
   for (const path of [
     "/simple/spam/",
     "/wrong-token/simple/spam/",
     `${named.endpoint.indexPath}../../x`,
   ])
-    expect((await ask(named.socketPath, path)).status).toBe(404);
-  expect((await ask(named.socketPath, `${named.endpoint.indexPath}spam/`)).status).toBe(429);
+    expect((await askSocket(named.socketPath, path)).status).toBe(404);
+  expect((await askSocket(named.socketPath, `${named.endpoint.indexPath}spam/`)).status).toBe(429);
   expect(few.endpoint.record().limits).toEqual(["bytes"]);
   expect(named.endpoint.record()).toMatchObject({
     limits: ["names", "requests"],
@@ -462,11 +434,11 @@ test("a page that is made for an answer without a body counts as if it were sent
   const { endpoint: on, socketPath } = await endpoint(farm, { limits: { bytes: 1500 } });
   const statuses = [];
   for (const accept of [JSON_TYPE, JSON_TYPE, JSON_TYPE, "text/html", "text/html"])
-    statuses.push((await ask(socketPath, `${on.indexPath}spam/`, { accept }, "HEAD")).status);
+    statuses.push((await askSocket(socketPath, `${on.indexPath}spam/`, { accept }, "HEAD")).status);
   expect(statuses).toEqual([200, 200, 200, 200, 200]);
   const { endpoint: poor, socketPath: path } = await endpoint(farm, { limits: { bytes: 100 } });
-  expect((await ask(path, `${poor.indexPath}spam/`, {}, "HEAD")).status).toBe(200);
-  expect((await ask(path, `${poor.indexPath}spam/`, {}, "HEAD")).status).toBe(429);
+  expect((await askSocket(path, `${poor.indexPath}spam/`, {}, "HEAD")).status).toBe(200);
+  expect((await askSocket(path, `${poor.indexPath}spam/`, {}, "HEAD")).status).toBe(429);
   expect(poor.record()).toMatchObject({ bytes: 0, limits: ["bytes"] });
 });
 
@@ -486,7 +458,7 @@ test("files from before an instant alone", async () => {
   });
   const page = Page.parse(
     JSON.parse(
-      (await ask(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE })).body.toString(),
+      (await askSocket(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE })).body.toString(),
     ),
   );
   expect(page).toMatchObject({ versions: ["1.0"], files: [{ filename: "spam-1.0.tar.gz" }] });
@@ -502,17 +474,17 @@ test("metadata is made from a wheel's ranges, and a wheel that holds other metad
   const { endpoint: on, socketPath } = await endpoint(await service({ index: up.url }));
   const page = Page.parse(
     JSON.parse(
-      (await ask(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE })).body.toString(),
+      (await askSocket(socketPath, `${on.indexPath}spam/`, { accept: JSON_TYPE })).body.toString(),
     ),
   );
   expect(page.files[0]?.["core-metadata"]).toBe(true);
-  expect((await ask(socketPath, `${fileUrl(on, wheel)}.metadata`)).body.toString()).toContain(
+  expect((await askSocket(socketPath, `${fileUrl(on, wheel)}.metadata`)).body.toString()).toContain(
     "Requires-Dist: eggs",
   );
   expect(up.requests.filter((line) => line.includes("/packages/"))).toEqual([
     "GET /packages/spam-1.0-py3-none-any.whl bytes=-65536",
   ]);
-  expect((await ask(socketPath, fileUrl(on, wheel))).whole).toBe(true);
+  expect((await askSocket(socketPath, fileUrl(on, wheel))).whole).toBe(true);
   expect(on.record().faults).toEqual([]);
 });
 
@@ -530,14 +502,14 @@ test("metadata that upstream serves is checked against what its page says", asyn
     metadata: { [wheel.filename]: forged },
   });
   const { endpoint: on, socketPath } = await endpoint(await service({ index: up.url }));
-  expect((await ask(socketPath, `${fileUrl(on, wheel)}.metadata`)).body.toString()).toContain(
+  expect((await askSocket(socketPath, `${fileUrl(on, wheel)}.metadata`)).body.toString()).toContain(
     "forged",
   );
-  expect((await ask(socketPath, fileUrl(on, wheel))).status).toBe(200);
+  expect((await askSocket(socketPath, fileUrl(on, wheel))).status).toBe(200);
   await expect.poll(() => on.record().faults).toMatchObject([{ code: "upstream-hash" }]);
-  expect((await ask(socketPath, `${fileUrl(on, wheel)}.metadata`)).body.toString()).not.toContain(
-    "forged",
-  );
+  expect(
+    (await askSocket(socketPath, `${fileUrl(on, wheel)}.metadata`)).body.toString(),
+  ).not.toContain("forged");
 });
 
 async function relay(socketPath: string): Promise<string> {
