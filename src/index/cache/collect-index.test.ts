@@ -173,11 +173,17 @@ test("halves that an ended process left go after a day, what others keep there i
   const half = index.put("metadata/abc.123.k3x9", "half", 30);
   const fresh = index.put("pages/0123456789abcdef/sp/spam.json.123.k3x9", "half", 1);
   const other = index.put("warm/cpython-3.13/x", "1234", 1000);
+  index.put("git/.locks/spam.git", "", 1000);
   const done = await collect(index);
   expect(done.leftovers).toEqual({ count: 1, bytes: 4 });
   expect([half, fresh, other].map((path) => existsSync(path))).toEqual([false, true, true]);
   const inventory = await takeInventory(index.directory, signal);
-  expect(inventory.others.get("warm")).toEqual({ files: 1, bytes: 4 });
+  expect(inventory.others).toEqual(
+    new Map([
+      ["git/.locks", { files: 1, bytes: 0 }],
+      ["warm", { files: 1, bytes: 4 }],
+    ]),
+  );
   expect(inventoryBytes(inventory)).toBe(8);
 });
 

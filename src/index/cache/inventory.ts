@@ -79,8 +79,10 @@ export async function takeInventory(directory: string, signal: AbortSignal): Pro
     else if (root === "crates" && !HALF.test(name)) keep("crates");
     else if (KEPT_AREAS.some((area) => area === root) && HALF.test(name)) leave("half-written");
     else {
-      const counted = others.get(root) ?? { files: 0, bytes: 0 };
-      others.set(root, { files: counted.files + 1, bytes: counted.bytes + found.bytes });
+      // Beside the mirrors of repositories lie their locks, and trees taken out of them.
+      const keeper = root === "git" ? `${root}/${second}` : root;
+      const counted = others.get(keeper) ?? { files: 0, bytes: 0 };
+      others.set(keeper, { files: counted.files + 1, bytes: counted.bytes + found.bytes });
     }
   }
   for (const [whole, parts] of pages) units.push(pageOf(whole, parts));
