@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { parse } from "smol-toml";
 
-import { Pylock } from "../src/index/pylock.ts";
+import { Pylock } from "../src/index/lock/pylock.ts";
 import { ResultJson, type AttemptJson } from "../src/model/result-json.ts";
 import { bar, median, printBars } from "./bars.ts";
 import { REPOSITORY, runCreamery } from "./run-creamery.ts";

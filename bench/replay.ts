@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { stringify } from "smol-toml";
 
-import { parsePylock } from "../src/index/pylock.ts";
+import { parsePylock } from "../src/index/lock/pylock.ts";
 import { ResultJson, type AttemptJson } from "../src/model/result-json.ts";
 import { bar, printBars, type Bar } from "./bars.ts";
 import { runCreamery } from "./run-creamery.ts";

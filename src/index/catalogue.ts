@@ -1,6 +1,6 @@
 import { CreameryError } from "../base/errors.ts";
 import { within } from "../base/within.ts";
-import type { AttemptRecord } from "./attempt-record.ts";
+import type { AttemptRecord } from "./record/attempt-record.ts";
 import {
   cratePrefix,
   isCrateName,
@@ -8,12 +8,12 @@ import {
   type CrateListing,
   type CrateMirror,
   type CrateVersion,
-} from "./crates.ts";
-import type { FileReader, StoredFile, WantedFile } from "./file-store.ts";
+} from "./crates/crates.ts";
+import type { FileReader, StoredFile, WantedFile } from "./files/file-store.ts";
 import type { Mirror } from "./mirror.ts";
-import { RecordedPages } from "./recorded-pages.ts";
-import type { PageOptions } from "./page-store.ts";
-import type { IndexFile, ProjectPage } from "./project-page.ts";
+import { RecordedPages } from "./record/recorded-pages.ts";
+import type { PageOptions } from "./page/page-store.ts";
+import type { IndexFile, ProjectPage } from "./page/project-page.ts";
 
 /** What an endpoint serves: all that the upstreams have, or exactly what an earlier attempt got. */
 export interface Catalogue {

@@ -11,10 +11,10 @@ import {
   startBadUpstream,
   type BadUpstream,
 } from "../../test/upstream/bad-upstream.ts";
-import { cleanUp, cleanups, pageOf, sha, trying } from "./bad-upstreams.sample.ts";
-import { PageStore } from "./page-store.ts";
-import { UpstreamClient } from "./upstream-client.ts";
-import { sampleUpstreams } from "./upstreams.sample.ts";
+import { cleanUp, cleanups, pageOf, sha, trying } from "./bad-upstreams/bad-upstreams.sample.ts";
+import { PageStore } from "./page/page-store.ts";
+import { UpstreamClient } from "./upstream/upstream-client.ts";
+import { sampleUpstreams } from "./upstream/upstreams.sample.ts";
 
 const signal = new AbortController().signal;
 afterEach(cleanUp);

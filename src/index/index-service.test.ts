@@ -17,7 +17,7 @@ import {
   type RunningUpstream,
   type UpstreamOptions,
 } from "../../test/upstream/upstream.ts";
-import { askSocket } from "./ask-socket.sample.ts";
+import { askSocket } from "./serve/ask-socket.sample.ts";
 import {
   AttemptRecord,
   openIndexService,
@@ -26,9 +26,9 @@ import {
   type OpenEndpointOptions,
 } from "./index-service.ts";
 import type { MirrorOptions } from "./mirror.ts";
-import { parseProjectPage } from "./project-page.ts";
-import { sampleUpstreams } from "./upstreams.sample.ts";
-import type { UpstreamSettings } from "./upstreams.ts";
+import { parseProjectPage } from "./page/project-page.ts";
+import { sampleUpstreams } from "./upstream/upstreams.sample.ts";
+import type { UpstreamSettings } from "./upstream/upstreams.ts";
 
 const Page = z.looseObject({ files: z.array(z.record(z.string(), z.unknown())) });
 const signal = new AbortController().signal;
@@ -231,7 +231,7 @@ test.each([
 });
 
 async function hangs(up: RunningUpstream): Promise<unknown> {
-  const { UpstreamClient } = await import("./upstream-client.ts");
+  const { UpstreamClient } = await import("./upstream/upstream-client.ts");
   const client = new UpstreamClient(
     { url: up.url, authorization: null, insecure: false },
     { ca: undefined, clientCert: undefined, proxy: null },

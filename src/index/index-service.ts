@@ -1,9 +1,14 @@
 import { printableLine } from "../base/bounded-text.ts";
-import type { AttemptRecord, RecordedCrate } from "./attempt-record.ts";
+import type { AttemptRecord, RecordedCrate } from "./record/attempt-record.ts";
 import { replayCatalogue, upstreamCatalogue } from "./catalogue.ts";
-import { CrateMirror, isCrateName } from "./crates.ts";
-import { DEFAULT_LIMITS, openEndpoint, type Endpoint, type EndpointLimits } from "./endpoint.ts";
-import { FarmIndex } from "./farm-index.ts";
+import { CrateMirror, isCrateName } from "./crates/crates.ts";
+import {
+  DEFAULT_LIMITS,
+  openEndpoint,
+  type Endpoint,
+  type EndpointLimits,
+} from "./serve/endpoint.ts";
+import { FarmIndex } from "./serve/farm-index.ts";
 import type { GitCatalogue } from "./git/git-catalogue.ts";
 import type { GitMirrors } from "./git/git-mirrors.ts";
 import { mirroredCatalogue } from "./git/mirrored-catalogue.ts";
@@ -13,18 +18,22 @@ import { Mirror, type MirrorOptions } from "./mirror.ts";
 import { overlaidCatalogue, type OnlyRelease } from "./overlaid-catalogue.ts";
 import { isName, normaliseName } from "../python/names.ts";
 import { CreameryError } from "../base/errors.ts";
-import type { PageOptions } from "./page-store.ts";
-import type { IndexFile, ProjectPage } from "./project-page.ts";
-import type { StoredFile } from "./file-store.ts";
-import { openServedIndex, type ServedIndex, type ServedIndexOptions } from "./served-index.ts";
+import type { PageOptions } from "./page/page-store.ts";
+import type { IndexFile, ProjectPage } from "./page/project-page.ts";
+import type { StoredFile } from "./files/file-store.ts";
+import {
+  openServedIndex,
+  type ServedIndex,
+  type ServedIndexOptions,
+} from "./serve/served-index.ts";
 
-export { AttemptRecord, faultLines } from "./attempt-record.ts";
-export { replacedLine } from "./replaced-files.ts";
-export type { FarmIndex } from "./farm-index.ts";
-export type { Endpoint, EndpointLimits } from "./endpoint.ts";
+export { AttemptRecord, faultLines } from "./record/attempt-record.ts";
+export { replacedLine } from "./page/replaced-files.ts";
+export type { FarmIndex } from "./serve/farm-index.ts";
+export type { Endpoint, EndpointLimits } from "./serve/endpoint.ts";
 export type { OnlyRelease } from "./overlaid-catalogue.ts";
-export type { ServedIndex } from "./served-index.ts";
-export type { IndexFile, ProjectPage } from "./project-page.ts";
+export type { ServedIndex } from "./serve/served-index.ts";
+export type { IndexFile, ProjectPage } from "./page/project-page.ts";
 
 /** A version of a crate by its hash. */
 export type CrateWanted = Pick<RecordedCrate, "name" | "version" | "sha256">;

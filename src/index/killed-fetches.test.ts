@@ -10,7 +10,7 @@ import { startUpstream, type DistFile } from "../../test/upstream/upstream.ts";
 import { takeInventory } from "./cache/inventory.ts";
 import { verifyIndex } from "./cache/verify-index.ts";
 import { openIndexService } from "./index-service.ts";
-import { sampleUpstreams } from "./upstreams.sample.ts";
+import { sampleUpstreams } from "./upstream/upstreams.sample.ts";
 
 const signal = new AbortController().signal;
 const PROJECTS = 40;

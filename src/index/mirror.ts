@@ -3,16 +3,21 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
-import { FileStore, type FileReader, type StoredFile, type WantedFile } from "./file-store.ts";
-import { GoneFiles } from "./gone-files.ts";
-import { PageStore, type PageOptions } from "./page-store.ts";
-import type { IndexFile, ProjectPage } from "./project-page.ts";
-import { Provenances, provenanceUrl } from "./provenances.ts";
-import { shownUrl } from "./secret.ts";
-import { filesGoneSince, undoChanges } from "./undo-changes.ts";
-import { IDLE_MS, UpstreamClient } from "./upstream-client.ts";
-import type { Upstreams } from "./upstreams.ts";
-import { saidName, WheelMetadatas } from "./wheel-metadatas.ts";
+import {
+  FileStore,
+  type FileReader,
+  type StoredFile,
+  type WantedFile,
+} from "./files/file-store.ts";
+import { GoneFiles } from "./past/gone-files.ts";
+import { PageStore, type PageOptions } from "./page/page-store.ts";
+import type { IndexFile, ProjectPage } from "./page/project-page.ts";
+import { Provenances, provenanceUrl } from "./metadata/provenances.ts";
+import { shownUrl } from "./upstream/secret.ts";
+import { filesGoneSince, undoChanges } from "./past/undo-changes.ts";
+import { IDLE_MS, UpstreamClient } from "./upstream/upstream-client.ts";
+import type { Upstreams } from "./upstream/upstreams.ts";
+import { saidName, WheelMetadatas } from "./metadata/wheel-metadatas.ts";
 
 export interface MirrorOptions {
   /** The farm's own: pages, files and metadata are kept below. */

@@ -16,7 +16,7 @@ import {
   type IndexService,
   type OpenEndpointOptions,
 } from "./index-service.ts";
-import { sampleUpstreams } from "./upstreams.sample.ts";
+import { sampleUpstreams } from "./upstream/upstreams.sample.ts";
 
 const Page = z.looseObject({
   versions: z.array(z.string()).optional(),

@@ -4,7 +4,7 @@ import { CreameryError } from "../base/errors.ts";
 import { parseSdistFilename, parseWheelFilename } from "../python/distribution-filename.ts";
 import { sameVersion } from "../python/versions.ts";
 import type { Catalogue } from "./catalogue.ts";
-import type { IndexFile, ProjectPage } from "./project-page.ts";
+import type { IndexFile, ProjectPage } from "./page/project-page.ts";
 
 /** The one release of a project that an endpoint has. */
 export interface OnlyRelease {

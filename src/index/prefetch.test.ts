@@ -14,7 +14,7 @@ import { takeInventory } from "./cache/inventory.ts";
 import { parseSpecifierSet } from "../python/specifiers.ts";
 import { openIndexService, type IndexService } from "./index-service.ts";
 import { prefetch, type PrefetchOptions, type PrefetchWish } from "./prefetch.ts";
-import { sampleUpstreams } from "./upstreams.sample.ts";
+import { sampleUpstreams } from "./upstream/upstreams.sample.ts";
 
 const signal = new AbortController().signal;
 const cleanups: (() => PromiseLike<unknown>)[] = [];

@@ -2,7 +2,7 @@ import { CreameryError } from "../base/errors.ts";
 import { parseSdistFilename, parseWheelFilename } from "../python/distribution-filename.ts";
 import { formatSpecifierSet, pickNewest, type SpecifierSet } from "../python/specifiers.ts";
 import type { IndexService } from "./index-service.ts";
-import type { IndexFile, ProjectPage } from "./project-page.ts";
+import type { IndexFile, ProjectPage } from "./page/project-page.ts";
 
 /** A project of which files are to be here before anybody asks for them. */
 export interface PrefetchWish {

@@ -12,7 +12,7 @@ import { makeWheel } from "../../test/upstream/make-wheel.ts";
 import { startRelay } from "../../test/upstream/relay.ts";
 import { startUpstream, type DistFile } from "../../test/upstream/upstream.ts";
 import { openIndexService, type AttemptRecord, type IndexService } from "./index-service.ts";
-import { sampleUpstreams } from "./upstreams.sample.ts";
+import { sampleUpstreams } from "./upstream/upstreams.sample.ts";
 
 const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
 const cleanups: (() => PromiseLike<unknown>)[] = [];

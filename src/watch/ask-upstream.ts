@@ -1,6 +1,10 @@
 import { CreameryError } from "../base/errors.ts";
-import { shownUrl } from "../index/secret.ts";
-import { isForTheMoment, readBody, type UpstreamClient } from "../index/upstream-client.ts";
+import { shownUrl } from "../index/upstream/secret.ts";
+import {
+  isForTheMoment,
+  readBody,
+  type UpstreamClient,
+} from "../index/upstream/upstream-client.ts";
 import { parseRetryAfter, RetryLater } from "./retry-later.ts";
 
 /** An index that is watched, and how its operator reaches who watches. */

@@ -1,5 +1,5 @@
 import { CreameryError } from "../base/errors.ts";
-import { shownUrl } from "../index/secret.ts";
+import { shownUrl } from "../index/upstream/secret.ts";
 import type { WatchedIndex } from "./ask-upstream.ts";
 import { lastSerial } from "./changelog/xml-rpc.ts";
 import { feedAddresses } from "./feed-addresses.ts";

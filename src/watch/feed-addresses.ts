@@ -1,4 +1,4 @@
-import type { Upstream } from "../index/upstreams.ts";
+import type { Upstream } from "../index/upstream/upstreams.ts";
 
 /** Where an index that has them has its change feeds: beside its simple pages. */
 export interface FeedAddresses {

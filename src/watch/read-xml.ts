@@ -1,7 +1,7 @@
 import { XMLParser, XMLValidator } from "fast-xml-parser";
 
 import { CreameryError } from "../base/errors.ts";
-import { unescapeHtml } from "../index/html-page.ts";
+import { unescapeHtml } from "../index/page/html-page.ts";
 
 /** An element's content: text, or its children by name. */
 export type XmlValue = unknown;

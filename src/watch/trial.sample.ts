@@ -1,6 +1,6 @@
 import { CreameryError } from "../base/errors.ts";
-import { UpstreamClient } from "../index/upstream-client.ts";
-import { sampleUpstreams } from "../index/upstreams.sample.ts";
+import { UpstreamClient } from "../index/upstream/upstream-client.ts";
+import { sampleUpstreams } from "../index/upstream/upstreams.sample.ts";
 import type { WatchedIndex } from "./ask-upstream.ts";
 import type { WatchClock } from "./clock.ts";
 import type { WatchEvent } from "./event.ts";

@@ -18,8 +18,8 @@ import {
 } from "../../test/upstream/upstream.ts";
 import type { CreameryError } from "../base/errors.ts";
 import { openIndexService, type Endpoint, type IndexService } from "../index/index-service.ts";
-import { locksFrom } from "../index/write-locks.ts";
-import { sampleUpstreams } from "../index/upstreams.sample.ts";
+import { locksFrom } from "../index/lock/write-locks.ts";
+import { sampleUpstreams } from "../index/upstream/upstreams.sample.ts";
 import { openFarmIndex } from "../worker/farm-index.ts";
 import { indexRoutes } from "./index-routes.ts";
 import { startLocalFarm, workerToken, type LocalFarm } from "./local-farm.sample.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { Plan } from "../discovery/plan.ts";
-import { SourceOrigin } from "../index/source-origin.ts";
+import { SourceOrigin } from "../index/lock/source-origin.ts";
 import type { AttemptJob, HostFile, ResolvedSource, TestTree } from "./attempt-job.ts";
 import { sourceKey } from "./bucket-keys.ts";
 import type { AttemptFacts } from "./run-attempt.ts";

@@ -1,5 +1,5 @@
-import { cargoConfigurationForGuest } from "../index/cargo-configuration.ts";
-import { ASK_CARGO, cratesIndexFromCargo } from "../index/upstreams.ts";
+import { cargoConfigurationForGuest } from "../index/upstream/cargo-configuration.ts";
+import { ASK_CARGO, cratesIndexFromCargo } from "../index/upstream/upstreams.ts";
 import type { Guest, GuestSpec } from "../machine/machine.ts";
 import { GUEST } from "./guest-environment.ts";
 

@@ -1,6 +1,6 @@
 import type { Plan, PlanOverride } from "../discovery/plan.ts";
 import type { AttemptRecord } from "../index/index-service.ts";
-import type { SourceOrigin } from "../index/source-origin.ts";
+import type { SourceOrigin } from "../index/lock/source-origin.ts";
 import type { Limits } from "../model/config/limits.ts";
 import type { Interpreter, SourceKind } from "../model/source.ts";
 

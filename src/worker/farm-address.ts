@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 
 import { CreameryError, reasonOf } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
-import { splitUrl } from "../index/secret.ts";
+import { splitUrl } from "../index/upstream/secret.ts";
 
 /** Where a worker's farm is, as its configuration says it. */
 export interface FarmSettings {

@@ -10,7 +10,7 @@ import { z } from "zod";
 import { authoritiesWith } from "../base/authorities.ts";
 import { CreameryError, reasonOf } from "../base/errors.ts";
 import { errorOfProblem } from "../base/problem.ts";
-import { shownUrl } from "../index/secret.ts";
+import { shownUrl } from "../index/upstream/secret.ts";
 import { readFarmAddress, type FarmAddress, type FarmSettings } from "./farm-address.ts";
 
 export type FarmMethod = "GET" | "HEAD" | "PUT" | "POST" | "DELETE";

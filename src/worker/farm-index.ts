@@ -1,4 +1,4 @@
-import { FarmIndexFacts, farmUpstreams } from "../index/farm-upstreams.ts";
+import { FarmIndexFacts, farmUpstreams } from "../index/upstream/farm-upstreams.ts";
 import type { GitMirrors } from "../index/git/git-mirrors.ts";
 import { openIndexService, type IndexService } from "../index/index-service.ts";
 import type { FarmClient } from "./farm-client.ts";

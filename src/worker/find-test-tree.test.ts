@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { startForge, type Forge } from "../../test/upstream/forge.ts";
 import { GitMirrors } from "../index/git/git-mirrors.ts";
-import type { AttestedCommit } from "../index/attested-commit.ts";
+import type { AttestedCommit } from "../index/metadata/attested-commit.ts";
 import { findTestTree, type FoundTestTree, type TestTreeQuestion } from "./find-test-tree.ts";
 
 /** What the sdist holds, and the repository too. */

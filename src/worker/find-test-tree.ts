@@ -4,7 +4,7 @@ import { repositoryUrls } from "../discovery/repository-urls.ts";
 import { CreameryError } from "../base/errors.ts";
 import { clip, printableLine } from "../base/bounded-text.ts";
 import { referencesOf } from "../index/git/bare-repository.ts";
-import type { AttestedCommit } from "../index/attested-commit.ts";
+import type { AttestedCommit } from "../index/metadata/attested-commit.ts";
 import type { GitMirrors } from "../index/git/git-mirrors.ts";
 import { projectDirectory } from "../index/git/project-directory.ts";
 import { isSameSource, sameSources } from "../index/git/same-sources.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import type { SourceOrigin } from "../index/source-origin.ts";
+import type { SourceOrigin } from "../index/lock/source-origin.ts";
 import { sampleJob } from "./attempt-job.sample.ts";
 import { givenRelease } from "./given-release.ts";
 

@@ -1,4 +1,4 @@
-import type { GivenRelease } from "../index/write-locks.ts";
+import type { GivenRelease } from "../index/lock/write-locks.ts";
 import type { AttemptJob } from "./attempt-job.ts";
 import type { Installation } from "./install-release.ts";
 

@@ -3,8 +3,8 @@ import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 
 import type { AttemptBucket } from "../bucket/bucket.ts";
-import { installedFromFreeze } from "../index/pylock.ts";
-import { locksFrom } from "../index/write-locks.ts";
+import { installedFromFreeze } from "../index/lock/pylock.ts";
+import { locksFrom } from "../index/lock/write-locks.ts";
 import type { MachineKind } from "../model/attempt.ts";
 import type { Verdict } from "../model/classify.ts";
 import { markersOf } from "../python/interpreter-markers.ts";

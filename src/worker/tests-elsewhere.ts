@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { clip, printableLine } from "../base/bounded-text.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { RejectedRung } from "../discovery/plan.ts";
-import { attestedCommit, type AttestedCommit } from "../index/attested-commit.ts";
+import { attestedCommit, type AttestedCommit } from "../index/metadata/attested-commit.ts";
 import type { IndexService } from "../index/index-service.ts";
 import { parseCoreMetadata } from "../python/core-metadata.ts";
 import type { AttemptJob, TestTree } from "./attempt-job.ts";

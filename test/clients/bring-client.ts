@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { openIndexService } from "../../src/index/index-service.ts";
-import { findUpstreams } from "../../src/index/upstreams.ts";
+import { findUpstreams } from "../../src/index/upstream/upstreams.ts";
 import { directoriesFrom } from "../../src/launcher/directories.ts";
 import { bringTools, HOST_PYTHON, UV, type HostTools } from "../guest/host-tools.ts";
 

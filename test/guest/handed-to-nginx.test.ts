@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 
 import { openIndexService } from "../../src/index/index-service.ts";
-import { sampleUpstreams } from "../../src/index/upstreams.sample.ts";
+import { sampleUpstreams } from "../../src/index/upstream/upstreams.sample.ts";
 import { findNginx, startNginx } from "../upstream/nginx.ts";
 import { startUpstream } from "../upstream/upstream.ts";
 

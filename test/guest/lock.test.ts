@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 
-import { parsePylock, type Pylock } from "../../src/index/pylock.ts";
+import { parsePylock, type Pylock } from "../../src/index/lock/pylock.ts";
 import type { AttemptJson } from "../../src/model/result-json.ts";
 import { bringTools, HOST_PYTHON, PACKAGING, UV, type HostTools } from "./host-tools.ts";
 import { attemptOf } from "./local-farm.ts";

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { parsePylock } from "../../src/index/pylock.ts";
+import { parsePylock } from "../../src/index/lock/pylock.ts";
 import type { AttemptJson } from "../../src/model/result-json.ts";
 import { keptOf } from "./kept-files.ts";
 import { attemptOf, useFarm, wrongInRefusal } from "./local-farm.ts";

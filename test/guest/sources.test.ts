@@ -12,7 +12,7 @@ import { join, relative } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { parsePylock } from "../../src/index/pylock.ts";
+import { parsePylock } from "../../src/index/lock/pylock.ts";
 import type { AttemptJson } from "../../src/model/result-json.ts";
 import { startForge, type Forge } from "../upstream/forge.ts";
 import { attemptOf, attemptsOf, useFarm, wrongInRefusal } from "./local-farm.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { cargoStamp } from "../../index/cargo-configuration.ts";
+import { cargoStamp } from "../../index/upstream/cargo-configuration.ts";
 import type { Finding } from "./finding.ts";
 import { upstreamFindings, type UpstreamQuestion } from "./upstream.ts";
 

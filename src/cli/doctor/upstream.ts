@@ -1,12 +1,12 @@
 import { CreameryError, reasonOf } from "../../base/errors.ts";
-import { shownUrl } from "../../index/secret.ts";
-import { UpstreamClient } from "../../index/upstream-client.ts";
+import { shownUrl } from "../../index/upstream/secret.ts";
+import { UpstreamClient } from "../../index/upstream/upstream-client.ts";
 import {
   findUpstreams,
   type Transport,
   type Upstream,
   type UpstreamSettings,
-} from "../../index/upstreams.ts";
+} from "../../index/upstream/upstreams.ts";
 import { knownCratesIndex } from "../farm/find-crates-index.ts";
 import type { Finding } from "./finding.ts";
 

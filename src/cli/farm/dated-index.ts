@@ -1,6 +1,6 @@
 import { CreameryError } from "../../base/errors.ts";
 import type { IndexService } from "../../index/index-service.ts";
-import { pageAt } from "../../index/page-at.ts";
+import { pageAt } from "../../index/past/page-at.ts";
 
 /** An index whose projects are found as they were at an instant. */
 export function datedIndex(index: IndexService, before: Date): IndexService {

@@ -5,8 +5,8 @@ import {
   asConfigured,
   cargoStamp,
   readCargoConfiguration,
-} from "../../index/cargo-configuration.ts";
-import { hostCratesIndex } from "../../index/upstreams.ts";
+} from "../../index/upstream/cargo-configuration.ts";
+import { hostCratesIndex } from "../../index/upstream/upstreams.ts";
 import type { GuestSpec } from "../../machine/machine.ts";
 import { askImagesCargo, type AskedMachine } from "../../worker/ask-cargo.ts";
 

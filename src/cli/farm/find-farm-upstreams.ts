@@ -1,4 +1,8 @@
-import { findUpstreams, type FindUpstreamsOptions, type Upstreams } from "../../index/upstreams.ts";
+import {
+  findUpstreams,
+  type FindUpstreamsOptions,
+  type Upstreams,
+} from "../../index/upstream/upstreams.ts";
 import type { FarmConfig } from "../../model/config/farm-config.ts";
 
 /** The upstreams of this host, as creamery.toml says or else as its own tools do. @throws CreameryError `host-lacks`, `configuration-file`. */

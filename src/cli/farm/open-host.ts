@@ -6,7 +6,7 @@ import { isOfEnded, PROCESS_NAME } from "../../base/process-name.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
 import type { GitMirrors } from "../../index/git/git-mirrors.ts";
 import type { IndexService } from "../../index/index-service.ts";
-import { readAuthorities } from "../../index/upstreams.ts";
+import { readAuthorities } from "../../index/upstream/upstreams.ts";
 import { launcher as processLauncher, type LauncherClient } from "../../launcher/client.ts";
 import { directoriesFrom, type Directories } from "../../launcher/directories.ts";
 import type { Machine } from "../../machine/machine.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import { CreameryError } from "../../base/errors.ts";
 import type { PrefetchWish } from "../../index/prefetch.ts";
-import { parsePylock } from "../../index/pylock.ts";
+import { parsePylock } from "../../index/lock/pylock.ts";
 import { parseSdistFilename, parseWheelFilename } from "../../python/distribution-filename.ts";
 import { normaliseName } from "../../python/names.ts";
 import { readRequirementsFile } from "../../python/requirements-file.ts";

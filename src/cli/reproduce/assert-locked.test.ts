@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 
 import { MemoryBucket } from "../../bucket/memory-bucket.sample.ts";
 import type { AttemptRecord } from "../../index/index-service.ts";
-import { installedFromFreeze } from "../../index/pylock.ts";
-import { locksFrom } from "../../index/write-locks.ts";
+import { installedFromFreeze } from "../../index/lock/pylock.ts";
+import { locksFrom } from "../../index/lock/write-locks.ts";
 import { sampleJob } from "../../worker/attempt-job.sample.ts";
 import { assertLocked } from "./assert-locked.ts";
 

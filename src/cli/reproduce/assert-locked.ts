@@ -6,8 +6,8 @@ import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
 import type { Bucket } from "../../bucket/bucket.ts";
 import type { AttemptRecord } from "../../index/index-service.ts";
-import { parsePylock, type Pylock } from "../../index/pylock.ts";
-import { BUILD_LOCK, RUN_TIME_LOCK } from "../../index/write-locks.ts";
+import { parsePylock, type Pylock } from "../../index/lock/pylock.ts";
+import { BUILD_LOCK, RUN_TIME_LOCK } from "../../index/lock/write-locks.ts";
 import type { AgainJson } from "../../worker/again.ts";
 import { attemptKey } from "../../worker/bucket-keys.ts";
 

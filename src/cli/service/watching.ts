@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { reasonOf } from "../../base/errors.ts";
-import { UpstreamClient } from "../../index/upstream-client.ts";
-import type { Upstreams } from "../../index/upstreams.ts";
-import { shownUrl } from "../../index/secret.ts";
+import { UpstreamClient } from "../../index/upstream/upstream-client.ts";
+import type { Upstreams } from "../../index/upstream/upstreams.ts";
+import { shownUrl } from "../../index/upstream/secret.ts";
 import { whileSole } from "../../queue/sole-holder.ts";
 import { EVERYTHING } from "../../model/watched-name.ts";
 import type { Database } from "../../store/database.ts";

@@ -1,6 +1,6 @@
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
-import { parseInstant } from "../../index/instant.ts";
+import { parseInstant } from "../../index/past/instant.ts";
 
 const NEXT = "write 2025-06-01 (its midnight in UTC) or 2025-06-01T12:00:00Z";
 

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 
-import { FileStore } from "../file-store.ts";
+import { FileStore } from "../files/file-store.ts";
 import { GitMirrors } from "../git/git-mirrors.ts";
 import { lockMirror } from "../git/mirror-lock.ts";
 import { mirrorName } from "../git/repository-address.ts";

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 
 import { startUpstream } from "../../../test/upstream/upstream.ts";
 import { openIndexService } from "../index-service.ts";
-import { sampleUpstreams } from "../upstreams.sample.ts";
+import { sampleUpstreams } from "../upstream/upstreams.sample.ts";
 import { collectIndex } from "./collect-index.ts";
 import { SampleIndex, sha256Of } from "./index-directory.sample.ts";
 

@@ -4,9 +4,9 @@ import { expect, test } from "vitest";
 
 import { MemoryBucket } from "../../bucket/memory-bucket.sample.ts";
 import { DEFAULT_RETENTION, type RetainedAttempt } from "../../bucket/retention/retention-facts.ts";
-import type { RecordedFile } from "../attempt-record.ts";
-import { RecordBuilder } from "../record-builder.ts";
-import { saidMetadataName } from "../metadata-store.ts";
+import type { RecordedFile } from "../record/attempt-record.ts";
+import { RecordBuilder } from "../record/record-builder.ts";
+import { saidMetadataName } from "../metadata/metadata-store.ts";
 import { mirrorName } from "../git/repository-address.ts";
 import { SampleIndex, sha256Of } from "./index-directory.sample.ts";
 import { pinnedFiles } from "./pinned-files.ts";

@@ -12,7 +12,7 @@ import { ATTEMPTS } from "../../bucket/retention/kept-names.ts";
 import type { RetentionFacts, RetentionPolicy } from "../../bucket/retention/retention-facts.ts";
 import { RetentionDecider } from "../../bucket/retention/retention-of.ts";
 import { mirrorName } from "../git/repository-address.ts";
-import { saidMetadataName } from "../metadata-store.ts";
+import { saidMetadataName } from "../metadata/metadata-store.ts";
 import { KEY } from "./inventory.ts";
 
 /** What names the files that an attempt was given, each by its sha256: what the index served, and what it was a test of. */

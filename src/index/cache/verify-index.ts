@@ -6,9 +6,9 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 
-import { KeptPage, MAX_PAGE_BYTES } from "../kept-pages.ts";
-import { isProvenance } from "../provenances.ts";
-import { metadataOfWheelFile } from "../wheel-metadata.ts";
+import { KeptPage, MAX_PAGE_BYTES } from "../page/kept-pages.ts";
+import { isProvenance } from "../metadata/provenances.ts";
+import { metadataOfWheelFile } from "../metadata/wheel-metadata.ts";
 import {
   KEPT_AREAS,
   QUARANTINE,

@@ -4,7 +4,7 @@ import { gunzip } from "node:zlib";
 
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../serve/exchange.ts";
 import { referencesOf, type KeptReference } from "./bare-repository.ts";
 import type { GitCatalogue, Offered } from "./git-catalogue.ts";
 import { Places } from "./places.ts";

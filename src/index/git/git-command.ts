@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
-import { withoutCredentials } from "../secret.ts";
+import { withoutCredentials } from "../upstream/secret.ts";
 
 export interface GitCommand {
   readonly argv: readonly string[];

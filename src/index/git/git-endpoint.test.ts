@@ -15,7 +15,7 @@ import {
   type IndexService,
   type OpenEndpointOptions,
 } from "../index-service.ts";
-import { sampleUpstreams } from "../upstreams.sample.ts";
+import { sampleUpstreams } from "../upstream/upstreams.sample.ts";
 import { GitMirrors, type GitMirrorsOptions } from "./git-mirrors.ts";
 
 const root = mkdtempSync(join(tmpdir(), "creamery-git-endpoint-"));

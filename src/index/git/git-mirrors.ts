@@ -10,7 +10,7 @@ import { isOfEnded, PROCESS_NAME } from "../../base/process-name.ts";
 import { within } from "../../base/within.ts";
 import { MIRROR_STATE } from "../cache/inventory.ts";
 import { noteUse } from "../cache/note-use.ts";
-import { replaceFile } from "../replace-file.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import { assertRoom } from "./assert-room.ts";
 import {
   askRepository,

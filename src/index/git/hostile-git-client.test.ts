@@ -14,7 +14,7 @@ import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { startForge, type Forge } from "../../../test/upstream/forge.ts";
 import { makeCertificate } from "../../../test/upstream/https-server.ts";
 import { openIndexService } from "../index-service.ts";
-import { sampleUpstreams } from "../upstreams.sample.ts";
+import { sampleUpstreams } from "../upstream/upstreams.sample.ts";
 import { GitMirrors } from "./git-mirrors.ts";
 import { mirroredCatalogue } from "./mirrored-catalogue.ts";
 import { pktLine } from "./pkt-lines.ts";

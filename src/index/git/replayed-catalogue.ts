@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 
 import { CreameryError } from "../../base/errors.ts";
-import type { RecordedRepository } from "../attempt-record.ts";
+import type { RecordedRepository } from "../record/attempt-record.ts";
 import { missingOf } from "./bare-repository.ts";
 import type { GitCatalogue } from "./git-catalogue.ts";
 import type { GitMirrors, MirroredRepository } from "./git-mirrors.ts";

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { RecordedRepository } from "../attempt-record.ts";
+import type { RecordedRepository } from "../record/attempt-record.ts";
 import { missingOf, type BareRepository } from "./bare-repository.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { buffer } from "node:stream/consumers";
 
 import type { Bucket } from "../../bucket/bucket.ts";
-import { parsePylock } from "../../index/pylock.ts";
+import { parsePylock } from "../../index/lock/pylock.ts";
 import { attemptKey } from "../../worker/bucket-keys.ts";
 
 export interface LockedRelease {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { CreameryError } from "../../base/errors.ts";
-import { shownUrl } from "../../index/secret.ts";
+import { shownUrl } from "../../index/upstream/secret.ts";
 import { askUpstream, type WatchedIndex } from "../ask-upstream.ts";
 import { WatchEvent } from "../event.ts";
 import { RetryLater } from "../retry-later.ts";

@@ -1,4 +1,4 @@
-import { isFilename } from "../../index/kept-file.ts";
+import { isFilename } from "../../index/files/kept-file.ts";
 import { isName, normaliseName } from "../../python/names.ts";
 import { formatVersion, parseVersion } from "../../python/versions.ts";
 import { MAX_NAMED_FILES, type WatchEvent } from "../event.ts";

@@ -1,6 +1,6 @@
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
-import { shownUrl } from "../../index/secret.ts";
+import { shownUrl } from "../../index/upstream/secret.ts";
 import { askUpstream, type WatchedIndex } from "../ask-upstream.ts";
 import { readXml, xmlChild, xmlList, xmlText, type XmlValue } from "../read-xml.ts";
 import { RetryLater } from "../retry-later.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { GitReferences } from "../../index/git-source.ts";
+import type { GitReferences } from "../../index/git/git-source.ts";
 import type { WatchEvent } from "../event.ts";
 
 const Commit = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/u);

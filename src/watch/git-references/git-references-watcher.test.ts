@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 
 import { startForge } from "../../../test/upstream/forge.ts";
-import { listGitReferences } from "../../index/git-source.ts";
+import { listGitReferences } from "../../index/git/git-source.ts";
 import type { WatchClock } from "../clock.ts";
 import { runTrial, ShakyMemory } from "../trial.sample.ts";
 import type { WatchNote } from "../watcher.ts";

@@ -3,8 +3,8 @@ import { join } from "node:path";
 
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
-import { listGitReferences, type GitReferences } from "../../index/git-source.ts";
-import { shownUrl } from "../../index/secret.ts";
+import { listGitReferences, type GitReferences } from "../../index/git/git-source.ts";
+import { shownUrl } from "../../index/upstream/secret.ts";
 import type { WatchEvent } from "../event.ts";
 import { Rounds } from "../rounds.ts";
 import { sideBySide } from "../side-by-side.ts";

@@ -1,5 +1,5 @@
 import { CreameryError } from "../../base/errors.ts";
-import { shownUrl } from "../../index/secret.ts";
+import { shownUrl } from "../../index/upstream/secret.ts";
 import { isName, normaliseName } from "../../python/names.ts";
 import { formatVersion, parseVersion } from "../../python/versions.ts";
 import { askUpstream, type WatchedIndex } from "../ask-upstream.ts";

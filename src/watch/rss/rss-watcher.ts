@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { CreameryError } from "../../base/errors.ts";
-import { shownUrl } from "../../index/secret.ts";
+import { shownUrl } from "../../index/upstream/secret.ts";
 import { normaliseName } from "../../python/names.ts";
 import type { WatchedIndex } from "../ask-upstream.ts";
 import { backoffMs } from "../backoff.ts";

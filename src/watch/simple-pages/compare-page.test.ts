@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { sdist, wheel } from "../../../test/upstream/change-history.ts";
-import { parseProjectPage } from "../../index/project-page.ts";
+import { parseProjectPage } from "../../index/page/project-page.ts";
 import type { WatchEvent } from "../event.ts";
 import {
   compareAbsence,

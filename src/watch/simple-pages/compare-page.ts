@@ -1,4 +1,4 @@
-import type { ProjectPage } from "../../index/project-page.ts";
+import type { ProjectPage } from "../../index/page/project-page.ts";
 import { compareVersions, isPrerelease, parseVersion } from "../../python/versions.ts";
 import { MAX_NAMED_FILES, yankReason, type WatchEvent } from "../event.ts";
 import {

@@ -1,8 +1,8 @@
 import { CreameryError } from "../../base/errors.ts";
-import { MAX_PAGE_BYTES } from "../../index/kept-pages.ts";
-import { PAGE_ACCEPT } from "../../index/page-form.ts";
-import { parseProjectPage } from "../../index/project-page.ts";
-import { shownUrl } from "../../index/secret.ts";
+import { MAX_PAGE_BYTES } from "../../index/page/kept-pages.ts";
+import { PAGE_ACCEPT } from "../../index/page/page-form.ts";
+import { parseProjectPage } from "../../index/page/project-page.ts";
+import { shownUrl } from "../../index/upstream/secret.ts";
 import { askUpstream, type WatchedIndex } from "../ask-upstream.ts";
 import type { WatchEvent } from "../event.ts";
 import {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 
 import { z } from "zod";
 
-import type { IndexFile, ProjectPage } from "../../index/project-page.ts";
+import type { IndexFile, ProjectPage } from "../../index/page/project-page.ts";
 import { parseSdistFilename, parseWheelFilename } from "../../python/distribution-filename.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { shownUrl } from "../../index/secret.ts";
+import { shownUrl } from "../../index/upstream/secret.ts";
 import { normaliseName } from "../../python/names.ts";
 import type { WatchedIndex } from "../ask-upstream.ts";
 import { roundMs, Rounds } from "../rounds.ts";

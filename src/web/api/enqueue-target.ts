@@ -1,6 +1,6 @@
 import { CreameryError } from "../../base/errors.ts";
 import { clip, printableLine } from "../../base/bounded-text.ts";
-import { withoutCredentials } from "../../index/secret.ts";
+import { withoutCredentials } from "../../index/upstream/secret.ts";
 import { guessProject } from "../../worker/sources/guess-project.ts";
 import { parseTarget } from "../../worker/sources/target.ts";
 

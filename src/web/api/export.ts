@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 
-import { parseRange } from "../../index/send-file.ts";
+import { parseRange } from "../../index/serve/send-file.ts";
 import { problem } from "../problem.ts";
 import { ALWAYS, NOT_FOUND, NOT_MODIFIED, problemAnswer, Refused } from "./answers.ts";
 import type { ApiContext, ApiDeps, ApiEnv } from "./api-deps.ts";

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 
 import type { OpenedBlob } from "../../bucket/bucket.ts";
-import { parseRange } from "../../index/send-file.ts";
+import { parseRange } from "../../index/serve/send-file.ts";
 import { problem } from "../problem.ts";
 import type { AskedContext } from "./api-deps.ts";
 import { cachingHeaders, matches } from "./conditional.ts";

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
-import { metadataOfWheelFile } from "../../index/wheel-metadata.ts";
+import { metadataOfWheelFile } from "../../index/metadata/wheel-metadata.ts";
 import { parseCoreMetadata } from "../../python/core-metadata.ts";
 import { parseSdistFilename, parseWheelFilename } from "../../python/distribution-filename.ts";
 import { normaliseName } from "../../python/names.ts";

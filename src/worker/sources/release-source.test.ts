@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { makeWheel } from "../../../test/upstream/make-wheel.ts";
 import { startUpstream } from "../../../test/upstream/upstream.ts";
 import { openIndexService } from "../../index/index-service.ts";
-import { sampleUpstreams } from "../../index/upstreams.sample.ts";
+import { sampleUpstreams } from "../../index/upstream/upstreams.sample.ts";
 import { resolveRelease } from "./release-source.ts";
 import { parseTarget } from "./target.ts";
 

@@ -1,5 +1,5 @@
 import { CreameryError } from "../../base/errors.ts";
-import { recordedFile } from "../../index/attempt-record.ts";
+import { recordedFile } from "../../index/record/attempt-record.ts";
 import type { IndexFile, IndexService, ProjectPage } from "../../index/index-service.ts";
 import { formatSpecifierSet } from "../../python/specifiers.ts";
 import type { ResolvedSource } from "../attempt-job.ts";

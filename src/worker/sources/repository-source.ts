@@ -4,10 +4,10 @@ import { basename, join } from "node:path";
 
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError, type ErrorCode } from "../../base/errors.ts";
-import type { GitReference } from "../../index/git-reference.ts";
+import type { GitReference } from "../../index/git/git-reference.ts";
 import type { GitMirrors } from "../../index/git/git-mirrors.ts";
-import { fetchGitSource, type GitSource } from "../../index/git-source.ts";
-import { shownUrl } from "../../index/secret.ts";
+import { fetchGitSource, type GitSource } from "../../index/git/git-source.ts";
+import { shownUrl } from "../../index/upstream/secret.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
 import { guessProject } from "./guess-project.ts";
 import { hashFile } from "./packed-tree.ts";

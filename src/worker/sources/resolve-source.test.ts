@@ -15,7 +15,7 @@ import {
 } from "../../../test/upstream/upstream.ts";
 import { CreameryError } from "../../base/errors.ts";
 import { openIndexService } from "../../index/index-service.ts";
-import { sampleUpstreams } from "../../index/upstreams.sample.ts";
+import { sampleUpstreams } from "../../index/upstream/upstreams.sample.ts";
 import { LauncherClient } from "../../launcher/client.ts";
 import type { ResolvedSource } from "../attempt-job.ts";
 import { resolveSource, type SourceContext } from "./resolve-source.ts";

@@ -1,7 +1,7 @@
 import { clip, printableLine } from "../../base/bounded-text.ts";
 import { CreameryError } from "../../base/errors.ts";
-import { GIT_FORM, parseGitReference, type GitReference } from "../../index/git-reference.ts";
-import { withoutCredentials } from "../../index/secret.ts";
+import { GIT_FORM, parseGitReference, type GitReference } from "../../index/git/git-reference.ts";
+import { withoutCredentials } from "../../index/upstream/secret.ts";
 import { isName, normaliseName } from "../../python/names.ts";
 import { parseRequirement } from "../../python/requirements.ts";
 import type { SpecifierSet } from "../../python/specifiers.ts";

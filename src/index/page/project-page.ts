@@ -1,0 +1,269 @@
+import { createHash } from "node:crypto";
+
+import { z } from "zod";
+
+import { isName, normaliseName } from "../../python/names.ts";
+import { parseAnchors } from "./html-page.ts";
+import { isFilename } from "../files/kept-file.ts";
+import type { PageHistory } from "../past/page-history.ts";
+
+/** One project's page of a simple index (PEP 503, 691, 700, 714, 740, 792), keys that are not known here kept as they are. */
+
+const UpstreamFile = z.looseObject({
+  filename: z.string().max(1000),
+  url: z.string().max(8000),
+  hashes: z.record(z.string(), z.string()).default({}),
+  "requires-python": z.string().nullish(),
+  size: z.number().int().nonnegative().nullish(),
+  "upload-time": z.string().nullish(),
+  yanked: z.union([z.boolean(), z.string()]).nullish(),
+  "core-metadata": z.union([z.boolean(), z.record(z.string(), z.string())]).nullish(),
+  "data-dist-info-metadata": z.union([z.boolean(), z.record(z.string(), z.string())]).nullish(),
+});
+type UpstreamFile = z.infer<typeof UpstreamFile>;
+
+const UpstreamPage = z.looseObject({
+  // Some proxies write the serial as a string.
+  meta: z
+    .looseObject({ "_last-serial": z.coerce.number().int().optional().catch(undefined) })
+    .default({}),
+  name: z.string(),
+  versions: z.array(z.string()).optional(),
+  files: z.array(z.unknown()),
+});
+
+export interface IndexFile {
+  readonly filename: string;
+  /** Where upstream has it, absolute. */
+  readonly url: string;
+  /** Hexadecimal; null where upstream says none. */
+  readonly sha256: string | null;
+  readonly sizeBytes: number | null;
+  readonly requiresPython: string | null;
+  /** The reason, empty when none was given; null when it is not yanked. */
+  readonly yanked: string | null;
+  /** As upstream says it, ISO 8601 in UTC; null where it says none. */
+  readonly uploadTime: string | null;
+  /** Upstream serves `<url>.metadata` (PEP 658), with this sha256 where it says one. */
+  readonly upstreamMetadata: { readonly sha256: string | null } | null;
+  /** What names the file in our addresses: its sha256, or `u-` and the sha256 of its address. */
+  readonly key: string;
+  /** All that upstream said of it. */
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+export interface ProjectPage {
+  /** Normalised. */
+  readonly name: string;
+  /** As upstream lists them (PEP 700); empty where it does not. */
+  readonly versions: readonly string[];
+  readonly files: readonly IndexFile[];
+  /** PEP 792: `active`, `archived`, `quarantined`, `deprecated`. */
+  readonly status: string;
+  readonly lastSerial: number | null;
+  /** The upstream's address, without credentials. */
+  readonly upstream: string;
+  /** Upstream could not be asked just now: this is what it said before. */
+  readonly stale: boolean;
+  /** Of what upstream sent, hexadecimal. */
+  readonly contentSha256: string;
+  /** Top-level keys but for `files`. */
+  readonly raw: Readonly<Record<string, unknown>>;
+  /** What was seen to change in it; undefined where nothing was. */
+  readonly history?: PageHistory | undefined;
+  /** Of a page as it was at an instant; undefined for one as it is. */
+  readonly past?: PagePast | undefined;
+}
+
+/** How a page as it was differs from the one that is, and what is not known of it. */
+export interface PagePast {
+  readonly at: Date;
+  /** Files left out that were uploaded then or later. */
+  readonly newer: number;
+  /** Files left out because the index does not say when they were uploaded. */
+  readonly undated: readonly string[];
+  /** Files that were there and of which no bytes are kept. */
+  readonly lost: readonly string[];
+  /** Files that are listed no more, and are kept. */
+  readonly restored: number;
+  /** Files that were yanked since, or no more. */
+  readonly unyanked: number;
+}
+
+/** A page larger than this many files is no project's page. */
+const MAX_FILES = 200_000;
+
+/**
+ * Reads a page as an upstream sent it.
+ * @param pageUrl after redirects: relative addresses are resolved against it.
+ * @returns null when it is neither JSON nor HTML of a project's page.
+ */
+export function parseProjectPage(
+  body: Buffer,
+  contentType: string,
+  pageUrl: string,
+  name: string,
+  upstream: string,
+): ProjectPage | null {
+  const text = body.toString("utf8");
+  const parsed = /json/iu.test(contentType) ? readJson(text) : readHtml(text, contentType, name);
+  if (parsed === null || parsed.files.length > MAX_FILES) return null;
+  // Of whatever stands between that mixes its answers up.
+  if (normaliseName(parsed.page.name) !== normaliseName(name)) return null;
+  const base = parsed.base === null ? pageUrl : (URL.parse(parsed.base, pageUrl)?.href ?? pageUrl);
+  const { files: _files, versions, ...raw } = parsed.page;
+  const files = parsed.files.flatMap((file) => {
+    const read = asIndexFile(file, base);
+    return read === null ? [] : [read];
+  });
+  // Files that all can't be read mean that the page can't: a project without files is another thing.
+  if (files.length === 0 && parsed.files.length > 0) return null;
+  const status = z.looseObject({ status: z.string() }).safeParse(raw["project-status"]);
+  return {
+    name: normaliseName(name),
+    versions: versions ?? [],
+    files,
+    status: status.success ? status.data.status : "active",
+    lastSerial: parsed.page.meta["_last-serial"] ?? null,
+    upstream,
+    stale: false,
+    contentSha256: createHash("sha256").update(body).digest("hex"),
+    raw: { ...raw, ...(versions === undefined ? {} : { versions }) },
+  };
+}
+
+interface ReadPage {
+  readonly page: z.infer<typeof UpstreamPage>;
+  readonly files: readonly UpstreamFile[];
+  readonly base: string | null;
+}
+
+function readJson(text: string): ReadPage | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const page = UpstreamPage.safeParse(value);
+  if (!page.success) return null;
+  const files = page.data.files.map((file) => UpstreamFile.safeParse(file));
+  // One file that can't be read must not hide the project's others, unless none can be.
+  const good = files.flatMap((file) => (file.success ? [file.data] : []));
+  if (good.length === 0 && files.length > 0) return null;
+  return { page: page.data, files: good, base: null };
+}
+
+const MAX_HREF_CHARS = 8000;
+/** What a link must end with to be a file: pages link to other things too. */
+const DISTRIBUTION = /\.(?:whl|egg|zip|tar\.[a-z0-9]+|t[gbx]z2?|exe|msi|rpm|deb|dmg)$/iu;
+/** As indexes, and servers of plain directories, head a page. */
+const EMPTY_PAGE = /\b(?:links for|index of)\b|pypi:(?:repository-version|project-status)/iu;
+
+function readHtml(text: string, contentType: string, name: string): ReadPage | null {
+  if (!/html/iu.test(contentType) && !/<(?:!doctype html|html|a\s)/iu.test(text.slice(0, 4096)))
+    return null;
+  const parsed = parseAnchors(text);
+  if (parsed === null) return null;
+  const files = parsed.anchors.flatMap(({ text: filename, attributes }) => {
+    const href = attributes.get("href");
+    if (href === undefined || href.length > MAX_HREF_CHARS) return [];
+    if (!DISTRIBUTION.test(filename)) return [];
+    const [url = "", ...fragments] = href.split("#");
+    const hash = fragments
+      .join("#")
+      .split("&")
+      .map((part) => /^(sha256|sha384|sha512|sha1|md5)=([0-9a-f]+)$/iu.exec(part))
+      .findLast((found) => found !== null);
+    const metadata =
+      attributes.get("data-core-metadata") ?? attributes.get("data-dist-info-metadata");
+    const metadataHash = metadata === undefined ? null : /^sha256=([0-9a-f]{64})$/iu.exec(metadata);
+    const yanked = attributes.get("data-yanked");
+    const uploadTime = attributes.get("data-upload-time");
+    const size = attributes.get("data-size");
+    return [
+      {
+        filename,
+        url,
+        hashes:
+          hash?.[1] === undefined || hash[2] === undefined
+            ? {}
+            : { [hash[1].toLowerCase()]: hash[2].toLowerCase() },
+        ...(attributes.has("data-requires-python")
+          ? { "requires-python": attributes.get("data-requires-python") }
+          : {}),
+        ...(yanked === undefined ? {} : { yanked: yanked === "" ? true : yanked }),
+        ...(uploadTime === undefined ? {} : { "upload-time": uploadTime }),
+        ...(size !== undefined && /^\d+$/u.test(size) ? { size: Number(size) } : {}),
+        ...(metadata === undefined || metadata === "false"
+          ? {}
+          : {
+              "core-metadata":
+                metadataHash?.[1] === undefined ? true : { sha256: metadataHash[1].toLowerCase() },
+            }),
+        ...(attributes.has("data-provenance")
+          ? { provenance: attributes.get("data-provenance") }
+          : {}),
+      },
+    ];
+  });
+  const status = parsed.meta.get("pypi:project-status");
+  // What is sent in the place of a page, to log in or to say sorry, is HTML too: a project without files is told as one.
+  if (files.length === 0 && !EMPTY_PAGE.test(text.slice(0, 4096))) return null;
+  const reason = parsed.meta.get("pypi:project-status-reason");
+  return {
+    page: {
+      meta: { "api-version": "1.0" },
+      name,
+      files: [],
+      ...(status === undefined
+        ? {}
+        : { "project-status": { status, ...(reason === undefined ? {} : { reason }) } }),
+    },
+    files,
+    base: parsed.base,
+  };
+}
+
+function asIndexFile(file: UpstreamFile, base: string): IndexFile | null {
+  const url = URL.parse(file.url, base);
+  // A name with a slash would be another path; one that starts with a dot, another directory.
+  if (url === null || !/^https?:$/u.test(url.protocol) || !isFilename(file.filename)) return null;
+  url.hash = "";
+  const hash = file.hashes["sha256"];
+  // A hash that can be none is no reason to take the file unseen.
+  if (hash !== undefined && hash !== "" && !/^[0-9a-f]{64}$/iu.test(hash)) return null;
+  const sha256 = hash !== undefined && /^[0-9a-f]{64}$/iu.test(hash) ? hash.toLowerCase() : null;
+  const metadata = file["core-metadata"] ?? file["data-dist-info-metadata"] ?? false;
+  return {
+    filename: file.filename,
+    url: url.href,
+    sha256,
+    sizeBytes: file.size ?? null,
+    requiresPython: file["requires-python"] ?? null,
+    yanked: typeof file.yanked === "string" ? file.yanked : file.yanked === true ? "" : null,
+    uploadTime: file["upload-time"] ?? null,
+    upstreamMetadata:
+      metadata === false
+        ? null
+        : { sha256: typeof metadata === "object" ? (metadata["sha256"] ?? null) : null },
+    key: sha256 ?? `u-${createHash("sha256").update(url.href).digest("hex")}`,
+    raw: typeof file["provenance"] === "string" ? withProvenance(file, base) : file,
+  };
+}
+
+/** Its address absolute (PEP 740); what is no address of the web is none. */
+function withProvenance(file: UpstreamFile, base: string): UpstreamFile {
+  const url = URL.parse(String(file["provenance"]), base);
+  const isWeb = url !== null && /^https?:$/u.test(url.protocol);
+  return { ...file, provenance: isWeb ? url.href : null };
+}
+
+/** Is this path segment a project's name as we serve it; null when it can be none. */
+export function projectSegment(
+  segment: string,
+): { readonly name: string; readonly normalised: boolean } | null {
+  if (!isName(segment)) return null;
+  const name = normaliseName(segment);
+  return { name, normalised: name === segment };
+}
