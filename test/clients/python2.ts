@@ -7,14 +7,17 @@ import { directoriesFrom } from "../../src/launcher/directories.ts";
 
 const run = promisify(execFile);
 
-/** The image as it is, nothing of it written to; what the caller gives lies at /tmp/work. Its network is the host's. */
+/**
+ * The image, and over it what is written, which goes with the mounts: pip's first release leaves a record in Python's own
+ * directory. What the caller gives lies at /tmp/work. Its network is the host's.
+ */
 const SCRIPT = `
 set -e
 root=$1 work=$2
 top=$(mktemp -d)
 mount -t tmpfs -o mode=755 creamery-clients "$top"
-mkdir "$top/root"
-mount --bind "$root" "$top/root"
+mkdir "$top/root" "$top/written" "$top/work"
+mount -t overlay -o "lowerdir=$root,upperdir=$top/written,workdir=$top/work" creamery-clients "$top/root"
 mount -t tmpfs creamery-clients "$top/root/tmp"
 mkdir "$top/root/tmp/work"
 mount --bind "$work" "$top/root/tmp/work"
