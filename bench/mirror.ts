@@ -18,7 +18,7 @@ import { startUpstream } from "../test/upstream/upstream.ts";
  * The mirror alone (`creamery index serve`) beside what people use instead: nginx with files, proxpi and devpi in front of the same
  * upstream, all warm, by turns, over loopback, the client a process apart.
  */
-const FILE_ROUNDS = 15;
+const FILE_ROUNDS = 41;
 const PAGE_ROUNDS = 3;
 const PAGE_REQUESTS = { mirror: 2000, proxpi: 100, devpi: 100 };
 const CONNECTIONS = 8;
@@ -122,12 +122,15 @@ async function benchFiles(
       if (round > 0) speeds[name].push(bytes / 1e6 / seconds);
     }
   const of = (name: keyof typeof speeds): number => median(speeds[name]);
+  // Of one round each: a host that is slow for a second is slow for both.
+  const over = (name: keyof typeof speeds, other: keyof typeof speeds): number =>
+    median(speeds[name].map((speed, round) => speed / (speeds[other][round] ?? Number.NaN)));
   for (const name of ["mirror", "nginx", "proxpi", "handed"] as const)
     bars.push(bar(`file of 30 MB: ${servers[name].name}`, of(name), "MB/s"));
   bars.push(
-    bar("file of 30 MB: mirror / nginx", of("mirror") / of("nginx"), "", { op: ">=", than: 0.4 }),
-    bar("file of 30 MB: mirror / proxpi", of("mirror") / of("proxpi"), "", { op: ">=", than: 0.8 }),
-    bar("file of 30 MB: handed to nginx / nginx", of("handed") / of("nginx"), "", {
+    bar("file of 30 MB: mirror / nginx", over("mirror", "nginx"), "", { op: ">=", than: 0.4 }),
+    bar("file of 30 MB: mirror / proxpi", over("mirror", "proxpi"), "", { op: ">=", than: 0.8 }),
+    bar("file of 30 MB: handed to nginx / nginx", over("handed", "nginx"), "", {
       op: ">=",
       than: 0.9,
     }),

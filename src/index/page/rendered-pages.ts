@@ -35,7 +35,7 @@ interface Kept {
   bytes: number;
 }
 
-const MAX_KEPT_BYTES = 16 << 20;
+const MAX_KEPT_BYTES = 6 << 20;
 
 /** Instants of one page that are remembered: installers of one date ask for a page and then for its files. */
 const MAX_INSTANTS = 8;

@@ -23,7 +23,7 @@ import type { AnswersSetup, Witness } from "./witness.ts";
 const SPOKEN = ["json", "html-v1", "html"] as const;
 
 /** Of all that this process makes. */
-const renderingAtMost = atMost(4);
+const renderingAtMost = atMost(2);
 
 /** Answers out of a catalogue, whoever asks: an attempt at its own endpoint, or another host of the farm. */
 export class CatalogueAnswers {

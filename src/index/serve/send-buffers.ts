@@ -1,8 +1,9 @@
 const LARGE_BYTES = 512 * 1024;
-const SMALL_BYTES = 128 * 1024;
+const SMALL_BYTES = 64 * 1024;
 /** Of those that are in use: who comes then is content with less. */
-const MOST_LARGE = 16;
-const MOST_KEPT_BYTES = 8 * 1024 * 1024;
+const MOST_LARGE = 8;
+/** All that 64 clients take at once. */
+const MOST_KEPT_BYTES = 12 * 1024 * 1024;
 
 /**
  * Buffers that files are read into on their way out. A large one is quickest for a single client; of many at once each gets a small
