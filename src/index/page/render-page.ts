@@ -73,15 +73,15 @@ function hasMetadata(file: IndexFile): boolean {
   return file.filename.endsWith(".whl") || file.upstreamMetadata !== null;
 }
 
-export function renderPage(page: ProjectPage, format: PageFormat): Buffer {
+export function renderPage(page: ProjectPage, format: PageFormat): string {
   switch (format) {
     case "json":
-      return Buffer.from(renderJson(page));
+      return renderJson(page);
     case "farm":
-      return Buffer.from(renderFarmPage(page));
+      return renderFarmPage(page);
     case "html":
     case "html-v1":
-      return Buffer.from(renderHtml(page));
+      return renderHtml(page);
   }
 }
 

@@ -6,11 +6,18 @@ import type { ProjectPage } from "./project-page.ts";
 import { pageAt } from "../past/page-at.ts";
 import { renderPage, type PageFormat } from "./render-page.ts";
 
-export interface RenderedPage {
-  readonly body: Buffer;
+/** What is sent, in either form. */
+export interface Rendered {
+  /** Of the body, bytes. */
+  readonly length: number;
   readonly etag: string;
-  /** Made when it is first asked for. */
-  zipped(): Promise<Buffer>;
+  /** Made for each who wants it so: nearly all take it packed. */
+  readonly body: () => Buffer;
+  /** Made when it is first asked for, and kept. */
+  readonly zipped: () => Promise<Buffer>;
+}
+
+export interface RenderedPage extends Rendered {
   /** False when this very call made it. */
   readonly wasKept: boolean;
 }
@@ -28,8 +35,11 @@ export interface PagesAt {
 
 interface Kept {
   readonly source: string;
-  readonly body: Buffer;
+  /** Of the body, bytes. */
+  readonly length: number;
   readonly etag: string;
+  /** Let go once it is packed. */
+  text: string | null;
   zipped: Promise<Buffer> | null;
   /** Of all that is held. */
   bytes: number;
@@ -40,7 +50,10 @@ const MAX_KEPT_BYTES = 6 << 20;
 /** Instants of one page that are remembered: installers of one date ask for a page and then for its files. */
 const MAX_INSTANTS = 8;
 
-/** Pages as an index sends them: HEAD and 304 cost a client nothing, and must not cost a rendering each. */
+/**
+ * Pages as an index sends them: HEAD and 304 cost a client nothing, and must not cost a rendering each. A body is held as a string, which
+ * goes when it is packed, a tenth as large: buffers that wait for the garbage collector are memory that it does not hurry for.
+ */
 export class RenderedPages {
   readonly #maxBytes: number;
   readonly #kept = new Map<string, Kept>();
@@ -85,21 +98,30 @@ export class RenderedPages {
     const wasKept = known !== undefined;
     const kept = known ?? make(sourceOf(page), renderPage(page, format));
     if (!wasKept) this.#keep(key, kept);
-    const { body, etag } = kept;
-    return { body, etag, wasKept, zipped: () => (kept.zipped ??= this.#zip(key, kept)) };
+    const { length, etag } = kept;
+    const text = (): string => kept.text ?? renderPage(page, format);
+    return {
+      length,
+      etag,
+      wasKept,
+      body: () => Buffer.from(text()),
+      zipped: () => (kept.zipped ??= this.#zip(key, kept, text())),
+    };
   }
 
-  async #zip(key: string, kept: Kept): Promise<Buffer> {
-    const content = await zip(kept.body);
+  async #zip(key: string, kept: Kept, text: string): Promise<Buffer> {
+    const content = await zip(text, kept.length);
+    if (kept.text !== null) this.#grow(key, kept, -kept.length);
+    kept.text = null;
     this.#grow(key, kept, content.length);
     return content;
   }
 
   #keep(key: string, kept: Kept): void {
     this.#drop(key);
-    if (kept.body.length > this.#maxBytes) return;
+    if (kept.length > this.#maxBytes) return;
     this.#kept.set(key, kept);
-    this.#grow(key, kept, kept.body.length);
+    this.#grow(key, kept, kept.length);
   }
 
   /** What is kept grew; not what was dropped meanwhile. */
@@ -128,17 +150,28 @@ function sourceOf({ upstream, contentSha256, history }: ProjectPage): string {
   return `${upstream} ${contentSha256} ${history?.changes.at(-1)?.byMs ?? ""}`;
 }
 
-/** Bytes as they are sent, for what is kept elsewhere. */
-export function renderedOf(body: Buffer): Omit<RenderedPage, "wasKept"> {
-  const kept = make("", body);
-  return { body, etag: kept.etag, zipped: () => (kept.zipped ??= zip(body)) };
+/** The same of what is kept elsewhere. */
+export function renderedOf(text: string): Rendered {
+  const { length, etag } = make("", text);
+  return { length, etag, body: () => Buffer.from(text), zipped: () => zip(text, length) };
 }
 
-function zip(body: Buffer): Promise<Buffer> {
-  return promisify(gzip)(body, { level: 1 });
+const SCRATCH_BYTES = 1 << 20;
+const MOST_SCRATCHES = 4;
+const scratches: Buffer[] = [];
+
+async function zip(text: string, length: number): Promise<Buffer> {
+  if (length > SCRATCH_BYTES) return await promisify(gzip)(text, { level: 1 });
+  const scratch = scratches.pop() ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  scratch.write(text);
+  const content = await promisify(gzip)(scratch.subarray(0, length), { level: 1 });
+  // Of one that failed something may still be at it.
+  if (scratches.length < MOST_SCRATCHES) scratches.push(scratch);
+  return content;
 }
 
-function make(source: string, body: Buffer): Kept {
-  const hash = createHash("sha256").update(body).digest("base64url").slice(0, 32);
-  return { source, body, etag: `"${hash}"`, zipped: null, bytes: 0 };
+function make(source: string, text: string): Kept {
+  const hash = createHash("sha256").update(text).digest("base64url").slice(0, 32);
+  const length = Buffer.byteLength(text);
+  return { source, length, etag: `"${hash}"`, text, zipped: null, bytes: 0 };
 }

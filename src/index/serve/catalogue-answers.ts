@@ -15,7 +15,7 @@ import {
 } from "../page/project-page.ts";
 import { PROVENANCE_TYPE } from "../metadata/provenances.ts";
 import { CONTENT_TYPES, negotiate, type PageFormat } from "../page/render-page.ts";
-import type { PagesAt, RenderedPage } from "../page/rendered-pages.ts";
+import type { PagesAt, Rendered, RenderedPage } from "../page/rendered-pages.ts";
 import { isSentZipped, sendBody, sendTagged } from "./send-body.ts";
 import { sendFile } from "./send-file.ts";
 import type { AnswersSetup, Witness } from "./witness.ts";
@@ -85,7 +85,7 @@ export class CatalogueAnswers {
     if (page.stale) response.setHeader("warning", STALE);
     if (page.past !== undefined) tellPast(response, page.past);
     if (!rendered.wasKept && (hasAlready(request, rendered.etag) || request.method === "HEAD"))
-      this.#witness.rendered(rendered.body.length);
+      this.#witness.rendered(rendered.length);
     await this.sendRendered(exchange, rendered, format);
   }
 
@@ -100,17 +100,13 @@ export class CatalogueAnswers {
       signal.throwIfAborted();
       const rendered = this.#pages.render(page, format);
       const isSent = request.method === "GET" && !hasAlready(request, rendered.etag);
-      if (isSent && isSentZipped(request, rendered.body)) await rendered.zipped();
+      if (isSent && isSentZipped(request, rendered.length)) await rendered.zipped();
       return rendered;
     });
   }
 
   /** What was rendered, unless the client has it already. */
-  async sendRendered(
-    exchange: Exchange,
-    rendered: Pick<RenderedPage, "body" | "etag" | "zipped">,
-    format: PageFormat,
-  ): Promise<void> {
+  async sendRendered(exchange: Exchange, rendered: Rendered, format: PageFormat): Promise<void> {
     const type = CONTENT_TYPES[format];
     await sendTagged(exchange, rendered, type, (bytes) => this.#witness.count(bytes));
   }

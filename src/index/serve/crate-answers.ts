@@ -72,7 +72,8 @@ export class CrateAnswers {
     // It was made, sent or not.
     if (hasAlready(request, etag) || request.method === "HEAD") this.#witness.rendered(body.length);
     const zipped = () => promisify(gzip)(body);
-    await sendTagged(exchange, { body, etag, zipped }, LINES_TYPE, this.#count);
+    const tagged = { length: body.length, etag, body: () => body, zipped };
+    await sendTagged(exchange, tagged, LINES_TYPE, this.#count);
   }
 
   readonly #count = (bytes: number): void => this.#witness.count(bytes);

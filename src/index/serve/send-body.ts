@@ -1,11 +1,11 @@
 import { acceptsGzip, hasAlready, type Exchange } from "./exchange.ts";
-import type { RenderedPage } from "../page/rendered-pages.ts";
+import type { Rendered } from "../page/rendered-pages.ts";
 
 const LEAST_ZIPPED_BYTES = 1024;
 
 /** Whether this client is sent this body packed. */
-export function isSentZipped(request: Exchange["request"], body: Buffer): boolean {
-  return acceptsGzip(request) && body.length > LEAST_ZIPPED_BYTES;
+export function isSentZipped(request: Exchange["request"], bytes: number): boolean {
+  return acceptsGzip(request) && bytes > LEAST_ZIPPED_BYTES;
 }
 
 /** @param count is told of the bytes before they are sent. @throws what `count` throws, when they are too many. */
@@ -27,7 +27,7 @@ export function sendBody(
 /** The same of what has a tag, unless the client has it already; packed where it takes that. */
 export async function sendTagged(
   exchange: Exchange,
-  { body, etag, zipped }: Pick<RenderedPage, "body" | "etag" | "zipped">,
+  { length, etag, body, zipped }: Rendered,
   contentType: string,
   count: (bytes: number) => void,
 ): Promise<void> {
@@ -38,8 +38,8 @@ export async function sendTagged(
     response.writeHead(304).end();
     return;
   }
-  const isZipped = isSentZipped(request, body);
-  const sent = isZipped ? await zipped() : body;
+  const isZipped = isSentZipped(request, length);
+  const sent = isZipped ? await zipped() : body();
   if (isZipped) response.setHeader("content-encoding", "gzip");
   sendBody(exchange, sent, contentType, count);
 }
