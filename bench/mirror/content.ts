@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
+import { normaliseName } from "../../src/python/names.ts";
 import type { DistFile } from "../../test/upstream/upstream.ts";
 
 /** Small ones and one that is large, as a project's requirements are; one version each, by the host's own index, once. */
@@ -98,7 +99,7 @@ function wheels(cache: string): DistFile[] {
     renameSync(beside, place);
   }
   return readdirSync(place).map((filename) => ({
-    project: (filename.split("-")[0] ?? "").toLowerCase().replaceAll("_", "-"),
+    project: normaliseName(filename.split("-")[0] ?? ""),
     filename,
     content: readFileSync(join(place, filename)),
   }));

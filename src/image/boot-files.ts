@@ -6,7 +6,7 @@ import { CreameryError } from "../base/errors.ts";
 import type { ImageDefinition } from "./definition.ts";
 import type { ImageManifest } from "./manifest.ts";
 import { runInRoot } from "./run-contained.ts";
-import { sha256Of } from "./tree-hash.ts";
+import { sha256OfFile } from "../base/hash-file.ts";
 
 const DEADLINE_MS = 10 * 60_000;
 // Beside what initramfs-tools takes by itself: a guest's root is an overlay, its channel a virtio console.
@@ -77,7 +77,7 @@ export async function moveKernelOut({
   ]);
   return {
     release,
-    vmlinuzSha256: await sha256Of(join(bootDir, "vmlinuz")),
-    initrdSha256: await sha256Of(join(bootDir, "initrd.img")),
+    vmlinuzSha256: await sha256OfFile(join(bootDir, "vmlinuz")),
+    initrdSha256: await sha256OfFile(join(bootDir, "initrd.img")),
   };
 }

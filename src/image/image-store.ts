@@ -5,7 +5,8 @@ import { join } from "node:path";
 
 import { CreameryError } from "../base/errors.ts";
 import { ImageManifest } from "./manifest.ts";
-import { entryLine, pathOf, sha256Of, TreeHash, walkTree } from "./tree-hash.ts";
+import { sha256OfFile } from "../base/hash-file.ts";
+import { entryLine, pathOf, TreeHash, walkTree } from "./tree-hash.ts";
 
 /** Whole images, newest first. What is half made has another name and is not among them. */
 export async function listImages(imagesDir: string): Promise<ImageManifest[]> {
@@ -89,7 +90,7 @@ export async function verifyImage(
       ["vmlinuz", manifest.kernel.vmlinuzSha256],
       ["initrd.img", manifest.kernel.initrdSha256],
     ] as const) {
-      const found = await sha256Of(join(imagesDir, id, "boot", name)).catch(() => "");
+      const found = await sha256OfFile(join(imagesDir, id, "boot", name)).catch(() => "");
       if (found !== sha256) differ(`changed boot/${name}`);
     }
   }

@@ -1,8 +1,7 @@
+import { sha256OfFile } from "../base/hash-file.ts";
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 
 /** One entry of an image's tree, in the order of the walk (bytewise by path). */
 export interface TreeEntry {
@@ -53,17 +52,11 @@ async function entryOf(root: string, path: string): Promise<TreeEntry> {
   const stat = await lstat(full);
   const common = { path, mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid };
   if (stat.isFile())
-    return { ...common, type: "file", sizeBytes: stat.size, content: await sha256Of(full) };
+    return { ...common, type: "file", sizeBytes: stat.size, content: await sha256OfFile(full) };
   if (stat.isDirectory()) return { ...common, type: "directory", sizeBytes: 0, content: "" };
   if (stat.isSymbolicLink())
     return { ...common, type: "link", sizeBytes: 0, content: await readlink(full) };
   return { ...common, type: "other", sizeBytes: 0, content: String(stat.rdev) };
-}
-
-export async function sha256Of(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 256 * 1024 }), hash);
-  return hash.digest("hex");
 }
 
 /** One line of `tree.jsonl`. */

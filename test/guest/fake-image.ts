@@ -15,7 +15,8 @@ import { join } from "node:path";
 
 import type { ImageManifest } from "../../src/image/manifest.ts";
 import { sampleManifest } from "../../src/image/manifest.sample.ts";
-import { entryLine, sha256Of, TreeHash, walkTree } from "../../src/image/tree-hash.ts";
+import { sha256OfFile } from "../../src/base/hash-file.ts";
+import { entryLine, TreeHash, walkTree } from "../../src/image/tree-hash.ts";
 
 const EPOCH = 1_700_000_000;
 
@@ -64,8 +65,8 @@ export async function fakeImage(imagesDir: string, more = ""): Promise<ImageMani
     sizeBytes: statSync(join(rootfs, "usr/bin/perl")).size,
     kernel: {
       release: "6.12.1",
-      vmlinuzSha256: await sha256Of(join(making, "boot/vmlinuz")),
-      initrdSha256: await sha256Of(join(making, "boot/initrd.img")),
+      vmlinuzSha256: await sha256OfFile(join(making, "boot/vmlinuz")),
+      initrdSha256: await sha256OfFile(join(making, "boot/initrd.img")),
     },
   };
   writeFileSync(join(making, "manifest.json"), JSON.stringify(manifest));

@@ -23,7 +23,7 @@ import { archivePath, findArchive, packImage } from "../../src/image/archive/ima
 import type { ImageArchive } from "../../src/image/archive/image-archive.ts";
 import { listImages, verifyImage } from "../../src/image/image-store.ts";
 import type { ImageManifest } from "../../src/image/manifest.ts";
-import { sha256Of } from "../../src/image/tree-hash.ts";
+import { sha256OfFile } from "../../src/base/hash-file.ts";
 import { FARM_UID, INCOMING } from "../../src/launcher/directories.ts";
 import { Images } from "../../src/launcher/images.ts";
 import { sessionFor } from "./session-for.ts";
@@ -105,7 +105,7 @@ function left(): string[] {
 test("an image that was packed and taken elsewhere is the same, and is there once it is whole", async () => {
   const archive = await farm.images.pack({ imageId: image.id, onProgress, signal });
   const file = archivePath(farm.archivesDir, archive.sha256);
-  expect(await sha256Of(file)).toBe(archive.sha256);
+  expect(await sha256OfFile(file)).toBe(archive.sha256);
   const { mode, uid, gid, size } = statSync(file);
   expect([mode & 0o777, uid, gid, size]).toEqual([0o640, 0, FARM_UID, archive.sizeBytes]);
   bring(file, archive.sha256);
@@ -196,7 +196,7 @@ async function repacked(change: (directory: string) => void, tar: readonly strin
   );
   const file = join(root, "made.tar.zst");
   writeFileSync(file, zstdCompressSync(made));
-  const sha256 = await sha256Of(file);
+  const sha256 = await sha256OfFile(file);
   bring(file, sha256);
   return { sha256, unpackedBytes: 2 ** 24 };
 }

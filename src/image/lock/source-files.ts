@@ -2,7 +2,7 @@ import { chmod, mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { CreameryError } from "../../base/errors.ts";
-import { sha256Of } from "../tree-hash.ts";
+import { sha256OfFile } from "../../base/hash-file.ts";
 import { lockedFiles, type ImageLock, type LockedArchive, type LockedFile } from "./image-lock.ts";
 import type { KeptFile, KeptFiles } from "./kept-files.ts";
 
@@ -57,7 +57,7 @@ export class SourceFiles {
 
   /** Moves a file of the build among these. */
   async add(path: string): Promise<KeptFile> {
-    const sha256 = await sha256Of(path);
+    const sha256 = await sha256OfFile(path);
     await rename(path, this.path(sha256));
     // Whoever keeps it reads it with fewer rights.
     await chmod(this.path(sha256), 0o644);

@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { lstat, mkdir, readFile, rename, utimes } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 
+import { sha256OfFile } from "../../base/hash-file.ts";
 import { KeptPage, MAX_PAGE_BYTES } from "../page/kept-pages.ts";
 import { isProvenance } from "../metadata/provenances.ts";
 import { metadataOfWheelFile } from "../metadata/wheel-metadata.ts";
@@ -90,7 +89,7 @@ async function faultOf(
   const [path = ""] = unit.paths;
   switch (unit.area) {
     case "files":
-      return (await sha256Of(path, signal)) === unit.name
+      return (await sha256OfFile(path, signal)) === unit.name
         ? null
         : "holds other content than its name says";
     case "pages":
@@ -106,12 +105,6 @@ async function faultOf(
         ? null
         : "is no part of an index of crates";
   }
-}
-
-async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, { signal });
-  return hash.digest("hex");
 }
 
 async function pageFault({ paths }: KeptUnit): Promise<string | null> {

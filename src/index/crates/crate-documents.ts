@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { z } from "zod";
 
+import { directoryNameOf } from "../upstream/upstreams.ts";
 import { CreameryError } from "../../base/errors.ts";
 import { noteUse } from "../cache/note-use.ts";
 import { freshness, isStale, MAX_FRESH_MS } from "../page/freshness.ts";
@@ -74,10 +74,7 @@ export class CrateDocuments {
     this.#client = client;
     this.#isDocument = isDocument;
     this.#now = now;
-    this.#directory = join(
-      directory,
-      createHash("sha256").update(client.upstream.url).digest("hex").slice(0, 16),
-    );
+    this.#directory = join(directory, directoryNameOf(client.upstream));
   }
 
   /**

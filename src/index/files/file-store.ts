@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 
+import { sha256OfFile } from "../../base/hash-file.ts";
 import { isOfEnded, PROCESS_NAME } from "../../base/process-name.ts";
 import { CreameryError, diskFullFault } from "../../base/errors.ts";
 import { within } from "../../base/within.ts";
@@ -160,9 +159,7 @@ export class FileStore {
     );
     try {
       await copyFile(path, copy);
-      const hash = createHash("sha256");
-      await pipeline(createReadStream(copy), hash);
-      if (hash.digest("hex") !== sha256)
+      if ((await sha256OfFile(copy)) !== sha256)
         throw new CreameryError("internal", "has another sha256 than was said", { input: path });
       const target = this.pathOf(sha256);
       await mkdir(dirname(target), { recursive: true });

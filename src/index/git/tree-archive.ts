@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 
+import { sha256OfFile } from "../../base/hash-file.ts";
 import { CreameryError } from "../../base/errors.ts";
 import { askRepository, type BareRepository } from "./bare-repository.ts";
 import type { GitMirrors } from "./git-mirrors.ts";
@@ -50,9 +48,7 @@ export async function archiveTree(
       signal,
       maxFileBytes: MAX_BYTES,
     });
-    const hash = createHash("sha256");
-    await pipeline(createReadStream(half), hash, { signal });
-    const sha256 = hash.digest("hex");
+    const sha256 = await sha256OfFile(half, signal);
     const path = join(directory, sha256);
     await rename(half, path);
     return { path, filename, sha256, notes: tree.notes };

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
+import { directoryNameOf } from "../upstream/upstreams.ts";
 import { CreameryError } from "../../base/errors.ts";
 import { within } from "../../base/within.ts";
 import { FARM_PAGE_TYPE, parseFarmPage } from "./farm-page.ts";
@@ -100,7 +101,7 @@ export class PageStore {
   ) {
     this.#maxHeldRows = maxHeldRows;
     this.#client = client;
-    const own = createHash("sha256").update(client.upstream.url).digest("hex").slice(0, 16);
+    const own = directoryNameOf(client.upstream);
     this.#histories = new HistoryStore(join(directory, "history", own));
     this.#now = now;
     this.#idleMs = idleMs;

@@ -111,9 +111,8 @@ export class RenderedPages {
 
   async #zip(key: string, kept: Kept, text: string): Promise<Buffer> {
     const content = await zip(text, kept.length);
-    if (kept.text !== null) this.#grow(key, kept, -kept.length);
     kept.text = null;
-    this.#grow(key, kept, content.length);
+    this.#grow(key, kept, content.length - kept.length);
     return content;
   }
 

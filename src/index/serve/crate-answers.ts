@@ -1,10 +1,7 @@
-import { createHash } from "node:crypto";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
-
 import { printableLine } from "../../base/bounded-text.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { CrateListing } from "../crates/crates.ts";
+import { renderedOf } from "../page/rendered-pages.ts";
 import { hasAlready, STALE, sendText, type Exchange } from "./exchange.ts";
 import { sendBody, sendTagged } from "./send-body.ts";
 import { sendFile } from "./send-file.ts";
@@ -67,13 +64,11 @@ export class CrateAnswers {
     const { request, response } = exchange;
     this.#witness.crateIndex(name, listing);
     if (listing.stale) response.setHeader("warning", STALE);
-    const body = Buffer.from(listing.versions.map(({ line }) => `${line}\n`).join(""));
-    const etag = `"${createHash("sha256").update(body).digest("hex").slice(0, 32)}"`;
+    const rendered = renderedOf(listing.versions.map(({ line }) => `${line}\n`).join(""));
     // It was made, sent or not.
-    if (hasAlready(request, etag) || request.method === "HEAD") this.#witness.rendered(body.length);
-    const zipped = () => promisify(gzip)(body);
-    const tagged = { length: body.length, etag, body: () => body, zipped };
-    await sendTagged(exchange, tagged, LINES_TYPE, this.#count);
+    if (hasAlready(request, rendered.etag) || request.method === "HEAD")
+      this.#witness.rendered(rendered.length);
+    await sendTagged(exchange, rendered, LINES_TYPE, this.#count);
   }
 
   readonly #count = (bytes: number): void => this.#witness.count(bytes);

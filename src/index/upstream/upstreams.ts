@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,6 +34,11 @@ export interface Upstream {
   readonly insecure: boolean;
   /** Of a farm, which stands for indexes of its own and tells of each file where it is from; undefined for an index. */
   readonly farm?: FarmOfIndexes;
+}
+
+/** What is kept of an upstream lies below a directory of this name. */
+export function directoryNameOf({ url }: Pick<Upstream, "url">): string {
+  return createHash("sha256").update(url).digest("hex").slice(0, 16);
 }
 
 export interface FarmOfIndexes {
