@@ -4,6 +4,7 @@ import { MemoryBucket } from "../../bucket/memory-bucket.sample.ts";
 import type { AttemptRecord } from "../../index/index-service.ts";
 import { installedFromFreeze } from "../../index/lock/pylock.ts";
 import { locksFrom } from "../../index/lock/write-locks.ts";
+import { sampleRecord } from "../../index/record/attempt-record.sample.ts";
 import { sampleJob } from "../../worker/attempt-job.sample.ts";
 import { assertLocked } from "./assert-locked.ts";
 
@@ -22,28 +23,10 @@ function file(project: string, mark: string): AttemptRecord["files"][number] {
   };
 }
 
-const record: AttemptRecord = {
-  schema: 1,
-  attemptId: "a1",
-  openedAt: "2026-11-24T10:00:00.000Z",
-  upstreams: [],
-  before: null,
-  replayed: false,
-  requests: [],
-  bytes: 0,
-  pages: [],
-  missing: [],
+const record = sampleRecord({
   files: [file("eggs", "b"), file("setuptools", "c")],
   crates: [{ name: "serde", version: "1.0.1", sha256: "d".repeat(64), sizeBytes: 1, line: "" }],
-  crateIndex: [],
-  looked: [],
-  repositories: [],
-  refused: [],
-  limits: [],
-  replaced: [],
-  faults: [],
-  truncated: false,
-};
+});
 const sourceFile = { path: "", filename: "mine-1.0.tar.gz", sha256: "e".repeat(64), key: null };
 const { source } = sampleJob("a1");
 const again = { source: { ...source, extras: [], wheelNames: [], sourceFile, wheelFile: null } };

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 
 import { markersOf } from "../../python/interpreter-markers.ts";
+import { sampleRecord } from "../record/attempt-record.sample.ts";
 import type { AttemptRecord, RecordedFile } from "../record/attempt-record.ts";
 import { installedFromFreeze, parsePylock } from "./pylock.ts";
 import { locksFrom, type GivenRelease, type LockInput } from "./write-locks.ts";
@@ -32,28 +33,7 @@ function recordOf(
   files: readonly RecordedFile[],
   crates: AttemptRecord["crates"] = [],
 ): AttemptRecord {
-  return {
-    schema: 1,
-    attemptId: "a1",
-    openedAt: "2026-11-24T10:00:00.000Z",
-    upstreams: [INDEX],
-    before: null,
-    replayed: false,
-    requests: [],
-    bytes: 0,
-    pages: [],
-    missing: [],
-    files: [...files],
-    crates,
-    crateIndex: [],
-    looked: [],
-    repositories: [],
-    refused: [],
-    limits: [],
-    replaced: [],
-    faults: [],
-    truncated: false,
-  };
+  return sampleRecord({ upstreams: [INDEX], files: [...files], crates });
 }
 
 const FILES = [
