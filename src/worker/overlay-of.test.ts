@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { sampleRecord } from "../index/record/attempt-record.sample.ts";
 import type { Installation } from "./install-release.ts";
 import { excludedFacts } from "./evidence-of.ts";
 import { overlayEvidence } from "./overlay-of.ts";
@@ -87,32 +88,13 @@ test("what was served and what was installed are told apart, of what is watched"
   const facts: AttemptFacts = {
     ...excludedFacts(),
     frozen: ["Setup_Tools==44.1", "six==1.0"],
-    record: {
-      schema: 1,
-      attemptId: "a1",
-      openedAt: "2026-01-01T00:00:00Z",
-      upstreams: [],
-      before: null,
-      replayed: false,
-      requests: [],
-      bytes: 0,
-      pages: [],
-      missing: [],
+    record: sampleRecord({
       files: [
         file("setup-tools", "setup_tools-83.0-py3-none-any.whl"),
         file("setup-tools", "setup-tools-83.0.tar.gz"),
         file("six", "six-1.0-py3-none-any.whl"),
       ],
-      crates: [],
-      crateIndex: [],
-      looked: [],
-      repositories: [],
-      refused: [],
-      limits: [],
-      replaced: [],
-      faults: [],
-      truncated: false,
-    },
+    }),
   };
   expect(overlayEvidence(overlay("setup-tools", "83.0"), facts).used).toEqual([
     { project: "setup-tools", installed: "44.1", served: ["83.0"] },

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 
 import { pageAt } from "./page-at.ts";
-import { parseProjectPage, type ProjectPage } from "../page/project-page.ts";
+import { samplePage } from "../page/project-page.sample.ts";
+import type { ProjectPage } from "../page/project-page.ts";
 
 interface Listed {
   readonly filename: string;
@@ -10,7 +11,7 @@ interface Listed {
 }
 
 function pageOf(files: readonly Listed[], versions?: readonly string[]): ProjectPage {
-  const body = {
+  return samplePage({
     meta: { "api-version": "1.1", "_last-serial": 9 },
     name: "spam",
     ...(versions === undefined ? {} : { versions }),
@@ -21,16 +22,7 @@ function pageOf(files: readonly Listed[], versions?: readonly string[]): Project
       "upload-time": uploaded,
       yanked,
     })),
-  };
-  const page = parseProjectPage(
-    Buffer.from(JSON.stringify(body)),
-    "application/json",
-    "https://index.example/simple/spam/",
-    "spam",
-    "https://index.example/simple/",
-  );
-  if (page === null) throw new Error("no page");
-  return page;
+  });
 }
 
 const at = new Date("2025-06-01T00:00:00Z");

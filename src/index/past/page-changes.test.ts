@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { pageAt } from "./page-at.ts";
 import { withChanges } from "./page-changes.ts";
 import { idOf, PageHistory } from "./page-history.ts";
-import { parseProjectPage, type ProjectPage } from "../page/project-page.ts";
+import { samplePage } from "../page/project-page.sample.ts";
+import type { ProjectPage } from "../page/project-page.ts";
 import { filesGoneSince, undoChanges } from "./undo-changes.ts";
 import { vanishedPage } from "./vanished-page.ts";
 
@@ -16,7 +17,7 @@ interface Listed {
 }
 
 function pageOf(files: readonly Listed[], status = "active"): ProjectPage {
-  const body = {
+  return samplePage({
     meta: { "api-version": "1.1" },
     name: "spam",
     "project-status": { status },
@@ -28,16 +29,7 @@ function pageOf(files: readonly Listed[], status = "active"): ProjectPage {
       "upload-time": uploaded ?? "2025-01-01T00:00:00Z",
       yanked,
     })),
-  };
-  const page = parseProjectPage(
-    Buffer.from(JSON.stringify(body)),
-    "application/json",
-    "https://index.example/simple/spam/",
-    "spam",
-    "https://index.example/simple/",
-  );
-  if (page === null) throw new Error("no page");
-  return page;
+  });
 }
 
 /** The history of looks at hours 0, 1, 2..., each page as upstream had it then; null for none. */
