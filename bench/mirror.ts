@@ -10,8 +10,8 @@ import { installSeconds } from "./mirror/install.ts";
 import { HANDED, startMirror, type OurMirror } from "./mirror/our-mirror.ts";
 import { PythonPeers } from "./mirror/python-peers.ts";
 import { staticIndex } from "./mirror/static-index.ts";
-import type { Serving } from "./mirror/serving.ts";
-import { findNginx, startNginx } from "../test/upstream/nginx.ts";
+import type { IndexAt } from "./mirror/index-at.ts";
+import { findNginx, nginxBefore, startNginx } from "../test/upstream/nginx.ts";
 import { startUpstream } from "../test/upstream/upstream.ts";
 
 /**
@@ -27,7 +27,6 @@ const INSTALL_ROUNDS = 9;
 const MANY = 64;
 
 const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
-type At = Omit<Serving, typeof Symbol.asyncDispose>;
 /** As installers ask. */
 const PAGE_HEADERS = { accept: JSON_TYPE, "accept-encoding": "gzip" };
 
@@ -56,12 +55,10 @@ async function bench(): Promise<void> {
   const www = join(root, "www");
   mkdirSync(www);
   staticIndex(www, content.files);
-  await using plain = await startNginx(
-    program,
-    www,
-    `location / { root ${www}; index index.html; }`,
-  );
-  const nginx = ofNginx("nginx", plain.url);
+  await using plain = await startNginx(program, www, {
+    locations: `location / { root ${www}; index index.html; }`,
+  });
+  const nginx = ofNginx("nginx", plain.origin);
   await using mirror = await startMirror(root, upstream.url, false);
   await using handing = await startMirror(root, upstream.url, true);
   const before = join(root, "before");
@@ -69,9 +66,9 @@ async function bench(): Promise<void> {
   await using front = await startNginx(
     program,
     before,
-    `location / { proxy_pass ${handing.origin}; } location ${HANDED} { internal; alias ${handing.files}/; }`,
+    nginxBefore(handing.origin, HANDED, handing.files),
   );
-  const handed = ofNginx("nginx before the mirror", front.url);
+  const handed = ofNginx("nginx before the mirror", front.origin);
   await using proxpi = await peers.proxpi(root, upstream.url);
   await using devpi = await peers.devpi(root, upstream.url);
   using client = new HttpLoad();
@@ -83,14 +80,14 @@ async function bench(): Promise<void> {
   await benchInstalls(peers.uv, { mirror, nginx, proxpi, devpi });
 }
 
-function ofNginx(name: string, origin: string): At {
+function ofNginx(name: string, origin: string): IndexAt {
   return { name, origin, indexPath: "/simple/" };
 }
 
 async function benchFiles(
   client: HttpLoad,
   { big }: Content,
-  servers: Record<"mirror" | "nginx" | "proxpi" | "handed", At>,
+  servers: Record<"mirror" | "nginx" | "proxpi" | "handed", IndexAt>,
 ): Promise<void> {
   say("a file of 30 MB");
   const places = {
@@ -143,7 +140,7 @@ function ours({ sha256, filename }: Content["big"]): string {
 
 async function benchPages(
   client: HttpLoad,
-  servers: Record<keyof typeof PAGE_REQUESTS, At>,
+  servers: Record<keyof typeof PAGE_REQUESTS, IndexAt>,
 ): Promise<void> {
   say("a page of 1,110 files");
   const names = ["mirror", "proxpi", "devpi"] as const;
@@ -177,7 +174,7 @@ async function benchPages(
 }
 
 /** Each at an instant of its own, so that each is made anew. */
-async function benchInstants(client: HttpLoad, { origin }: At): Promise<void> {
+async function benchInstants(client: HttpLoad, { origin }: IndexAt): Promise<void> {
   say("a page of 1,000 files at 200 instants");
   const paths = Array.from({ length: INSTANTS }, (_, index) => {
     const at = new Date(uploadedMs((index + 1) / INSTANTS)).toISOString();
@@ -231,7 +228,7 @@ function peakBytes(pid: number): number {
 
 async function benchInstalls(
   uv: string,
-  servers: Record<"mirror" | "nginx" | "proxpi" | "devpi", At>,
+  servers: Record<"mirror" | "nginx" | "proxpi" | "devpi", IndexAt>,
 ): Promise<void> {
   say("ten packages by uv");
   const names = ["mirror", "nginx", "proxpi", "devpi"] as const;

@@ -3,13 +3,13 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import type { Serving } from "./serving.ts";
+import type { IndexAt } from "./index-at.ts";
 
 /** Seconds that `uv pip install` takes into an empty place, with no cache. @throws Error when not all was installed. */
 export async function installSeconds(
   uv: string,
   root: string,
-  { origin, indexPath }: Pick<Serving, "origin" | "indexPath">,
+  { origin, indexPath }: IndexAt,
   wanted: readonly string[],
 ): Promise<number> {
   const place = mkdtempSync(join(root, "installed-"));

@@ -7,12 +7,12 @@ import { directoriesFrom } from "../../src/launcher/directories.ts";
 import { isCommandLine, processesBelow } from "../../test/process-tree.ts";
 import { REPOSITORY } from "../run-creamery.ts";
 import { freePort } from "../../test/free-port.ts";
-import { serve, type Started } from "./serving.ts";
+import { serveIndexAt, type IndexServer } from "./index-at.ts";
 
 /** Where nginx finds what it is handed. */
 export const HANDED = "/handed/";
 
-export interface OurMirror extends Started {
+export interface OurMirror extends IndexServer {
   /** Where it keeps files by content. */
   readonly files: string;
 }
@@ -42,10 +42,9 @@ export async function startMirror(
       join(directoriesFrom(process.env).cache, linked),
       join(directories.CREAMERY_CACHE_DIR, linked),
     );
-  const serving = await serve({
+  const serving = await serveIndexAt("/simple/", {
     name: handing ? "mirror that hands files over" : "mirror",
     port,
-    indexPath: "/simple/",
     argv: [
       join(REPOSITORY, "creamery"),
       "index",

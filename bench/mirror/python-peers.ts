@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 
 import { freePort } from "../../test/free-port.ts";
-import { serve, type Serving } from "./serving.ts";
+import { serveIndexAt, type IndexServer } from "./index-at.ts";
 
 /** What people put in front of an index today; and uv, which is what asks. Pinned: a figure says what it was compared with. */
 const PEERS = ["proxpi==1.3.1", "gunicorn==27.0.1", "devpi-server==6.20.3", "uv==0.13.9"];
@@ -41,14 +41,13 @@ export class PythonPeers {
   }
 
   /** As its own image runs it, in one process, since its caches are one process's. */
-  async proxpi(root: string, upstream: string): Promise<Serving> {
+  async proxpi(root: string, upstream: string): Promise<IndexServer> {
     const port = await freePort();
     const cache = join(root, "proxpi");
     mkdirSync(cache);
-    return serve({
+    return serveIndexAt("/index/", {
       name: "proxpi",
       port,
-      indexPath: "/index/",
       argv: [
         "python3",
         "-m",
@@ -71,7 +70,7 @@ export class PythonPeers {
   }
 
   /** With one mirror, `root/mirror`, and no other index. */
-  async devpi(root: string, upstream: string): Promise<Serving> {
+  async devpi(root: string, upstream: string): Promise<IndexServer> {
     const port = await freePort();
     const place = join(root, "devpi");
     const own = ["--serverdir", place];
@@ -82,10 +81,9 @@ export class PythonPeers {
     writeFileSync(secret, "a secret of this run's, long enough for devpi to take it\n", {
       mode: 0o600,
     });
-    const serving = await serve({
+    const serving = await serveIndexAt("/root/mirror/+simple/", {
       name: "devpi",
       port,
-      indexPath: "/root/mirror/+simple/",
       argv: [
         "python3",
         join(this.#place, "bin/devpi-server"),

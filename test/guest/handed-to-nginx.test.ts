@@ -7,7 +7,7 @@ import { afterEach, expect, test } from "vitest";
 
 import { openIndexService } from "../../src/index/index-service.ts";
 import { sampleUpstreams } from "../../src/index/upstream/upstreams.sample.ts";
-import { findNginx, startNginx } from "../upstream/nginx.ts";
+import { findNginx, nginxBefore, startNginx } from "../upstream/nginx.ts";
 import { startUpstream } from "../upstream/upstream.ts";
 
 const cleanups: (() => PromiseLike<unknown>)[] = [];
@@ -31,31 +31,29 @@ test("nginx sends the files that are kept, whole and in ranges, and nobody asks 
     onFault: () => undefined,
     xAccel: "/protected/",
   });
-  // As docs/index.md shows it.
   await using nginx = await startNginx(
     program,
     directory,
-    `location / { proxy_pass ${served.url}; proxy_set_header Host $http_host; }
-location /protected/ { internal; alias ${directory}/index/files/; }`,
+    nginxBefore(served.url, "/protected/", `${directory}/index/files`),
   );
   const path = `/files/spam/${sha256}/spam-1.0.tar.gz`;
   // The first comes by way of the mirror, while it is fetched; what it is then is nginx's to send.
   for (let time = 0; time < 2; time++) {
-    const answer = await fetch(`${nginx.url}${path}`);
+    const answer = await fetch(`${nginx.origin}${path}`);
     expect(Buffer.from(await answer.arrayBuffer()).equals(content)).toBe(true);
     expect(answer.headers.get("cache-control")).toBe("max-age=31536000, immutable");
     expect(answer.headers.get("content-type")).toBe("application/octet-stream");
   }
-  const range = await fetch(`${nginx.url}${path}`, { headers: { range: "bytes=-7" } });
+  const range = await fetch(`${nginx.origin}${path}`, { headers: { range: "bytes=-7" } });
   expect([range.status, Buffer.from(await range.arrayBuffer())]).toEqual([
     206,
     content.subarray(-7),
   ]);
-  const head = await fetch(`${nginx.url}${path}`, { method: "HEAD" });
+  const head = await fetch(`${nginx.origin}${path}`, { method: "HEAD" });
   expect([head.status, head.headers.get("content-length")]).toEqual([200, "3000000"]);
-  const direct = await fetch(`${nginx.url}/protected/sha256/${sha256.slice(0, 2)}/${sha256}`);
+  const direct = await fetch(`${nginx.origin}/protected/sha256/${sha256.slice(0, 2)}/${sha256}`);
   expect(direct.status).toBe(404);
-  const page = await fetch(`${nginx.url}/simple/spam/`);
+  const page = await fetch(`${nginx.origin}/simple/spam/`);
   expect(await page.text()).toContain(`../..${path}`);
   // What the mirror itself says is the address alone.
   const bare = await fetch(`${served.url}${path}`);

@@ -1,10 +1,9 @@
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { freePort } from "../free-port.ts";
+import { serve, type Serving } from "../serving.ts";
 
 /**
  * The host's nginx, else Debian's package of this host's mirror, unpacked: installed it would start a service.
@@ -28,17 +27,32 @@ export function findNginx(directory: string): string | null {
   return existsSync(unpacked) ? unpacked : null;
 }
 
-export interface RunningNginx extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT` */
-  readonly url: string;
+/**
+ * What docs/index.md shows for nginx before a mirror that hands it the bytes of its files.
+ * @param handed what the mirror's `x_accel` says. @param files where the mirror keeps them.
+ */
+export function nginxBefore(mirror: string, handed: string, files: string): NginxSetup {
+  return {
+    upstreams: `upstream creamery { server ${new URL(mirror).host}; keepalive 16; keepalive_timeout 20s; }`,
+    locations: `location / { proxy_pass http://creamery; proxy_http_version 1.1; proxy_set_header Connection "";
+  proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Proto $scheme; proxy_read_timeout 15m; }
+location ${handed} { internal; alias ${files}/; }`,
+  };
 }
 
-/** @param locations what stands in the server's block. */
+export interface NginxSetup {
+  /** Before the server's block. */
+  readonly upstreams?: string;
+  /** In it. */
+  readonly locations: string;
+}
+
+/** @throws Error where it ends at once, with what it said. */
 export async function startNginx(
   program: string,
   directory: string,
-  locations: string,
-): Promise<RunningNginx> {
+  { upstreams = "", locations }: NginxSetup,
+): Promise<Serving> {
   const root = join(directory, "nginx-run");
   mkdirSync(root);
   const port = await freePort();
@@ -51,22 +65,14 @@ export async function startNginx(
     `daemon off; ${user} worker_processes 1; pid ${root}/pid; error_log ${root}/error;
 events {}
 http { access_log off; sendfile on; ${own}
+${upstreams}
 server { listen 127.0.0.1:${port};
 ${locations}
 } }`,
   );
-  const child = spawn(program, ["-p", root, "-c", join(root, "nginx.conf")], { stdio: "inherit" });
-  const url = `http://127.0.0.1:${port}`;
-  const ended = once(child, "exit");
-  for (let tries = 0; tries < 100; tries++) {
-    if (await fetch(url).catch(() => null)) break;
-    await sleep(50);
-  }
-  return {
-    url,
-    [Symbol.asyncDispose]: async () => {
-      child.kill("SIGTERM");
-      await ended;
-    },
-  };
+  return await serve({
+    name: "nginx",
+    port,
+    argv: [program, "-p", root, "-c", join(root, "nginx.conf")],
+  });
 }
