@@ -1,12 +1,10 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { z } from "zod";
 
-import { authoritiesWith } from "../../base/authorities.ts";
-import { CreameryError, diskFullFault } from "../../base/errors.ts";
-import { isOfEnded, PROCESS_NAME } from "../../base/process-name.ts";
+import { CreameryError } from "../../base/errors.ts";
+import { isOfEnded } from "../../base/process-name.ts";
 import { within } from "../../base/within.ts";
 import { MIRROR_STATE } from "../cache/inventory.ts";
 import { noteUse } from "../cache/note-use.ts";
@@ -20,31 +18,18 @@ import {
   isCommitHash,
   type BareRepository,
 } from "./bare-repository.ts";
-import {
-  fetchCommit,
-  fetchMirror,
-  initialiseMirror,
-  type FetchMirrorOptions,
-} from "./fetch-mirror.ts";
-import { noSuchReference, runGit } from "./git-command.ts";
+import { fetchCommit, fetchMirror, initialiseMirror } from "./fetch-mirror.ts";
+import { noSuchReference } from "./git-command.ts";
 import { lockMirror } from "./mirror-lock.ts";
-import { Places } from "./places.ts";
-import { NotServed, reachRepository, type ReachedRepository } from "./reach-repository.ts";
 import { mirrorName, normaliseRepositoryUrl } from "./repository-address.ts";
+import { newNameIn, RepositoryHosts, type RepositoryHostsOptions } from "./repository-hosts.ts";
+import { older } from "./stand-in.ts";
 
-export interface GitMirrorsOptions {
+export interface GitMirrorsOptions extends RepositoryHostsOptions {
   /** The farm's own: each repository has a directory below. */
   readonly directory: string;
-  /** `addresses.allow` of creamery.toml. */
-  readonly allow?: readonly string[];
-  /** PEM text of authorities to trust besides this host's; asked when a repository is fetched. */
-  readonly authorities?: () => Promise<string | undefined>;
   /** For which a mirror is used unasked. */
   readonly intervalMs?: number;
-  /** For one fetch. */
-  readonly timeoutMs?: number;
-  /** Of one mirror. */
-  readonly maxBytes?: number;
   /** Of all mirrors together that were used within two hours: then no other is made. */
   readonly maxRecentBytes?: number;
   readonly now?: () => number;
@@ -65,18 +50,12 @@ export interface MirroredCommit {
 }
 
 const INTERVAL_MS = 5 * 60_000;
-const TIMEOUT_MS = 10 * 60_000;
-const MAX_BYTES = 2 * 1024 ** 3;
 const MAX_RECENT_BYTES = 20 * 1024 ** 3;
-/** How many repositories are asked and fetched at once. */
-const FETCHED_AT_ONCE = 4;
 /** What failed, or is not there, is not asked for again at once. */
 const AGAIN_MS = 20_000;
 const MAX_REMEMBERED = 5000;
 
 const State = z.object({ schema: z.literal(1), url: z.string(), fetchedAt: z.iso.datetime() });
-
-type Fetching = Omit<FetchMirrorOptions, "holds"> & { readonly signal: AbortSignal };
 
 /** Bare mirrors of repositories, one for each address, fetched when they are wanted and not more often than need be. */
 export class GitMirrors implements AsyncDisposable {
@@ -85,12 +64,17 @@ export class GitMirrors implements AsyncDisposable {
   readonly #failed = new Map<string, { readonly fault: CreameryError; readonly untilMs: number }>();
   /** Commits that upstream would not hand out. */
   readonly #lacking = new Map<string, number>();
-  readonly #places = new Places(FETCHED_AT_ONCE);
+  readonly #hosts: RepositoryHosts;
   readonly #life = new AbortController();
   readonly #work = new Set<Promise<unknown>>();
 
   private constructor(options: GitMirrorsOptions) {
     this.#options = options;
+    this.#hosts = new RepositoryHosts({
+      ...options,
+      directory: this.#newDirectory,
+      life: this.#life.signal,
+    });
   }
 
   /** @throws the system's error when the directory can't be written. */
@@ -204,11 +188,13 @@ export class GitMirrors implements AsyncDisposable {
       reference === null
         ? ["HEAD"]
         : [reference, `refs/${reference}`, `refs/tags/${reference}`, `refs/heads/${reference}`];
-    const asked = await this.#ask(address, names, signal).catch((thrown: unknown) => {
-      signal.throwIfAborted();
-      if (!(thrown instanceof CreameryError)) throw thrown;
-      return thrown;
-    });
+    const asked = await within(this.#follow(this.#hosts.ask(address, names)), { signal }).catch(
+      (thrown: unknown) => {
+        signal.throwIfAborted();
+        if (!(thrown instanceof CreameryError)) throw thrown;
+        return thrown;
+      },
+    );
     if (asked instanceof CreameryError) {
       const repository = older(await this.kept(address), asked);
       for (const name of names) {
@@ -237,7 +223,7 @@ export class GitMirrors implements AsyncDisposable {
 
   /** Of nothing yet, below the mirrors' directory, and removed some day where this process is ended before it does. */
   newPath(): string {
-    return this.#ownName();
+    return newNameIn(this.#newDirectory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -278,7 +264,7 @@ export class GitMirrors implements AsyncDisposable {
 
   /** Fetches all that upstream has, unless somebody else did since it was asked for. */
   async #refresh(address: string, askedMs: number): Promise<MirroredRepository> {
-    return this.#reached(address, async (fetching) => {
+    return this.#hosts.reached(address, async (fetching) => {
       await using lock = await lockMirror(this.#lockOf(address), fetching.signal);
       const kept = await this.kept(address);
       if (kept !== null && kept.fetchedAt.getTime() >= askedMs) return kept;
@@ -289,7 +275,7 @@ export class GitMirrors implements AsyncDisposable {
         await fetchMirror(kept, { ...fetching, holds });
         await this.#writeState(path, address, begunMs);
       } else {
-        const half = this.#ownName();
+        const half = newNameIn(this.#newDirectory);
         try {
           const { directory, maxRecentBytes = MAX_RECENT_BYTES } = this.#options;
           await assertRoom(directory, maxRecentBytes, this.#nowMs);
@@ -309,88 +295,10 @@ export class GitMirrors implements AsyncDisposable {
   }
 
   async #fetchOne({ path, url }: MirroredRepository, commit: string): Promise<void> {
-    await this.#reached(url, async (fetching) => {
+    await this.#hosts.reached(url, async (fetching) => {
       await using lock = await lockMirror(this.#lockOf(url), fetching.signal);
       await fetchCommit({ path, url }, commit, { ...fetching, holds: lock.fd });
     });
-  }
-
-  /** The first of these names that upstream has, as a commit; null for none. */
-  async #ask(
-    address: string,
-    names: readonly string[],
-    signal: AbortSignal,
-  ): Promise<string | null> {
-    const said = await within(
-      this.#follow(
-        this.#reached(address, ({ reached, caFile, signal: until, deadline }) =>
-          runGit({
-            argv: [
-              ...reached.options,
-              "ls-remote",
-              "--",
-              reached.url,
-              ...names.flatMap((name) => [name, `${name}^{}`]),
-            ],
-            cwd: this.#newDirectory,
-            url: address,
-            signal: until,
-            deadline,
-            ...(caFile === undefined ? {} : { caFile }),
-          }),
-        ),
-      ),
-      { signal },
-    );
-    const found = new Map<string, string>();
-    for (const line of said.split("\n")) {
-      const [hash = "", name = ""] = line.split("\t");
-      if (isCommitHash(hash)) found.set(name, hash);
-    }
-    for (const name of names) {
-      const commit = found.get(`${name}^{}`) ?? found.get(name);
-      if (commit !== undefined) return commit;
-    }
-    return null;
-  }
-
-  /** Does what needs the upstream, with all that guards the way there. */
-  async #reached<Value>(
-    address: string,
-    work: (fetching: Fetching) => Promise<Value>,
-  ): Promise<Value> {
-    const { allow, authorities, timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = this.#options;
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const signal = AbortSignal.any([this.#life.signal, deadline]);
-    using _place = await this.#places.take(signal);
-    const ca = await authorities?.();
-    let caFile: string | undefined;
-    try {
-      const reached: ReachedRepository = await reachRepository(address, {
-        signal,
-        timeoutMs,
-        ...(allow === undefined ? {} : { allow }),
-        ...(ca === undefined ? {} : { ca }),
-      });
-      if (ca !== undefined) {
-        caFile = `${this.#ownName()}.pem`;
-        await writeFile(caFile, authoritiesWith(ca).join("\n"));
-      }
-      return await work({ reached, caFile, signal, deadline, maxBytes });
-    } catch (thrown) {
-      if (deadline.aborted && !this.#life.signal.aborted)
-        throw new CreameryError("deadline", "took too long to fetch", {
-          input: address,
-          cause: thrown,
-        });
-      throw diskFullFault(thrown, this.#options.directory) ?? thrown;
-    } finally {
-      if (caFile !== undefined) await rm(caFile, { force: true });
-    }
-  }
-
-  #ownName(): string {
-    return join(this.#newDirectory, `${PROCESS_NAME}-${randomUUID()}`);
   }
 
   async #writeState(path: string, url: string, fetchedMs: number): Promise<void> {
@@ -398,24 +306,6 @@ export class GitMirrors implements AsyncDisposable {
     const state: z.infer<typeof State> = { schema: 1, url, fetchedAt };
     await replaceFile(join(path, MIRROR_STATE), Buffer.from(JSON.stringify(state)));
   }
-}
-
-/** Faults of the way there, for which what is kept stands in. */
-const OF_THE_WAY: ReadonlySet<string> = new Set(["no-network", "upstream", "deadline"]);
-
-/** What is kept, in the place of what can't be fetched now. @throws the fault where nothing may stand in for it. */
-function older(kept: MirroredRepository | null, fault: CreameryError): MirroredRepository {
-  const { cause } = fault;
-  const mayStandIn =
-    OF_THE_WAY.has(fault.code) && !(cause instanceof NotServed) && !isDistrusted(cause);
-  if (kept === null || !mayStandIn) throw fault;
-  return { ...kept, stale: fault };
-}
-
-/** Somebody answers there, and is not who he should be: that is to be told, and not passed over. */
-function isDistrusted(cause: unknown): boolean {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  return /CERT|SIGNATURE|ERR_TLS/u.test(code);
 }
 
 function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {

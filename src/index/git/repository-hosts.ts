@@ -1,0 +1,117 @@
+import { randomUUID } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { authoritiesWith } from "../../base/authorities.ts";
+import { CreameryError, diskFullFault } from "../../base/errors.ts";
+import { PROCESS_NAME } from "../../base/process-name.ts";
+import { isCommitHash } from "./bare-repository.ts";
+import type { FetchMirrorOptions } from "./fetch-mirror.ts";
+import { runGit } from "./git-command.ts";
+import { Places } from "./places.ts";
+import { reachRepository, type ReachedRepository } from "./reach-repository.ts";
+
+export interface RepositoryHostsOptions {
+  /** `addresses.allow` of creamery.toml. */
+  readonly allow?: readonly string[];
+  /** PEM text of authorities to trust besides this host's; asked when a repository is fetched. */
+  readonly authorities?: () => Promise<string | undefined>;
+  /** For one fetch. */
+  readonly timeoutMs?: number;
+  /** Of one mirror. */
+  readonly maxBytes?: number;
+}
+
+interface Place {
+  /** For what is there for one fetch alone; whoever opens it removes what ended processes left. */
+  readonly directory: string;
+  readonly life: AbortSignal;
+}
+
+const TIMEOUT_MS = 10 * 60_000;
+const MAX_BYTES = 2 * 1024 ** 3;
+/** How many repositories are asked and fetched at once. */
+const FETCHED_AT_ONCE = 4;
+
+export type Fetching = Omit<FetchMirrorOptions, "holds"> & { readonly signal: AbortSignal };
+
+/** The way to the hosts of repositories, a few at a time, with all that guards it. */
+export class RepositoryHosts {
+  readonly #options: RepositoryHostsOptions & Place;
+  readonly #places = new Places(FETCHED_AT_ONCE);
+
+  constructor(options: RepositoryHostsOptions & Place) {
+    this.#options = options;
+  }
+
+  /** The first of these names that upstream has, as a commit; null for none. */
+  async ask(address: string, names: readonly string[]): Promise<string | null> {
+    const said = await this.reached(address, ({ reached, caFile, signal, deadline }) =>
+      runGit({
+        argv: [
+          ...reached.options,
+          "ls-remote",
+          "--",
+          reached.url,
+          ...names.flatMap((name) => [name, `${name}^{}`]),
+        ],
+        cwd: this.#options.directory,
+        url: address,
+        signal,
+        deadline,
+        ...(caFile === undefined ? {} : { caFile }),
+      }),
+    );
+    const found = new Map<string, string>();
+    for (const line of said.split("\n")) {
+      const [hash = "", name = ""] = line.split("\t");
+      if (isCommitHash(hash)) found.set(name, hash);
+    }
+    for (const name of names) {
+      const commit = found.get(`${name}^{}`) ?? found.get(name);
+      if (commit !== undefined) return commit;
+    }
+    return null;
+  }
+
+  /** Does what needs the upstream. @throws CreameryError as `reachRepository`, and `deadline`, `disk-full`. */
+  async reached<Value>(
+    address: string,
+    work: (fetching: Fetching) => Promise<Value>,
+  ): Promise<Value> {
+    const { directory, life, allow, authorities } = this.#options;
+    const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = this.#options;
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.any([life, deadline]);
+    using _place = await this.#places.take(signal);
+    const ca = await authorities?.();
+    let caFile: string | undefined;
+    try {
+      const reached: ReachedRepository = await reachRepository(address, {
+        signal,
+        timeoutMs,
+        ...(allow === undefined ? {} : { allow }),
+        ...(ca === undefined ? {} : { ca }),
+      });
+      if (ca !== undefined) {
+        caFile = `${newNameIn(directory)}.pem`;
+        await writeFile(caFile, authoritiesWith(ca).join("\n"));
+      }
+      return await work({ reached, caFile, signal, deadline, maxBytes });
+    } catch (thrown) {
+      if (deadline.aborted && !life.aborted)
+        throw new CreameryError("deadline", "took too long to fetch", {
+          input: address,
+          cause: thrown,
+        });
+      throw diskFullFault(thrown, directory) ?? thrown;
+    } finally {
+      if (caFile !== undefined) await rm(caFile, { force: true });
+    }
+  }
+}
+
+/** Of nothing yet, that is known to be this process's. */
+export function newNameIn(directory: string): string {
+  return join(directory, `${PROCESS_NAME}-${randomUUID()}`);
+}
