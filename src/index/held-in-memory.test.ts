@@ -1,9 +1,8 @@
-import { mkdtempSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import {
   rowOf,
   sends,
@@ -11,13 +10,12 @@ import {
   startBadUpstream,
   type BadUpstream,
 } from "../../test/upstream/bad-upstream.ts";
-import { cleanUp, cleanups, pageOf, sha, trying } from "./bad-upstreams/bad-upstreams.sample.ts";
+import { pageOf, sha, trying } from "./bad-upstreams/bad-upstreams.sample.ts";
 import { PageStore } from "./page/page-store.ts";
 import { UpstreamClient } from "./upstream/upstream-client.ts";
 import { sampleUpstreams } from "./upstream/upstreams.sample.ts";
 
 const signal = new AbortController().signal;
-afterEach(cleanUp);
 
 function projectOf(name: string, files: number): BadUpstream["answers"][number] {
   const rows = Array.from({ length: files }, (_, at) =>
@@ -30,19 +28,15 @@ function projectOf(name: string, files: number): BadUpstream["answers"][number] 
 }
 
 test("pages are held as far as their files are few together; the others are read from disk", async () => {
-  const up = await startBadUpstream([
-    projectOf("large", 6),
-    projectOf("other", 3),
-    projectOf("small", 1),
-  ]);
-  cleanups.push(() => up[Symbol.asyncDispose]());
-  const directory = mkdtempSync(join(tmpdir(), "creamery-held-"));
-  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const up = owned(
+    await startBadUpstream([projectOf("large", 6), projectOf("other", 3), projectOf("small", 1)]),
+  );
+  const directory = temporaryDirectory("held");
   const { indexes, transport } = await sampleUpstreams({ index: up.url });
   const [index] = indexes;
   if (index === undefined) throw new Error("no index");
   const client = new UpstreamClient(index, transport);
-  cleanups.push(async () => client.close());
+  onTestFinished(async () => client.close());
   const store = new PageStore(client, directory, { maxHeldRows: 8 });
   const large = await store.page("large", signal);
   expect(await store.page("large", signal)).toBe(large);

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { inspect, promisify } from "node:util";
-import { afterEach, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { z } from "zod";
 
 import { startRelay } from "../../test/upstream/relay.ts";
@@ -32,20 +32,8 @@ import type { UpstreamSettings } from "./upstream/upstreams.ts";
 
 const Page = z.looseObject({ files: z.array(z.record(z.string(), z.unknown())) });
 const signal = new AbortController().signal;
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), "creamery-index-"));
-  cleanups.push(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
 async function upstream(options: UpstreamOptions): Promise<RunningUpstream> {
-  const started = await startUpstream(options);
-  cleanups.push(() => started[Symbol.asyncDispose]());
+  const started = owned(await startUpstream(options));
   return started;
 }
 
@@ -53,12 +41,13 @@ async function service(
   settings: UpstreamSettings,
   options: Partial<MirrorOptions> = {},
 ): Promise<IndexService> {
-  const opened = await openIndexService({
-    directory: temporary(),
-    upstreams: await sampleUpstreams(settings),
-    ...options,
-  });
-  cleanups.push(() => opened[Symbol.asyncDispose]());
+  const opened = owned(
+    await openIndexService({
+      directory: temporaryDirectory("index"),
+      upstreams: await sampleUpstreams(settings),
+      ...options,
+    }),
+  );
   return opened;
 }
 
@@ -66,7 +55,7 @@ async function endpoint(
   of: IndexService,
   options: Partial<OpenEndpointOptions> = {},
 ): Promise<{ endpoint: Endpoint; socketPath: string }> {
-  const socketPath = join(temporary(), "index.sock");
+  const socketPath = join(temporaryDirectory("index"), "index.sock");
   return {
     endpoint: await of.openEndpoint({ socketPath, attemptId: "a1", ...options }),
     socketPath,
@@ -372,7 +361,7 @@ test("credentials of an index reach nothing but that index", async () => {
   const login = { user: "planted-user", password: "planted-s3cret" };
   const up = await upstream({ files: [sdist], login });
   const url = up.url.replace("http://", `http://${login.user}:${login.password}@`);
-  const directory = temporary();
+  const directory = temporaryDirectory("index");
   const farm = await service({ index: url }, { directory });
   const { endpoint: on, socketPath } = await endpoint(farm);
   const seen: string[] = [];
@@ -514,7 +503,7 @@ test("metadata that upstream serves is checked against what its page says", asyn
 
 async function relay(socketPath: string): Promise<string> {
   const { port, [Symbol.asyncDispose]: dispose } = await startRelay(socketPath);
-  cleanups.push(dispose);
+  onTestFinished(dispose);
   return `http://127.0.0.1:${port}`;
 }
 
@@ -537,7 +526,7 @@ test(
     const up = await upstream({ files });
     const farm = await service({ index: up.url });
     const { endpoint: on, socketPath } = await endpoint(farm);
-    const target = temporary();
+    const target = temporaryDirectory("index");
     const install = async (url: string, into: string): Promise<void> => {
       const argv = [
         "-I",

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { z } from "zod";
 
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
@@ -24,43 +24,39 @@ const Page = z.looseObject({
     z.looseObject({ filename: z.string(), url: z.string(), yanked: z.unknown().optional() }),
   ),
 });
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), "creamery-overlay-"));
-  cleanups.push(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
 const wheelOf = (version: string) => makeWheel("lib", version, { "lib.py": `V = "${version}"\n` });
 const nameOf = (version: string) => `lib-${version}-py3-none-any.whl`;
 
 async function opened(
   options: Partial<OpenEndpointOptions>,
 ): Promise<{ upstream: RunningUpstream; index: IndexService; endpoint: Endpoint; ask: Ask }> {
-  const upstream = await startUpstream({
-    files: [
-      ...["1.0", "1.0.1", "2.0"].map((version) => ({
-        project: "lib",
-        filename: nameOf(version),
-        content: wheelOf(version),
-      })),
-      { project: "lib", filename: "lib-2.0.tar.gz", content: Buffer.from("sdist"), yanked: "bad" },
-      { project: "lib", filename: "lib-2.0.1.tar.gz", content: Buffer.from("later") },
-      { project: "other", filename: "other-2.0.tar.gz", content: Buffer.from("other") },
-      { project: "other", filename: "other-3.0.tar.gz", content: Buffer.from("other 3") },
-    ],
-  });
-  cleanups.push(() => upstream[Symbol.asyncDispose]());
-  const index = await openIndexService({
-    directory: temporary(),
-    upstreams: await sampleUpstreams({ index: upstream.url }),
-  });
-  cleanups.push(() => index[Symbol.asyncDispose]());
-  const socketPath = join(temporary(), "index.sock");
+  const upstream = owned(
+    await startUpstream({
+      files: [
+        ...["1.0", "1.0.1", "2.0"].map((version) => ({
+          project: "lib",
+          filename: nameOf(version),
+          content: wheelOf(version),
+        })),
+        {
+          project: "lib",
+          filename: "lib-2.0.tar.gz",
+          content: Buffer.from("sdist"),
+          yanked: "bad",
+        },
+        { project: "lib", filename: "lib-2.0.1.tar.gz", content: Buffer.from("later") },
+        { project: "other", filename: "other-2.0.tar.gz", content: Buffer.from("other") },
+        { project: "other", filename: "other-3.0.tar.gz", content: Buffer.from("other 3") },
+      ],
+    }),
+  );
+  const index = owned(
+    await openIndexService({
+      directory: temporaryDirectory("overlay"),
+      upstreams: await sampleUpstreams({ index: upstream.url }),
+    }),
+  );
+  const socketPath = join(temporaryDirectory("overlay"), "index.sock");
   const endpoint = await index.openEndpoint({ socketPath, attemptId: "a1", ...options });
   return { upstream, index, endpoint, ask: (path) => ask(socketPath, path) };
 }
@@ -116,7 +112,7 @@ test("a wheel of a person's own is all there is of its project, metadata and rec
   const filename = nameOf("9.9");
   const only = [{ project: "lib", version: "9.9", wheel: { filename, sha256 } }];
   const { upstream, index, endpoint, ask: asking } = await opened({ only });
-  const path = join(temporary(), "given.whl");
+  const path = join(temporaryDirectory("overlay"), "given.whl");
   writeFileSync(path, content);
   await index.keepFile(path, sha256);
   const page = await pageOf(endpoint, asking, "lib");
@@ -142,7 +138,7 @@ test("a wheel that is kept no more is the index's fault, and no upstream's relea
 
 test("what is kept is what was said, or nothing", async () => {
   const { index } = await opened({});
-  const path = join(temporary(), "given.whl");
+  const path = join(temporaryDirectory("overlay"), "given.whl");
   writeFileSync(path, "one");
   const other = createHash("sha256").update("other").digest("hex");
   await expect(index.keepFile(path, other)).rejects.toMatchObject({ code: "internal" });

@@ -1,12 +1,11 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, utimesSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
 import { startRelay } from "../../test/upstream/relay.ts";
 import { startUpstream, type DistFile } from "../../test/upstream/upstream.ts";
@@ -17,25 +16,15 @@ import { prefetch, type PrefetchOptions, type PrefetchWish } from "./prefetch.ts
 import { sampleUpstreams } from "./upstream/upstreams.sample.ts";
 
 const signal = new AbortController().signal;
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), "creamery-prefetch-"));
-  cleanups.push(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
 async function open(index: string, directory: string, now?: () => number): Promise<IndexService> {
   const upstreams = await sampleUpstreams({ index });
-  const opened = await openIndexService({
-    directory,
-    upstreams,
-    ...(now === undefined ? {} : { now }),
-  });
-  cleanups.push(() => opened[Symbol.asyncDispose]());
+  const opened = owned(
+    await openIndexService({
+      directory,
+      upstreams,
+      ...(now === undefined ? {} : { now }),
+    }),
+  );
   return opened;
 }
 
@@ -62,9 +51,8 @@ const wish = (specifiers = "", sha256s: readonly string[] | null = null): Prefet
 });
 
 async function bring(wishes: readonly PrefetchWish[], options: Partial<PrefetchOptions> = {}) {
-  const up = await startUpstream({ files: releases });
-  cleanups.push(() => up[Symbol.asyncDispose]());
-  const index = await open(up.url, temporary());
+  const up = owned(await startUpstream({ files: releases }));
+  const index = await open(up.url, temporaryDirectory("prefetch"));
   const brought = await prefetch({
     index,
     wishes,
@@ -136,7 +124,7 @@ test(
         }),
       ],
     });
-    const directory = temporary();
+    const directory = temporaryDirectory("prefetch");
     const first = await open(up.url, directory);
     await prefetch({
       index: first,
@@ -153,13 +141,13 @@ test(
     for (const { paths } of (await takeInventory(directory, signal)).units)
       for (const path of paths) utimesSync(path, longAgo, longAgo);
     const later = await open(up.url, directory, () => Date.now() + 5 * 86_400_000);
-    const socketPath = join(temporary(), "index.sock");
+    const socketPath = join(temporaryDirectory("prefetch"), "index.sock");
     await using endpoint = await later.openEndpoint({ socketPath, attemptId: "a1" });
     await using relay = await startRelay(socketPath);
     const origin = `http://127.0.0.1:${relay.port}`;
     const page = await fetch(`${origin}${endpoint.indexPath}spam/`);
     expect(page.headers.get("warning")).toContain("Stale");
-    const target = temporary();
+    const target = temporaryDirectory("prefetch");
     const argv = ["-I", "-m", "pip", "--isolated", "install", "-q", "--no-cache-dir", "--no-input"];
     const where = ["--index-url", `${origin}${endpoint.indexPath}`, "--target", target];
     await promisify(execFile)("python3", [...argv, ...where, "spam"], {

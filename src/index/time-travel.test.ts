@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { z } from "zod";
 
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
@@ -15,11 +15,6 @@ import { openIndexService, type AttemptRecord, type IndexService } from "./index
 import { sampleUpstreams } from "./upstream/upstreams.sample.ts";
 
 const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
 const Page = z.object({
   meta: z.record(z.string(), z.unknown()),
   versions: z.array(z.string()),
@@ -27,26 +22,18 @@ const Page = z.object({
   "project-status": z.object({ status: z.string() }).optional(),
 });
 
-function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), "creamery-travel-"));
-  cleanups.push(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
 const DAY_MS = 86_400_000;
 const START = Date.parse("2025-06-01T12:00:00Z");
 const at = (days: number): string => new Date(START + days * DAY_MS).toISOString();
 
 /** An upstream whose content and a mirror whose clock are moved on by hand. */
-async function world(files: readonly DistFile[], directory = temporary()) {
+async function world(files: readonly DistFile[], directory = temporaryDirectory("travel")) {
   const statuses = new Map<string, string>();
-  const upstream = await startUpstream({ files, statuses, maxAgeSeconds: 600 });
-  cleanups.push(() => upstream[Symbol.asyncDispose]());
+  const upstream = owned(await startUpstream({ files, statuses, maxAgeSeconds: 600 }));
   const clock = { ms: START };
   const open = async () => {
     const upstreams = await sampleUpstreams({ index: upstream.url });
-    const service = await openIndexService({ directory, upstreams, now: () => clock.ms });
-    cleanups.push(() => service[Symbol.asyncDispose]());
+    const service = owned(await openIndexService({ directory, upstreams, now: () => clock.ms }));
     return service;
   };
   const service = await open();
@@ -188,7 +175,7 @@ async function attempt(
   before: Date,
   wants: readonly string[],
 ): Promise<{ frozen: string[]; record: AttemptRecord }> {
-  const directory = temporary();
+  const directory = temporaryDirectory("travel");
   const socketPath = join(directory, "index.sock");
   await using endpoint = await service.openEndpoint({ socketPath, attemptId: "a1", before });
   await using relay = await startRelay(socketPath);
@@ -279,7 +266,7 @@ test("pip unchanged installs from an instant by its address alone, with what its
     eggs("2.0", -6),
   ]);
   const frozenAt = async (instant: string): Promise<string[]> => {
-    const target = join(temporary(), "target");
+    const target = join(temporaryDirectory("travel"), "target");
     await promisify(execFile)("python3", [
       "-m",
       "pip",
@@ -301,7 +288,7 @@ test("pip unchanged installs from an instant by its address alone, with what its
 
 test("an attempt of a date with an index that says no times has a fault to show for it", async () => {
   const { service } = await world([file("1.0", -9, { extra: { "upload-time": null } })]);
-  const socketPath = join(temporary(), "index.sock");
+  const socketPath = join(temporaryDirectory("travel"), "index.sock");
   await using endpoint = await service.openEndpoint({
     socketPath,
     attemptId: "a1",

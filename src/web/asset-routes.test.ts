@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readdirSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { CreameryError } from "../base/errors.ts";
 import type { AttemptBucket } from "../bucket/bucket.ts";
 import { DirectoryBucket } from "../bucket/directory-bucket.ts";
@@ -17,17 +16,6 @@ import { assetRoutes } from "./asset-routes.ts";
 import { startLocalFarm, workerToken, type FarmEnv, type LocalFarm } from "./local-farm.sample.ts";
 
 const signal = new AbortController().signal;
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), "creamery-assets-"));
-  cleanups.push(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
 const sha = (content: Buffer | string): string =>
   createHash("sha256").update(content).digest("hex");
 const SOURCE = Buffer.alloc(100_000, "a person's own archive ");
@@ -45,8 +33,8 @@ interface Place {
 async function place(
   change: (kept: AttemptBucket) => AttemptBucket = (kept) => kept,
 ): Promise<Place> {
-  const root = temporary();
-  const spool = temporary();
+  const root = temporaryDirectory("assets");
+  const spool = temporaryDirectory("assets");
   const kept = await DirectoryBucket.open(root);
   const routes = assetRoutes<string, FarmEnv>({
     bucket: change(kept),
@@ -54,8 +42,7 @@ async function place(
     mayWrite: async (worker, attemptId) => LEASES[worker]?.includes(attemptId) ?? false,
     mayUseSource: async (worker, sha256) => worker === "a" && sha256 === sha(SOURCE),
   });
-  const farm = await startLocalFarm((api) => api.route("/worker", routes));
-  cleanups.push(() => farm[Symbol.asyncDispose]());
+  const farm = owned(await startLocalFarm((api) => api.route("/worker", routes)));
   const bucketOf = async (worker: string) =>
     await RemoteBucket.open({ farm: await farm.worker(worker), directory: spool });
   return { farm, root, kept, spool, bucketOf };
@@ -74,7 +61,7 @@ test("what a worker makes is in the farm's bucket as the farm's own would be", a
   const { bucketOf, kept, root, spool } = await place();
   const bucket = await bucketOf("a");
   const log = "a line of a log\n".repeat(5000);
-  const here = await DirectoryBucket.open(temporary());
+  const here = await DirectoryBucket.open(temporaryDirectory("assets"));
   for (const compression of ["none", "gzip", "zstd"] as const) {
     const key = `attempts/a1/${compression === "none" ? "log.txt" : `${compression}-1.whl`}`;
     const stored = await bucket.create(key, chunks(log, "end"), { signal, compression });

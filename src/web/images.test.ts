@@ -1,19 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { CreameryError } from "../base/errors.ts";
 import { archivePath } from "../image/archive/image-archive.ts";
 import { sampleManifest } from "../image/manifest.sample.ts";
@@ -29,17 +21,6 @@ const ID = "2026.11.2+0123abcd";
 const ARCHIVE = randomBytes(3 * 1024 * 1024);
 const SHA = createHash("sha256").update(ARCHIVE).digest("hex");
 const { signal } = new AbortController();
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), "creamery-images-"));
-  cleanups.push(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
 function layImage(imagesDir: string, id = ID): void {
   mkdirSync(join(imagesDir, id), { recursive: true });
   writeFileSync(join(imagesDir, id, "manifest.json"), JSON.stringify(sampleManifest(id)));
@@ -56,8 +37,8 @@ interface Place {
 }
 
 async function place(sent: Buffer = ARCHIVE): Promise<Place> {
-  const imagesDir = temporary();
-  const archivesDir = temporary();
+  const imagesDir = temporaryDirectory("images");
+  const archivesDir = temporaryDirectory("images");
   layImage(imagesDir);
   const packed: string[] = [];
   const cuts: number[] = [];
@@ -83,7 +64,7 @@ async function place(sent: Buffer = ARCHIVE): Promise<Place> {
     });
     api.route("/worker", routes);
   });
-  cleanups.push(() => farm[Symbol.asyncDispose]());
+  owned(farm);
   return { farm, imagesDir, archivesDir, packed, cuts, ranges };
 }
 
@@ -109,7 +90,7 @@ interface Worker {
 
 /** A worker whose launcher takes what it is given, or refuses it with this. */
 async function worker(farm: LocalFarm, refuses?: CreameryError): Promise<Worker> {
-  const directories = { cache: temporary(), data: temporary() };
+  const directories = { cache: temporaryDirectory("images"), data: temporaryDirectory("images") };
   const imagesDir = join(directories.cache, "images");
   mkdirSync(imagesDir);
   const asked: LauncherRequest[] = [];

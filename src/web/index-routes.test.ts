@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { createServer, request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { afterEach, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
 import {
   startUpstream,
@@ -26,22 +25,6 @@ import { startLocalFarm, workerToken, type LocalFarm } from "./local-farm.sample
 
 const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
 const signal = new AbortController().signal;
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), "creamery-fleet-"));
-  cleanups.push(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
-function owned<Resource extends AsyncDisposable>(resource: Resource): Resource {
-  cleanups.push(() => resource[Symbol.asyncDispose]());
-  return resource;
-}
-
 interface Fleet {
   readonly farm: LocalFarm;
   readonly coordinator: IndexService;
@@ -51,7 +34,9 @@ interface Fleet {
 /** A coordinator with these upstreams, and its API. */
 async function fleet(index: string, crates: string | null = null): Promise<Fleet> {
   const upstreams = await sampleUpstreams({ index, ...(crates === null ? {} : { crates }) });
-  const coordinator = owned(await openIndexService({ directory: temporary(), upstreams }));
+  const coordinator = owned(
+    await openIndexService({ directory: temporaryDirectory("fleet"), upstreams }),
+  );
   const faults: CreameryError[] = [];
   const routes = indexRoutes({
     index: coordinator.farmIndex((fault) => faults.push(fault)),
@@ -107,7 +92,7 @@ async function host(index: IndexService, directory: string, before?: Date): Prom
 }
 
 async function worker({ farm }: Fleet, name: string): Promise<Host> {
-  const directory = temporary();
+  const directory = temporaryDirectory("fleet");
   const client = await farm.worker(name);
   return await host(owned(await openFarmIndex({ farm: client, directory, signal })), directory);
 }
@@ -174,7 +159,7 @@ test("a worker's attempt of the past has what its farm saw deleted and still kee
     maxAgeSeconds: 0,
   });
   const whole = await fleet(up.url);
-  const here = await host(whole.coordinator, temporary());
+  const here = await host(whole.coordinator, temporaryDirectory("fleet"));
   for (const file of [WHEEL, SDIST, eggs]) {
     await here.ask(`${here.endpoint.indexPath}${file.project}/`);
     if (file !== WHEEL) await here.ask(pathOf(here, file));
@@ -183,7 +168,7 @@ test("a worker's attempt of the past has what its farm saw deleted and still kee
   up.files.splice(0, 3, { ...WHEEL, filename: "spam-2.0-py3-none-any.whl" });
   await sleep(5);
 
-  const directory = temporary();
+  const directory = temporaryDirectory("fleet");
   const client = await whole.farm.worker("a");
   const index = owned(await openFarmIndex({ farm: client, directory, signal }));
   const then = await host(index, directory, date);
@@ -213,7 +198,7 @@ test.each(["json", "html"] as const)(
   async (format) => {
     const up = await upstream({ files: FILES, format });
     const whole = await fleet(`${up.url}?key=s3cret`);
-    const here = await host(whole.coordinator, temporary());
+    const here = await host(whole.coordinator, temporaryDirectory("fleet"));
     const there = await worker(whole, "a");
     const records = [];
     const answers = [];
@@ -306,7 +291,9 @@ test("a fault of an upstream is recorded by a worker as by the farm, and asked f
     });
     const whole = await fleet(up.url);
     const one =
-      where === "farm" ? await host(whole.coordinator, temporary()) : await worker(whole, "a");
+      where === "farm"
+        ? await host(whole.coordinator, temporaryDirectory("fleet"))
+        : await worker(whole, "a");
     expect((await one.ask(`${one.endpoint.indexPath}gone/`)).status).toBe(502);
     const wrong = await one.ask(pathOf(one, WHEEL));
     expect([wrong.status, wrong.body.length < wheel.length]).toEqual([502, true]);
@@ -338,7 +325,7 @@ test("a worker that the farm refuses is told so, and shown no old page", async (
   await expect(
     openFarmIndex({
       farm: await whole.farm.worker("-not-a-name-"),
-      directory: temporary(),
+      directory: temporaryDirectory("fleet"),
       signal,
     }),
   ).rejects.toMatchObject({ code: "farm-refused" });
@@ -358,7 +345,7 @@ test("crates come through the farm, each document and each crate once", async ()
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     server.closeAllConnections();
     server.close();
   });

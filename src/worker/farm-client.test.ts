@@ -1,13 +1,13 @@
-import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { chmodSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { inspect } from "node:util";
 
-import { afterEach, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+
+import { temporaryDirectory } from "../../test/owned.ts";
 import { z } from "zod";
 
 import { CreameryError } from "../base/errors.ts";
@@ -18,14 +18,8 @@ import { FarmClient, openFarmClient } from "./farm-client.ts";
 const signal = new AbortController().signal;
 const QUICK = { retries: 3, firstPauseMs: 1, longestPauseMs: 2 };
 const TOKEN = "worker-token-0123456789abcdef";
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
 function tokenFile(text = `${TOKEN}\n`, mode = 0o640): string {
-  const directory = mkdtempSync(join(tmpdir(), "creamery-farm-"));
-  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory("farm");
   const path = join(directory, "token");
   writeFileSync(path, text);
   chmodSync(path, mode);
@@ -43,7 +37,7 @@ async function farm(
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     server.closeAllConnections();
     server.close();
   });
@@ -51,7 +45,7 @@ async function farm(
   if (address === null || typeof address === "string") throw new Error("no port");
   const url = `http://127.0.0.1:${address.port}`;
   const client = await openFarmClient({ url, tokenFile: tokenFile() }, QUICK);
-  cleanups.push(async () => client[Symbol.dispose]());
+  onTestFinished(async () => client[Symbol.dispose]());
   return { url, asked, client };
 }
 

@@ -1,23 +1,15 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
+import { temporaryDirectory } from "../owned.ts";
 import { openIndexService } from "../../src/index/index-service.ts";
 import { sampleUpstreams } from "../../src/index/upstream/upstreams.sample.ts";
 import { findNginx, nginxBefore, startNginx } from "../upstream/nginx.ts";
 import { startUpstream } from "../upstream/upstream.ts";
 
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
 test("nginx sends the files that are kept, whole and in ranges, and nobody asks it for them but by the mirror", async (context) => {
-  const directory = mkdtempSync(join(tmpdir(), "creamery-nginx-"));
-  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory("nginx");
   const program = findNginx(directory);
   if (program === null) return context.skip("nginx is neither here nor to be had");
   const content = randomBytes(3_000_000);

@@ -1,34 +1,21 @@
 import {
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   writeFileSync,
 } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 
 import { pack, type Header } from "tar-stream";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
+import { temporaryDirectory } from "../../../test/owned.ts";
 import { unpackTree } from "./unpack-tree.ts";
 
 const MAX_BYTES = 1024 ** 2;
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), "creamery-unpack-"));
-  cleanups.push(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
 type Entry = Partial<Header> & { readonly name: string; readonly text?: string };
 const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 const mtime = new Date(1_700_000_000_000);
@@ -56,7 +43,7 @@ async function* inPieces(content: Buffer, size: number): AsyncGenerator<Buffer> 
 }
 
 async function unpacked(content: Buffer, size = 1000, maxBytes = MAX_BYTES): Promise<string> {
-  const outer = temporary();
+  const outer = temporaryDirectory("unpack");
   const into = join(outer, "into");
 
   mkdirSync(into);

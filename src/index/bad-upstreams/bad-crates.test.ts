@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
+import { owned, temporaryDirectory } from "../../../test/owned.ts";
 import {
   sends,
   sendsRaw,
@@ -13,7 +11,7 @@ import {
   type BadUpstream,
 } from "../../../test/upstream/bad-upstream.ts";
 import { askSocket } from "../serve/ask-socket.sample.ts";
-import { cleanUp, cleanups, html, redirect } from "./bad-upstreams.sample.ts";
+import { html, redirect } from "./bad-upstreams.sample.ts";
 import { takeInventory } from "../cache/inventory.ts";
 import { verifyIndex } from "../cache/verify-index.ts";
 import { openIndexService } from "../index-service.ts";
@@ -21,7 +19,6 @@ import { openIndexService } from "../index-service.ts";
 /** As bad-files.test.ts, of an index of crates. */
 
 const signal = new AbortController().signal;
-afterEach(cleanUp);
 
 const crate = Buffer.alloc(5000, "crate ");
 const other = Buffer.alloc(5000, "other ");
@@ -32,24 +29,23 @@ const DOCUMENT: readonly [string, Answer] = ["/simple/sp/am/spam", sends(`${line
 const FILE: readonly [string, Answer] = ["/dl/", sends(crate)];
 
 async function trying(answers: BadUpstream["answers"]) {
-  const up = await startBadUpstream(answers);
-  cleanups.push(() => up[Symbol.asyncDispose]());
-  const directory = mkdtempSync(join(tmpdir(), "creamery-bad-crates-"));
-  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const up = owned(await startBadUpstream(answers));
+  const directory = temporaryDirectory("bad-crates");
   const upstream = { url: up.url, authorization: null, insecure: false };
   let now = Date.now();
-  const farm = await openIndexService({
-    directory,
-    upstreams: {
-      indexes: [upstream],
-      crates: upstream,
-      transport: { ca: undefined, clientCert: undefined, proxy: null },
-    },
-    idleMs: 150,
-    deadlineMs: 4000,
-    now: () => now,
-  });
-  cleanups.push(() => farm[Symbol.asyncDispose]());
+  const farm = owned(
+    await openIndexService({
+      directory,
+      upstreams: {
+        indexes: [upstream],
+        crates: upstream,
+        transport: { ca: undefined, clientCert: undefined, proxy: null },
+      },
+      idleMs: 150,
+      deadlineMs: 4000,
+      now: () => now,
+    }),
+  );
   const socketPath = join(directory, "index.sock");
   const endpoint = await farm.openEndpoint({ socketPath, attemptId: "a1" });
   const ask = (path: string) => askSocket(socketPath, `${endpoint.cratesPath}${path}`);

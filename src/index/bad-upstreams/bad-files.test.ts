@@ -1,9 +1,8 @@
 import { gzipSync } from "node:zlib";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { sends, sendsFile, sendsRaw, type Answer } from "../../../test/upstream/bad-upstream.ts";
 import {
-  cleanUp,
   content,
   expectUnpoisoned,
   FILE,
@@ -13,8 +12,6 @@ import {
   trying,
   type BadAnswer,
 } from "./bad-upstreams.sample.ts";
-
-afterEach(cleanUp);
 
 const cut = (at: number): Answer =>
   sendsRaw(`HTTP/1.1 200 OK\nContent-Length: ${content.length}\n\n`, content.subarray(0, at));

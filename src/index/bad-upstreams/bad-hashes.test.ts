@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import {
   PAGE_TYPE,
@@ -13,7 +13,6 @@ import {
 } from "../../../test/upstream/bad-upstream.ts";
 import { askSocket } from "../serve/ask-socket.sample.ts";
 import {
-  cleanUp,
   content,
   expectUnpoisoned,
   FILE,
@@ -28,7 +27,6 @@ import {
 import { verifyIndex } from "../cache/verify-index.ts";
 
 const signal = new AbortController().signal;
-afterEach(cleanUp);
 
 test("a file whose hash changes on its page: the old bytes stay under their hash, the new are another file, and users hear of it", async () => {
   const tried = await trying(HONEST);

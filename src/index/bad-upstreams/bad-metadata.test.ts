@@ -1,5 +1,6 @@
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
+import { owned } from "../../../test/owned.ts";
 import {
   rowOf,
   sends,
@@ -9,11 +10,10 @@ import {
   type Answer,
 } from "../../../test/upstream/bad-upstream.ts";
 import { makeWheel } from "../../../test/upstream/make-wheel.ts";
-import { cleanUp, cleanups, pageOf, sha, trying } from "./bad-upstreams.sample.ts";
+import { pageOf, sha, trying } from "./bad-upstreams.sample.ts";
 import { verifyIndex } from "../cache/verify-index.ts";
 
 const signal = new AbortController().signal;
-afterEach(cleanUp);
 
 const WHEEL = "spam-1.0-py3-none-any.whl";
 const wheel = makeWheel("spam", "1.0", { "spam.bin": "x".repeat(200_000), "spam.py": "" }, [
@@ -97,15 +97,16 @@ test("metadata by ranges that lie about the wheel's length, its beginning or its
 });
 
 test("what one index says of a hash is nothing to another's: neither its metadata nor its failing downloads", async () => {
-  const bad = await startBadUpstream([
-    [
-      "/simple/bait/",
-      sendsPage(pageOf([rowOf(WHEEL, wheel, { "core-metadata": true })], { name: "bait" })),
-    ],
-    [`/packages/${WHEEL}.metadata`, sends(forged)],
-    ["/packages/", () => undefined],
-  ]);
-  cleanups.push(() => bad[Symbol.asyncDispose]());
+  const bad = owned(
+    await startBadUpstream([
+      [
+        "/simple/bait/",
+        sendsPage(pageOf([rowOf(WHEEL, wheel, { "core-metadata": true })], { name: "bait" })),
+      ],
+      [`/packages/${WHEEL}.metadata`, sends(forged)],
+      ["/packages/", () => undefined],
+    ]),
+  );
   const tried = await trying(
     [
       ["/simple/spam/", sendsPage(pageOf([rowOf(WHEEL, wheel)]))],

@@ -1,9 +1,8 @@
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 
 import { PAGE_TYPE, rowOf, sendsFile, sendsPage } from "../../../test/upstream/bad-upstream.ts";
 import {
-  cleanUp,
   content,
   expectUnpoisoned,
   FILE,
@@ -15,8 +14,6 @@ import {
   sha,
   trying,
 } from "./bad-upstreams.sample.ts";
-
-afterEach(cleanUp);
 
 const NAMES = [
   "../spam-1.0.tar.gz",

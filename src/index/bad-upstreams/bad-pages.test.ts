@@ -1,9 +1,8 @@
 import { gzipSync } from "node:zlib";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { PAGE_TYPE, sends, sendsPage, sendsRaw } from "../../../test/upstream/bad-upstream.ts";
 import {
-  cleanUp,
   expectUnpoisoned,
   HONEST,
   html,
@@ -17,7 +16,6 @@ import {
 import { takeInventory } from "../cache/inventory.ts";
 
 const signal = new AbortController().signal;
-afterEach(cleanUp);
 
 const NO_PAGE: readonly [string, RegExp] = ["upstream", /no project's page/u];
 

@@ -1,11 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect } from "vitest";
 
+import { owned, temporaryDirectory } from "../../../test/owned.ts";
 import {
   PAGE_TYPE,
   rowOf,
@@ -29,11 +27,6 @@ import type { UpstreamSettings } from "../upstream/upstreams.ts";
  */
 
 const signal = new AbortController().signal;
-/** To be done when a test has ended, the last first. */
-export const cleanups: (() => PromiseLike<unknown>)[] = [];
-export async function cleanUp(): Promise<void> {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-}
 
 export const FILE = "spam-1.0.tar.gz";
 /** As large as what is held back at the end, and more. */
@@ -85,20 +78,19 @@ export async function trying(
   answers: BadUpstream["answers"],
   settings: Pick<UpstreamSettings, "extra"> = {},
 ): Promise<Tried> {
-  const up = await startBadUpstream(answers);
-  cleanups.push(() => up[Symbol.asyncDispose]());
-  const directory = mkdtempSync(join(tmpdir(), "creamery-bad-"));
-  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const up = owned(await startBadUpstream(answers));
+  const directory = temporaryDirectory("bad");
   let now = Date.now();
   const told: string[] = [];
-  const farm = await openIndexService({
-    directory,
-    upstreams: await sampleUpstreams({ index: up.url, ...settings }),
-    ...QUICK,
-    now: () => now,
-    onReplaced: (line) => told.push(line),
-  });
-  cleanups.push(() => farm[Symbol.asyncDispose]());
+  const farm = owned(
+    await openIndexService({
+      directory,
+      upstreams: await sampleUpstreams({ index: up.url, ...settings }),
+      ...QUICK,
+      now: () => now,
+      onReplaced: (line) => told.push(line),
+    }),
+  );
   const socketPath = join(directory, "index.sock");
   const endpoint = await farm.openEndpoint({ socketPath, attemptId: "a1" });
   const ask: Tried["ask"] = (path, headers = {}) => askSocket(socketPath, path, headers);

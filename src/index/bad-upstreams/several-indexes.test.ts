@@ -1,5 +1,6 @@
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
+import { owned } from "../../../test/owned.ts";
 import {
   PAGE_TYPE,
   rowOf,
@@ -12,8 +13,6 @@ import {
   type BadUpstream,
 } from "../../../test/upstream/bad-upstream.ts";
 import {
-  cleanUp,
-  cleanups,
   content,
   FILE,
   HONEST,
@@ -27,11 +26,8 @@ import {
 
 /** A private index before a public one: a name is never taken from the second because something is wrong with the first. */
 
-afterEach(cleanUp);
-
 async function privateIndex(answers: BadUpstream["answers"]): Promise<BadUpstream> {
-  const started = await startBadUpstream(answers);
-  cleanups.push(() => started[Symbol.asyncDispose]());
+  const started = owned(await startBadUpstream(answers));
   return started;
 }
 

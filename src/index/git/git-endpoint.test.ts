@@ -4,8 +4,9 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeEach, expect, test } from "vitest";
 
+import { owned } from "../../../test/owned.ts";
 import { startForge, type Forge } from "../../../test/upstream/forge.ts";
 import { startRelay } from "../../../test/upstream/relay.ts";
 import {
@@ -20,24 +21,13 @@ import { GitMirrors, type GitMirrorsOptions } from "./git-mirrors.ts";
 
 const root = mkdtempSync(join(tmpdir(), "creamery-git-endpoint-"));
 const signal = new AbortController().signal;
-const cleanups: (() => PromiseLike<unknown>)[] = [];
 let forge: Forge;
 beforeEach(async () => {
   const files = { "a.py": "a = 1\n", "tests/test_a.py": "def test_a(): pass\n" };
-  forge = await startForge({ repository: "owner/repo.git", files, tag: "v1.2" });
-  cleanups.push(() => forge[Symbol.asyncDispose]());
-});
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+  forge = owned(await startForge({ repository: "owner/repo.git", files, tag: "v1.2" }));
 });
 
 afterAll(() => rm(root, { recursive: true, force: true }));
-
-function owned<Opened extends AsyncDisposable>(opened: Opened): Opened {
-  cleanups.push(() => opened[Symbol.asyncDispose]());
-  return opened;
-}
 
 async function service(more: Partial<GitMirrorsOptions> = {}): Promise<IndexService> {
   const repositories = owned(

@@ -4,23 +4,18 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeEach, expect, test } from "vitest";
 
+import { owned } from "../../../test/owned.ts";
 import { startForge, type Forge } from "../../../test/upstream/forge.ts";
 import { GitMirrors, type GitMirrorsOptions } from "./git-mirrors.ts";
 
 const root = mkdtempSync(join(tmpdir(), "creamery-git-mirrors-"));
 const signal = new AbortController().signal;
-const cleanups: (() => PromiseLike<unknown>)[] = [];
 let forge: Forge;
 beforeEach(async () => {
   const files = { "a.py": "a = 1\n" };
-  forge = await startForge({ repository: "repo.git", files, tag: "v1.2" });
-  cleanups.push(() => forge[Symbol.asyncDispose]());
-});
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+  forge = owned(await startForge({ repository: "repo.git", files, tag: "v1.2" }));
 });
 
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -30,14 +25,15 @@ function directory(): string {
 }
 
 async function open(more: Partial<GitMirrorsOptions> = {}): Promise<GitMirrors> {
-  const mirrors = await GitMirrors.open({
-    directory: directory(),
-    allow: ["127.0.0.1"],
-    authorities: async () => forge.ca,
-    timeoutMs: 20_000,
-    ...more,
-  });
-  cleanups.push(() => mirrors[Symbol.asyncDispose]());
+  const mirrors = owned(
+    await GitMirrors.open({
+      directory: directory(),
+      allow: ["127.0.0.1"],
+      authorities: async () => forge.ca,
+      timeoutMs: 20_000,
+      ...more,
+    }),
+  );
   return mirrors;
 }
 

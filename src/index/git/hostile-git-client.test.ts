@@ -9,8 +9,9 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeEach, expect, onTestFinished, test } from "vitest";
 
+import { owned } from "../../../test/owned.ts";
 import { startForge, type Forge } from "../../../test/upstream/forge.ts";
 import { makeCertificate } from "../../../test/upstream/https-server.ts";
 import { openIndexService } from "../index-service.ts";
@@ -22,25 +23,14 @@ import { runUploadPack } from "./upload-pack.ts";
 
 const root = mkdtempSync(join(tmpdir(), "creamery-hostile-git-"));
 const signal = new AbortController().signal;
-const cleanups: (() => PromiseLike<unknown>)[] = [];
 let forge: Forge;
 beforeEach(async () => {
   // More than what lies between two programs holds.
   const files = { "a.bin": randomBytes(24 << 20) };
-  forge = await startForge({ repository: "repo.git", files, tag: "v1" });
-  cleanups.push(() => forge[Symbol.asyncDispose]());
-});
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+  forge = owned(await startForge({ repository: "repo.git", files, tag: "v1" }));
 });
 
 afterAll(() => rm(root, { recursive: true, force: true }));
-
-function owned<Opened extends AsyncDisposable>(opened: Opened): Opened {
-  cleanups.push(() => opened[Symbol.asyncDispose]());
-  return opened;
-}
 
 async function openMirrors(authority = forge.ca): Promise<GitMirrors> {
   return owned(
@@ -102,7 +92,7 @@ test("a client that goes away and comes again has no more fetched at once than o
   const server = createServer({ key: readFileSync(keyFile), cert }, () => void asked++);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     server.closeAllConnections();
     server.close();
   });
@@ -159,7 +149,7 @@ test("a guest that asks for much and takes nothing keeps no other guest waiting"
   };
   const [hostile, other] = [await open("a1"), await open("a2")];
   const stuck = Array.from({ length: 12 }, () => hostile().pause());
-  cleanups.push(async () => stuck.forEach((socket) => socket.destroy()));
+  onTestFinished(async () => stuck.forEach((socket) => socket.destroy()));
   await new Promise((resolve) => setTimeout(resolve, 2000));
   const answer = await text(other().setEncoding("latin1"));
   expect(answer).toContain("200 OK");

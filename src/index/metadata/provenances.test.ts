@@ -1,20 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+
+import { owned, temporaryDirectory } from "../../../test/owned.ts";
 import { z } from "zod";
 
 import { startUpstream, type UpstreamOptions } from "../../../test/upstream/upstream.ts";
 import type { CreameryError } from "../../base/errors.ts";
 import { openIndexService } from "../index-service.ts";
 import { sampleUpstreams } from "../upstream/upstreams.sample.ts";
-
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
 
 const content = Buffer.from("spam");
 const sha256 = createHash("sha256").update(content).digest("hex");
@@ -25,13 +18,10 @@ const attested = Buffer.from(
 const PATH = `/files/spam/${sha256}/spam-1.0.tar.gz.provenance`;
 
 async function serving(options: Partial<UpstreamOptions>) {
-  const upstream = await startUpstream({ files: [spam], ...options });
-  cleanups.push(() => upstream[Symbol.asyncDispose]());
-  const directory = mkdtempSync(join(tmpdir(), "creamery-provenance-"));
-  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const upstream = owned(await startUpstream({ files: [spam], ...options }));
+  const directory = temporaryDirectory("provenance");
   const upstreams = await sampleUpstreams({ index: upstream.url });
-  const service = await openIndexService({ directory, upstreams });
-  cleanups.push(() => service[Symbol.asyncDispose]());
+  const service = owned(await openIndexService({ directory, upstreams }));
   const faults: CreameryError[] = [];
   const { url } = await service.serve({
     place: { host: "127.0.0.1", port: 0 },

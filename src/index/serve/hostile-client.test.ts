@@ -1,15 +1,14 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readlinkSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readdirSync, readlinkSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buffer } from "node:stream/consumers";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
 
+import { owned, temporaryDirectory } from "../../../test/owned.ts";
 import { within } from "../../base/within.ts";
 import { startRelay } from "../../../test/upstream/relay.ts";
 import { startUpstream } from "../../../test/upstream/upstream.ts";
@@ -18,16 +17,12 @@ import { openIndexService, type Endpoint } from "../index-service.ts";
 import { RenderedPages } from "../page/rendered-pages.ts";
 import { sampleUpstreams } from "../upstream/upstreams.sample.ts";
 
-const cleanups: (() => PromiseLike<unknown>)[] = [];
 const unhandled: unknown[] = [];
 const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
 beforeEach(() => {
   unhandled.length = 0;
   process.on("unhandledRejection", onUnhandled);
-});
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-  process.off("unhandledRejection", onUnhandled);
+  onTestFinished(() => void process.off("unhandledRejection", onUnhandled));
 });
 
 const content = Buffer.alloc(1_200_000, "spam and eggs ");
@@ -40,14 +35,11 @@ interface Served {
 }
 
 async function serve(): Promise<Served> {
-  const directory = mkdtempSync(join(tmpdir(), "creamery-hostile-"));
-  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory("hostile");
   const file = { project: "spam", filename: "spam-1.0.tar.gz", content };
-  const up = await startUpstream({ files: [file] });
-  cleanups.push(() => up[Symbol.asyncDispose]());
+  const up = owned(await startUpstream({ files: [file] }));
   const upstreams = await sampleUpstreams({ index: up.url });
-  const service = await openIndexService({ directory, upstreams });
-  cleanups.push(() => service[Symbol.asyncDispose]());
+  const service = owned(await openIndexService({ directory, upstreams }));
   const socketPath = join(directory, "index.sock");
   const endpoint = await service.openEndpoint({ socketPath, attemptId: "a1" });
   const path = `${endpoint.indexPath.replace("simple/", "files/")}spam/${sha256}/spam-1.0.tar.gz`;
@@ -68,7 +60,7 @@ async function servesWhole({ socketPath, path }: Served): Promise<boolean> {
 
 async function relay(socketPath: string): Promise<number> {
   const { port, [Symbol.asyncDispose]: dispose } = await startRelay(socketPath);
-  cleanups.push(dispose);
+  onTestFinished(dispose);
   return port;
 }
 
@@ -99,8 +91,7 @@ test("clients that go away in the middle of an answer do the process no harm", a
 });
 
 test("what is no HTTP, and a catalogue that fails in any way, end one connection at most", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "creamery-hostile-"));
-  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory("hostile");
   const socketPath = join(directory, "index.sock");
   const fail = (): never => {
     throw new TypeError("planted");

@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+
+import { owned, temporaryDirectory } from "../../../test/owned.ts";
 import { z } from "zod";
 
 import { makeWheel } from "../../../test/upstream/make-wheel.ts";
@@ -19,11 +17,6 @@ import { openIndexService, type IndexService, type ServeOptions } from "../index
 import { sampleUpstreams } from "../upstream/upstreams.sample.ts";
 
 const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
 interface Serving {
   readonly url: string;
   readonly upstream: RunningUpstream;
@@ -36,13 +29,10 @@ async function serving(
   options: UpstreamOptions,
   how: Pick<ServeOptions, "xAccel"> = {},
 ): Promise<Serving> {
-  const upstream = await startUpstream(options);
-  cleanups.push(() => upstream[Symbol.asyncDispose]());
-  const directory = mkdtempSync(join(tmpdir(), "creamery-served-"));
-  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const upstream = owned(await startUpstream(options));
+  const directory = temporaryDirectory("served");
   const upstreams = await sampleUpstreams({ index: upstream.url });
-  const service = await openIndexService({ directory, upstreams });
-  cleanups.push(() => service[Symbol.asyncDispose]());
+  const service = owned(await openIndexService({ directory, upstreams }));
   const faults: CreameryError[] = [];
   const place = { host: "127.0.0.1", port: 0 };
   const served = await service.serve({ place, onFault: (fault) => faults.push(fault), ...how });

@@ -1,17 +1,12 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import { CreameryError } from "../../base/errors.ts";
 import { sendText, type Exchange } from "./exchange.ts";
 import { DEFAULT_TURNS } from "./request-turns.ts";
 import { TurnServer, type TurnServerOptions } from "./turn-server.ts";
-
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
 
 async function serving(
   route: (exchange: Exchange) => Promise<void>,
@@ -27,7 +22,7 @@ async function serving(
     },
     { turns: DEFAULT_TURNS, connections: 10, ended: "it is over", ...options },
   );
-  cleanups.push(() => server.close());
+  onTestFinished(() => server.close());
   const port = await server.listen({ host: "127.0.0.1", port: 0 });
   return { server, faults, turnedAway, port: port ?? 0, url: `http://127.0.0.1:${port}` };
 }

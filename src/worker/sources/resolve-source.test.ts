@@ -1,11 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
+import { owned, temporaryDirectory } from "../../../test/owned.ts";
 import { makeWheel } from "../../../test/upstream/make-wheel.ts";
 import {
   startUpstream,
@@ -22,17 +20,6 @@ import { resolveSource, type SourceContext } from "./resolve-source.ts";
 import { parseTarget } from "./target.ts";
 
 const signal = new AbortController().signal;
-const cleanups: (() => PromiseLike<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), "creamery-source-"));
-  cleanups.push(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
 interface Farm {
   readonly upstream: RunningUpstream;
   readonly context: SourceContext;
@@ -40,17 +27,17 @@ interface Farm {
 }
 
 async function farm(options: UpstreamOptions): Promise<Farm> {
-  const upstream = await startUpstream(options);
-  cleanups.push(() => upstream[Symbol.asyncDispose]());
+  const upstream = owned(await startUpstream(options));
   const upstreams = await sampleUpstreams({ index: upstream.url });
-  const service = await openIndexService({ directory: temporary(), upstreams });
-  cleanups.push(() => service[Symbol.asyncDispose]());
+  const service = owned(
+    await openIndexService({ directory: temporaryDirectory("source"), upstreams }),
+  );
   const context: SourceContext = {
     index: () => service,
     launcher: new LauncherClient("/nowhere", () => {
       throw new Error("a release needs nothing of the launcher");
     }),
-    directory: temporary(),
+    directory: temporaryDirectory("source"),
     cwd: "/",
     mirrors: () => {
       throw new Error("a release needs no repository");
