@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+
+import { AGENT } from "../src/launcher/oci/bundle.ts";
 
 /** A process of the host, as proc(5) shows it. */
 export interface SeenProcess {
@@ -30,9 +33,9 @@ export function isRuntime({ words }: SeenProcess): boolean {
   return /^(?:runsc|runc)/u.test(basename(words[0] ?? ""));
 }
 
-/** The agent of a container; in gVisor it is no process of the host's. */
+/** The agent of a container, and no other tool of the farm's that lies beside it; in gVisor it is no process of the host's. */
 function isAgent({ words }: SeenProcess): boolean {
-  return words.some((word) => word.startsWith("/opt/creamery/guest/"));
+  return isDeepStrictEqual(words, [...AGENT]);
 }
 
 /**

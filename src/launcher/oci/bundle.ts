@@ -6,7 +6,14 @@ export const JOB_UID = 1000;
 /** Where the package's user may write; one place in the code, as the image and both runtimes must agree. */
 export const JOB_WRITABLE = ["/job", "/tmp", "/home/tester", "/var/tmp"] as const;
 
-const AGENT = ["/usr/bin/python3.13", "-I", "-S", "-B", "/opt/creamery/guest/agent.py"];
+/** The agent's command line, in a guest of its own image. */
+export const AGENT = [
+  "/usr/bin/python3.13",
+  "-I",
+  "-S",
+  "-B",
+  "/opt/creamery/guest/agent.py",
+] as const;
 
 /** What the agent's work needs of root's power, inside of its own guest only. */
 const CAPABILITIES = [
