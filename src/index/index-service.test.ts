@@ -5,10 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { inspect, promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
-
-import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { z } from "zod";
 
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { startRelay } from "../../test/upstream/relay.ts";
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
 import {

@@ -4,10 +4,9 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { expect, test } from "vitest";
-
-import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { z } from "zod";
 
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
 import { startUpstream, type RunningUpstream } from "../../test/upstream/upstream.ts";
 import {

@@ -4,10 +4,9 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-
-import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { z } from "zod";
 
+import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
 import { startRelay } from "../../test/upstream/relay.ts";
 import { startUpstream, type DistFile } from "../../test/upstream/upstream.ts";

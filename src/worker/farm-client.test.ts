@@ -6,10 +6,9 @@ import { buffer } from "node:stream/consumers";
 import { inspect } from "node:util";
 
 import { expect, onTestFinished, test } from "vitest";
-
-import { temporaryDirectory } from "../../test/owned.ts";
 import { z } from "zod";
 
+import { temporaryDirectory } from "../../test/owned.ts";
 import { CreameryError } from "../base/errors.ts";
 import { problemOf, PROBLEM_TYPE } from "../base/problem.ts";
 import { apiAddress, readFarmAddress } from "./farm-address.ts";

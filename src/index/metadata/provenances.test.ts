@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-
-import { owned, temporaryDirectory } from "../../../test/owned.ts";
 import { z } from "zod";
 
+import { owned, temporaryDirectory } from "../../../test/owned.ts";
 import { startUpstream, type UpstreamOptions } from "../../../test/upstream/upstream.ts";
 import type { CreameryError } from "../../base/errors.ts";
 import { openIndexService } from "../index-service.ts";

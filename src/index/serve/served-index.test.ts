@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-
-import { owned, temporaryDirectory } from "../../../test/owned.ts";
 import { z } from "zod";
 
+import { owned, temporaryDirectory } from "../../../test/owned.ts";
 import { makeWheel } from "../../../test/upstream/make-wheel.ts";
 import {
   startUpstream,

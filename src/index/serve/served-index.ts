@@ -5,6 +5,7 @@ import type { Witness } from "./witness.ts";
 import type { Catalogue } from "../catalogue.ts";
 import { decodeSegment, sendText, type Exchange } from "./exchange.ts";
 import { placeOf } from "../files/file-store.ts";
+import { keptLately } from "./kept-lately.ts";
 import { parseInstant } from "../past/instant.ts";
 import { renderNames } from "../page/names-page.ts";
 import { RenderedPages, renderedOf } from "../page/rendered-pages.ts";
@@ -79,13 +80,17 @@ export async function openServedIndex(options: ServedIndexOptions): Promise<Serv
 
 class ServedRoutes {
   readonly #options: ServedIndexOptions;
+  readonly #catalogue: Catalogue;
   readonly #pages = new RenderedPages();
   readonly #witness: Witness;
   readonly #now: () => number;
   #names: { readonly until: number; readonly names: Promise<readonly string[]> } | undefined;
 
   constructor(options: ServedIndexOptions) {
+    const { catalogue, xAccel } = options;
     this.#options = options;
+    const kept = keptLately((file) => catalogue.kept(file));
+    this.#catalogue = xAccel === undefined ? catalogue : { ...catalogue, kept };
     this.#witness = unrecordedWitness(options.onFault);
     this.#now = options.now ?? Date.now;
   }
@@ -138,9 +143,9 @@ class ServedRoutes {
   }
 
   #answersAt(before: Date | null): CatalogueAnswers {
-    const { catalogue, xAccel } = this.#options;
+    const { xAccel } = this.#options;
     return new CatalogueAnswers({
-      catalogue,
+      catalogue: this.#catalogue,
       pages: this.#pages.at(before),
       witness: this.#witness,
       handedOver: xAccel === undefined ? undefined : ({ sha256 }) => `${xAccel}${placeOf(sha256)}`,
