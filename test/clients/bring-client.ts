@@ -41,6 +41,11 @@ export async function bringClient(requirements: readonly string[], uv: HostTools
   return join(directory, "venv/bin/python");
 }
 
+/** Of today. @returns the Python of an environment that has it. */
+export async function bringPip(uv: HostTools): Promise<string> {
+  return await bringClient(["pip==26.3"], uv);
+}
+
 /** The first pip that there is, of 2008: nothing of today can install it, so it is only unpacked. */
 export const FIRST_PIP = "0.2.1";
 const FIRST_PIP_SHA256 = "83522005c1266cc2de97e65072ff7554ac0f30ad369c3b02ff3a764b962048da";

@@ -4,25 +4,24 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { openIndexService } from "../../src/index/index-service.ts";
 import { normaliseName } from "../../src/python/names.ts";
 import { HOST_PYTHON, type HostTools } from "../guest/host-tools.ts";
 import { startUpstream, type RunningUpstream } from "../upstream/upstream.ts";
-import { bringClient, bringFirstPip, bringOldPip, bringUv } from "./bring-client.ts";
+import { bringClient, bringFirstPip, bringOldPip, bringPip, bringUv } from "./bring-client.ts";
 import { APP, EXPECTED, LIB, madeUpProjects } from "./made-up-index.ts";
+import { openMirror } from "./open-mirror.ts";
 import { runPython2 } from "./python2.ts";
 
 /** Real clients, unchanged, against the mirror in front of a local upstream. With CREAMERY_TEST_FULL those too that take longer to bring. */
 
 const FULL = (process.env["CREAMERY_TEST_FULL"] ?? "") !== "";
-const PIP = "pip==26.3";
 const WANTED = `${APP}[more]`;
 
 let scratch = "";
 let uv: HostTools | undefined;
 let upstream: RunningUpstream | undefined;
 let index = "";
-const faults: string[] = [];
+let faults: readonly string[] = [];
 const opened = new AsyncDisposableStack();
 
 beforeAll(async () => {
@@ -31,21 +30,8 @@ beforeAll(async () => {
   upstream = opened.use(
     await startUpstream({ files: madeUpProjects(), etag: true, maxAgeSeconds: 0 }),
   );
-  const service = opened.use(
-    await openIndexService({
-      directory: join(scratch, "index"),
-      upstreams: {
-        indexes: [{ url: upstream.url, authorization: null, insecure: false }],
-        crates: null,
-        transport: { ca: undefined, clientCert: undefined, proxy: null, direct: true },
-      },
-    }),
-  );
-  const place = { host: "127.0.0.1", port: 0 };
-  const served = opened.use(
-    await service.serve({ place, onFault: ({ line }) => faults.push(line) }),
-  );
-  index = `${served.url}/simple/`;
+  const mirror = opened.use(await openMirror(join(scratch, "index"), upstream.url));
+  ({ index, faults } = mirror);
 });
 afterAll(async () => {
   await opened.disposeAsync();
@@ -89,7 +75,7 @@ function siteOf(environment: string): string {
 
 async function withPip(name: string, ...options: readonly string[]): Promise<string[]> {
   const at = room(name);
-  const pip = await bringClient([PIP], tools());
+  const pip = await bringPip(tools());
   const target = await venv(at);
   const own = ["--isolated", "--no-cache-dir", "--disable-pip-version-check"];
   const argv = ["-m", "pip", ...own, "--python", target.python, "install", "--index-url", index];
@@ -136,7 +122,7 @@ describe("the mirror before clients of today", () => {
 
   it.runIf(FULL)("`pip download`", async () => {
     const at = room("pip download");
-    const pip = await bringClient([PIP], tools());
+    const pip = await bringPip(tools());
     const argv = ["-m", "pip", "--isolated", "--no-cache-dir", "download", "--index-url", index];
     await tools().run(pip, [...argv, "--dest", join(at, "files"), WANTED], at);
     expect(releasesIn(join(at, "files"))).toEqual(EXPECTED);

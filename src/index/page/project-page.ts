@@ -4,53 +4,27 @@ import { z } from "zod";
 
 import { isName, normaliseName } from "../../python/names.ts";
 import { parseAnchors } from "./html-page.ts";
-import { isFilename } from "../files/kept-file.ts";
+import { asIndexFile, UpstreamFile, type IndexFile } from "./index-file.ts";
 import type { PageHistory } from "../past/page-history.ts";
 
-/** One project's page of a simple index (PEP 503, 691, 700, 714, 740, 792), keys that are not known here kept as they are. */
+export type { IndexFile } from "./index-file.ts";
 
-const UpstreamFile = z.looseObject({
-  filename: z.string().max(1000),
-  url: z.string().max(8000),
-  hashes: z.record(z.string(), z.string()).default({}),
-  "requires-python": z.string().nullish(),
-  size: z.number().int().nonnegative().nullish(),
-  "upload-time": z.string().nullish(),
-  yanked: z.union([z.boolean(), z.string()]).nullish(),
-  "core-metadata": z.union([z.boolean(), z.record(z.string(), z.string())]).nullish(),
-  "data-dist-info-metadata": z.union([z.boolean(), z.record(z.string(), z.string())]).nullish(),
-});
-type UpstreamFile = z.infer<typeof UpstreamFile>;
+/** One project's page of a simple index (PEP 503, 691, 700, 714, 740, 792), keys that are not known here kept as they are. */
 
 const UpstreamPage = z.looseObject({
   // Some proxies write the serial as a string.
   meta: z
     .looseObject({ "_last-serial": z.coerce.number().int().optional().catch(undefined) })
-    .default({}),
+    .default({})
+    .catch({}),
   name: z.string(),
-  versions: z.array(z.string()).optional(),
+  versions: z.array(z.string()).optional().catch(undefined),
+  "project-status": z
+    .looseObject({ status: z.string(), reason: z.string().optional().catch(undefined) })
+    .optional()
+    .catch(undefined),
   files: z.array(z.unknown()),
 });
-
-export interface IndexFile {
-  readonly filename: string;
-  /** Where upstream has it, absolute. */
-  readonly url: string;
-  /** Hexadecimal; null where upstream says none. */
-  readonly sha256: string | null;
-  readonly sizeBytes: number | null;
-  readonly requiresPython: string | null;
-  /** The reason, empty when none was given; null when it is not yanked. */
-  readonly yanked: string | null;
-  /** As upstream says it, ISO 8601 in UTC; null where it says none. */
-  readonly uploadTime: string | null;
-  /** Upstream serves `<url>.metadata` (PEP 658), with this sha256 where it says one. */
-  readonly upstreamMetadata: { readonly sha256: string | null } | null;
-  /** What names the file in our addresses: its sha256, or `u-` and the sha256 of its address. */
-  readonly key: string;
-  /** All that upstream said of it. */
-  readonly raw: Readonly<Record<string, unknown>>;
-}
 
 export interface ProjectPage {
   /** Normalised. */
@@ -118,12 +92,11 @@ export function parseProjectPage(
   });
   // Files that all can't be read mean that the page can't: a project without files is another thing.
   if (files.length === 0 && parsed.files.length > 0) return null;
-  const status = z.looseObject({ status: z.string() }).safeParse(raw["project-status"]);
   return {
     name: normaliseName(name),
     versions: versions ?? [],
     files,
-    status: status.success ? status.data.status : "active",
+    status: raw["project-status"]?.status ?? "active",
     lastSerial: parsed.page.meta["_last-serial"] ?? null,
     upstream,
     stale: false,
@@ -223,40 +196,6 @@ function readHtml(text: string, contentType: string, name: string): ReadPage | n
     files,
     base: parsed.base,
   };
-}
-
-function asIndexFile(file: UpstreamFile, base: string): IndexFile | null {
-  const url = URL.parse(file.url, base);
-  // A name with a slash would be another path; one that starts with a dot, another directory.
-  if (url === null || !/^https?:$/u.test(url.protocol) || !isFilename(file.filename)) return null;
-  url.hash = "";
-  const hash = file.hashes["sha256"];
-  // A hash that can be none is no reason to take the file unseen.
-  if (hash !== undefined && hash !== "" && !/^[0-9a-f]{64}$/iu.test(hash)) return null;
-  const sha256 = hash !== undefined && /^[0-9a-f]{64}$/iu.test(hash) ? hash.toLowerCase() : null;
-  const metadata = file["core-metadata"] ?? file["data-dist-info-metadata"] ?? false;
-  return {
-    filename: file.filename,
-    url: url.href,
-    sha256,
-    sizeBytes: file.size ?? null,
-    requiresPython: file["requires-python"] ?? null,
-    yanked: typeof file.yanked === "string" ? file.yanked : file.yanked === true ? "" : null,
-    uploadTime: file["upload-time"] ?? null,
-    upstreamMetadata:
-      metadata === false
-        ? null
-        : { sha256: typeof metadata === "object" ? (metadata["sha256"] ?? null) : null },
-    key: sha256 ?? `u-${createHash("sha256").update(url.href).digest("hex")}`,
-    raw: typeof file["provenance"] === "string" ? withProvenance(file, base) : file,
-  };
-}
-
-/** Its address absolute (PEP 740); what is no address of the web is none. */
-function withProvenance(file: UpstreamFile, base: string): UpstreamFile {
-  const url = URL.parse(String(file["provenance"]), base);
-  const isWeb = url !== null && /^https?:$/u.test(url.protocol);
-  return { ...file, provenance: isWeb ? url.href : null };
 }
 
 /** Is this path segment a project's name as we serve it; null when it can be none. */

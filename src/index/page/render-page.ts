@@ -86,7 +86,8 @@ export function renderPage(page: ProjectPage, format: PageFormat): string {
 }
 
 function renderJson(page: ProjectPage): string {
-  const meta = typeof page.raw["meta"] === "object" ? page.raw["meta"] : { "api-version": "1.0" };
+  const said = typeof page.raw["meta"] === "object" ? page.raw["meta"] : {};
+  const meta = { "api-version": "1.0", ...said };
   const files = page.files.map((file) => {
     const sha256 = file.upstreamMetadata?.sha256 ?? null;
     const metadata = sha256 === null ? true : { sha256 };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { parseInstant, parseUploadTime } from "./instant.ts";
+import { parseInstant, parseUploadTime, readableUploadTime } from "./instant.ts";
 
 test.each([
   ["2025-06-01T00:00:00Z", "2025-06-01T00:00:00.000Z"],
@@ -61,3 +61,15 @@ test.each(["2025-06-01", "", "soon", "2025-02-30T00:00:00Z"])(
     expect(parseUploadTime(text)).toBeNull();
   },
 );
+
+test.each([
+  ["2025-05-31T23:59:59.999999Z", "2025-05-31T23:59:59.999999Z"],
+  ["2025-05-31T23:59:59Z", "2025-05-31T23:59:59Z"],
+  ["2025-05-31T23:59:59.999999", "2025-05-31T23:59:59.999Z"],
+  ["2025-05-31 23:59:59,5z", "2025-05-31T23:59:59.500Z"],
+  ["2025-06-01T01:59:59+02:00", "2025-05-31T23:59:59.000Z"],
+  ["2025-02-30T00:00:00Z", null],
+  ["last week", null],
+])("the time %s is written for clients as %s", (said, told) => {
+  expect(readableUploadTime(said)).toBe(told);
+});

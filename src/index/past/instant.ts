@@ -29,6 +29,22 @@ export function parseUploadTime(text: string): number | null {
   return text.length > MAX_CHARS ? null : msOf(UPLOADED.exec(text));
 }
 
+/** As PEP 700 has it. */
+const TOLD = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/u;
+
+/** No client's calendar ends sooner, or begins later. */
+const [FIRST_MS, LAST_MS] = [Date.UTC(1900), Date.UTC(9999)];
+
+/**
+ * The time of an upload as clients can read it: uv takes no page of which one time has no zone, and pip ends with a traceback.
+ * @returns null for what is no such time.
+ */
+export function readableUploadTime(text: string): string | null {
+  const ms = parseUploadTime(text);
+  if (ms === null || ms < FIRST_MS || ms >= LAST_MS) return null;
+  return TOLD.test(text) ? text : new Date(ms).toISOString();
+}
+
 function msOf(match: RegExpExecArray | null): number | null {
   if (match === null) return null;
   const [, year, month, day, hour = "0", minute = "0", second = "0", fraction = "", zone = "Z"] =
