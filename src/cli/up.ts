@@ -157,8 +157,9 @@ export async function upCommand(given: unknown, signal: AbortSignal): Promise<nu
     login,
     queue,
     bucket,
-    index: (await host.index).farmIndex((fault) =>
-      log.tell("housekeeping", { what: "index", detail: fault.line }),
+    index: (await host.index).farmIndex(
+      (fault) => log.tell("housekeeping", { what: "index", detail: fault.line }),
+      await host.mirrors,
     ),
     images: {
       imagesDir: join(directories.cache, "images"),

@@ -10,6 +10,7 @@ import { indexBounds } from "../model/config/index-table.ts";
 import { serviceSettings } from "../model/config/service-table.ts";
 import { openFarmClient, PATIENT_RETRIES, type FarmClient } from "../worker/farm-client.ts";
 import { openFarmIndex } from "../worker/farm-index.ts";
+import { FarmRepositoryHosts } from "../worker/farm-repository-hosts.ts";
 import { fetchImage } from "../worker/fetch-image.ts";
 import { RemoteBucket } from "../worker/remote-bucket.ts";
 import { RemoteCoordinator } from "../worker/remote-coordinator.ts";
@@ -77,6 +78,7 @@ export async function workerCommand(given: unknown, signal: AbortSignal): Promis
           },
         }),
       index: (directory, repositories) => openFarmIndex({ farm, directory, repositories, signal }),
+      hosts: (wanted) => new FarmRepositoryHosts(farm, wanted),
       startAhead: 0,
       tell,
       env: process.env,

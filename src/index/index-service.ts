@@ -8,6 +8,7 @@ import {
   type Endpoint,
   type EndpointLimits,
 } from "./serve/endpoint.ts";
+import { FarmRepositories } from "./git/farm-repositories.ts";
 import { FarmIndex } from "./serve/farm-index.ts";
 import type { GitCatalogue } from "./git/git-catalogue.ts";
 import type { GitMirrors } from "./git/git-mirrors.ts";
@@ -84,8 +85,12 @@ export interface IndexService extends AsyncDisposable {
    * @throws CreameryError as `fetchFile`; `upstream` too where no index has it.
    */
   fetchCrate(crate: CrateWanted, signal: AbortSignal): Promise<StoredFile>;
-  /** The same mirror for the farm's other hosts. @param onFault is told of an upstream's fault that no answer can tell any more. */
-  farmIndex(onFault: (fault: CreameryError) => void): FarmIndex;
+  /**
+   * The same mirror for the farm's other hosts.
+   * @param onFault is told of an upstream's fault that no answer can tell any more.
+   * @param repositories those that this host mirrors, where they are not what its own guests are served.
+   */
+  farmIndex(onFault: (fault: CreameryError) => void, repositories?: GitMirrors): FarmIndex;
   /**
    * The same mirror for whoever reaches that place, without token.
    * @throws CreameryError `host-lacks` where it can't be listened at.
@@ -209,8 +214,9 @@ export async function openIndexService(options: IndexServiceOptions): Promise<In
         );
       return crates.files.whole(await crates.wanted(wanted), crates.client, signal);
     },
-    farmIndex: (onFault) =>
+    farmIndex: (onFault, repositories = git) =>
       new FarmIndex({
+        repositories: repositories === undefined ? null : new FarmRepositories(repositories),
         catalogue: upstreamCatalogue(mirror, crates),
         past: {
           page: (name, signal) => mirror.pastPage(name, signal),

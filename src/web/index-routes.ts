@@ -12,14 +12,15 @@ export interface IndexRoutesDeps {
 
 /**
  * The farm's mirror for its workers, to be mounted at `index`: `pages/NAME`, `simple/NAME/`, `files/NAME/KEY/FILE` and its `.metadata`,
- * `crates/`. Answers are written by the index itself, which sends a file while it comes.
+ * `crates/`, `repositories/HOST/PATH` and `git/HOST/PATH/`. Answers are written by the index itself, which sends a file while it comes.
  */
 export function indexRoutes({ index, root }: IndexRoutesDeps): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.all("/*", async (context) => {
     const { incoming, outgoing } = context.env;
-    // Hono answers a HEAD out of a GET's Response, and here there is none.
-    if (incoming.method !== "GET") return context.text("this index is for reading", 405);
+    // git asks by POST. Hono answers a HEAD out of a GET's Response, and here there is none.
+    const isRead = incoming.method === "POST" && context.req.path.startsWith(`${root}git/`);
+    if (incoming.method !== "GET" && !isRead) return context.text("this index is for reading", 405);
     await index.answer({ request: incoming, response: outgoing }, root);
     return RESPONSE_ALREADY_SENT;
   });

@@ -8,7 +8,7 @@ export interface FarmIndexOptions {
   /** This worker's own: what it fetched is kept below. */
   readonly directory: string;
   readonly signal: AbortSignal;
-  /** Of this worker's own: what repositories it needs, it fetches itself. */
+  /** Mirrors of this worker's, of the farm's. */
   readonly repositories?: GitMirrors | undefined;
 }
 

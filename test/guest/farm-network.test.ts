@@ -1,15 +1,20 @@
+import { chmodSync, copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { TomlTable } from "smol-toml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { STATE } from "../../src/store/sql/job-rows.ts";
+import { temporaryDirectory } from "../owned.ts";
 import { startCluster, type Cluster } from "../postgresql/cluster.ts";
+import { projectElsewhere } from "./elsewhere-project.ts";
 import { NetworkRoom, whyNoNetworks, type OtherHost } from "./network-room.ts";
 import { PASSING, unittestOf } from "./pack-projects.ts";
 import { ServiceFarm } from "./service-farm.ts";
 import type { ServiceProcess } from "./service-process.ts";
 import { SteadyLoad, type LoadOptions } from "./steady-load.ts";
+import { upstreamsOf } from "./upstreams-of.ts";
 import { wrongInFarm } from "./wrong-in-farm.ts";
 
 /** Workers on hosts of their own, reached by https and a wire that can be cut; and a store that is away for a while. */
@@ -35,6 +40,7 @@ const PROJECTS = [
 ];
 const QUICK = { "creamery-e2e-quick": "pass", "creamery-e2e-slow": "pass" };
 const LONG = { "creamery-e2e-long": "pass" };
+const ELSEWHERE = { "creamery-e2e-elsewhere": "pass" };
 const CONFIGURATIONS = ["cpython-3.11", "cpython-3.12", "cpython-3.13", "cpython-3.14"];
 
 interface RemoteWorker {
@@ -95,6 +101,35 @@ describe.skipIf(why !== null)("three workers on hosts of their own", () => {
     DRAIN_MS + 120_000,
   );
 
+  it(
+    "test what lies in a repository that their farm alone can reach, and that it fetches once for all of them",
+    async () => {
+      const elsewhere = await projectElsewhere("creamery-e2e-elsewhere", PASSING);
+      await using forge = elsewhere.forge;
+      const trusted = temporaryDirectory("forge");
+      chmodSync(trusted, 0o755);
+      const cert = join(trusted, "forge.pem");
+      copyFileSync(forge.caFile, cert);
+      await using opened = await openFarm(cluster, (index) => ({
+        upstreams: { ...upstreamsOf(index), cert },
+        addresses: { allow: ["127.0.0.1"] },
+      }));
+      const { farm, load, wrong } = opened;
+      farm.upstream.files.push(...elsewhere.files);
+      const jobs = load({ projects: ELSEWHERE, atLeast: CONFIGURATIONS.length });
+      await jobs.fill();
+      await jobs.drained(DRAIN_MS);
+      expect(await wrong(jobs)).toEqual([]);
+      const hosts = await farm.database.read((db) =>
+        db.selectFrom("queue_job").select("worker_id").distinct().execute(),
+      );
+      expect(hosts.length).toBeGreaterThan(1);
+      const fetches = forge.requests.filter((line) => line.endsWith(" fetch"));
+      expect(fetches, forge.requests.join("\n")).toHaveLength(1);
+    },
+    DRAIN_MS + 120_000,
+  );
+
   it.each(["is stopped", "answers nothing"])(
     `a PostgreSQL that %s for ${AWAY_MS / 1000} s under load: nothing is lost, nothing has to be restarted`,
     async (how) => {
@@ -130,7 +165,11 @@ describe.skipIf(why !== null)("three workers on hosts of their own", () => {
   );
 });
 
-async function openFarm(cluster: Cluster): Promise<NetworkFarm> {
+/** @param more of creamery.toml, where the farm's index is there. */
+async function openFarm(
+  cluster: Cluster,
+  more: (index: string) => TomlTable = () => ({}),
+): Promise<NetworkFarm> {
   await using opened = new AsyncDisposableStack();
   const room = opened.use(new NetworkRoom());
   const hosts = [room.addHost(), room.addHost(), room.addHost()];
@@ -140,7 +179,10 @@ async function openFarm(cluster: Cluster): Promise<NetworkFarm> {
       name: "network",
       projects: PROJECTS,
       store: await cluster.database(),
-      config: (port) => ({ farm: { listen: `0.0.0.0:${port}`, tls_cert: cert, tls_key: key } }),
+      config: (port, index) => ({
+        farm: { listen: `0.0.0.0:${port}`, tls_cert: cert, tls_key: key },
+        ...more(index),
+      }),
     }),
   );
   const workers = await Promise.all(
@@ -169,7 +211,7 @@ async function openFarm(cluster: Cluster): Promise<NetworkFarm> {
         database,
         bucket: join(coordinator.dataDirectory, "bucket"),
         jobs: loads.flatMap(({ jobs }) => jobs),
-        outcomes: { ...QUICK, ...LONG },
+        outcomes: { ...QUICK, ...LONG, ...ELSEWHERE },
       }),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };

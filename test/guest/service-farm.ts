@@ -22,7 +22,7 @@ export interface ServiceFarmOptions {
   /** PostgreSQL's URL; by default SQLite in the coordinator's data directory. */
   readonly store?: string;
   /** More of creamery.toml; a table that is named replaces the test's own. */
-  readonly config?: (port: number) => TomlTable;
+  readonly config?: (port: number, index: string) => TomlTable;
 }
 
 export interface AddWorkerOptions {
@@ -80,7 +80,7 @@ export class ServiceFarm implements AsyncDisposable {
         // Every job is to be one that the test knows of.
         retest: { budget_jobs_per_hour: 0 },
         ...(options.store === undefined ? {} : { store: { url: options.store } }),
-        ...options.config?.(port),
+        ...options.config?.(port, upstream.url),
       }),
     );
     chmodSync(config, 0o644);

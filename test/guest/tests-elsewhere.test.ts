@@ -1,6 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AttemptRecord } from "../../src/index/index-service.ts";
 import type { AttemptJson } from "../../src/model/result-json.ts";
 import { makeProvenance } from "../upstream/make-provenance.ts";
-import { startForge, type Forge } from "../upstream/forge.ts";
+import type { Forge } from "../upstream/forge.ts";
+import { projectElsewhere } from "./elsewhere-project.ts";
 import { attemptOf, useFarm } from "./local-farm.ts";
 import { FAILING, packProjects, PASSING, unittestOf } from "./pack-projects.ts";
 import type { Ended } from "./run-command.ts";
@@ -32,38 +32,18 @@ describe("tests that are not in the sdist", () => {
 
   beforeAll(async () => {
     const { room, upstream, test } = farm();
-    const work = join(room.base, "work");
-    mkdirSync(work, { recursive: true });
-    // Two steps: the address of a repository is in the metadata of what it holds.
     for (const [project, tests] of [
       [name, PASSING],
       [fails, FAILING],
       [attested, PASSING],
     ] as const) {
-      const repository = `${project}.git`;
-      const forge = await startForge({ repository, files: { README: "" }, tag: "before" });
+      const tag = project === attested ? null : "v1.0";
+      const { forge, files, url, commit } = await projectElsewhere(project, tests, tag);
       forges.push(forge);
-      const packed = packProjects([
-        { name: project, urls: [`Source, ${forge.origin}/${repository}`] },
-      ]);
-      upstream.files.push(...packed);
-      const sdist = packed.find(({ filename }) => filename.endsWith(".tar.gz"));
-      const tree = join(work, project);
-      mkdirSync(tree);
-      const content = sdist?.content ?? Buffer.alloc(0);
-      execFileSync("tar", ["xzf", "-", "-C", tree, "--strip-components=1"], { input: content });
-      const repositoryTree = forge.git("rev-parse", "--show-toplevel").trim();
-      for (const [path, text] of Object.entries({ ...filesOf(tree), ...tests })) {
-        mkdirSync(join(repositoryTree, path, ".."), { recursive: true });
-        writeFileSync(join(repositoryTree, path), text);
-      }
-      forge.git("add", "--force", ".");
-      forge.git("commit", "-q", "-m", "released");
-      if (project !== attested) forge.git("tag", "v1.0");
-      forge.git("push", "-q", "--tags", "origin", "main");
-      const filename = sdist?.filename ?? "";
-      const commit = forge.git("rev-parse", "HEAD").trim();
-      const url = `${forge.origin}/${repository}`;
+      upstream.files.push(...files);
+      const sdist = files.find(({ filename }) => filename.endsWith(".tar.gz"));
+      if (sdist === undefined) throw new Error("it has an sdist");
+      const { filename, content } = sdist;
       if (project === attested)
         provenances[filename] = makeProvenance({ filename, content, url, commit });
     }
@@ -79,7 +59,6 @@ describe("tests that are not in the sdist", () => {
       ...packProjects([{ name: other, urls: [`Source, ${served?.origin}/${name}.git`] }]),
       ...packProjects([{ name: clones, files: { "tests/test_it.py": cloning } }]),
     );
-    rmSync(work, { recursive: true });
     const cas = join(room.base, "forges.pem");
     writeFileSync(cas, forges.map(({ ca }) => ca).join("\n"));
     ended = await test([name, fails, clones, attested, other, "--json"], {
@@ -151,12 +130,3 @@ describe("tests that are not in the sdist", () => {
     ]);
   });
 });
-
-function filesOf(tree: string): Record<string, string> {
-  const files: Record<string, string> = {};
-  for (const entry of readdirSync(tree, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile()) files[relative(tree, path)] = readFileSync(path, "utf8");
-  }
-  return files;
-}

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { CreameryError } from "../../base/errors.ts";
 import { isOfEnded, PROCESS_NAME } from "../../base/process-name.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
-import type { GitMirrors } from "../../index/git/git-mirrors.ts";
+import type { GitMirrors, GitMirrorsOptions } from "../../index/git/git-mirrors.ts";
 import type { IndexService } from "../../index/index-service.ts";
 import { readAuthorities } from "../../index/upstream/upstreams.ts";
 import { launcher as processLauncher, type LauncherClient } from "../../launcher/client.ts";
@@ -37,6 +37,8 @@ export interface OpenHostOptions {
     directory: string,
     repositories: GitMirrors | undefined,
   ) => Promise<IndexService>;
+  /** Where repositories are had; by default of their own hosts. */
+  readonly hosts?: GitMirrorsOptions["hosts"];
   /** Guests to start at once, before it is known what will run in them. */
   readonly startAhead: number;
   /** Is given a line where something takes long: KVM is tried, a snapshot is made. */
@@ -111,7 +113,11 @@ export async function openHost(options: OpenHostOptions): Promise<Host> {
     return await openIndex({ config, directory, repositories, env, signal, asked, onReplaced });
   };
   const authorities = () => readAuthorities(config.upstreams, env);
-  const mirrors = openMirrors(join(directories.cache, "index", "git"), config, authorities);
+  const mirrors = openMirrors(join(directories.cache, "index", "git"), {
+    config,
+    authorities,
+    ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
+  });
   mirrors.catch(() => undefined);
   opened.defer(async () => (await mirrors.catch(() => null))?.[Symbol.asyncDispose]());
   const open = options.index ?? openOwn;
@@ -150,11 +156,20 @@ export async function openHost(options: OpenHostOptions): Promise<Host> {
 
 async function openMirrors(
   directory: string,
-  { allowedAddresses: allow, repositories }: FarmConfig,
-  authorities: Host["authorities"],
+  {
+    config: { allowedAddresses: allow, repositories },
+    authorities,
+    hosts,
+  }: Pick<Host, "config" | "authorities"> & Pick<OpenHostOptions, "hosts">,
 ): Promise<GitMirrors> {
   const { GitMirrors: Mirrors } = await import("../../index/git/git-mirrors.ts");
-  return await Mirrors.open({ directory, allow, authorities, ...repositories });
+  return await Mirrors.open({
+    directory,
+    allow,
+    authorities,
+    ...repositories,
+    ...(hosts === undefined ? {} : { hosts }),
+  });
 }
 
 /** @throws CreameryError `usage` for a kind that policy forbids, `isolation` where none is left, `host-lacks`. */

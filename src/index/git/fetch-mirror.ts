@@ -148,6 +148,7 @@ async function fetchInto(
     deadline,
     holds,
     maxFileBytes: left,
+    ...(reached.env === undefined ? {} : { env: reached.env }),
     ...(caFile === undefined ? {} : { caFile }),
   });
 }
@@ -164,6 +165,7 @@ async function followHead(
     url,
     signal,
     deadline,
+    ...(reached.env === undefined ? {} : { env: reached.env }),
     ...(caFile === undefined ? {} : { caFile }),
   });
   const branch = /^ref: (refs\/heads\/[^\s^]{1,240})\tHEAD$/mu.exec(said)?.[1];

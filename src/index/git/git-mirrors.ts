@@ -22,16 +22,25 @@ import { fetchCommit, fetchMirror, initialiseMirror } from "./fetch-mirror.ts";
 import { noSuchReference } from "./git-command.ts";
 import { lockMirror } from "./mirror-lock.ts";
 import { mirrorName, normaliseRepositoryUrl } from "./repository-address.ts";
-import { newNameIn, RepositoryHosts, type RepositoryHostsOptions } from "./repository-hosts.ts";
+import {
+  namesOf,
+  newNameIn,
+  UpstreamHosts,
+  type HostsOptions,
+  type RepositoryHosts,
+  type UpstreamHostsOptions,
+} from "./repository-hosts.ts";
 import { older } from "./stand-in.ts";
 
-export interface GitMirrorsOptions extends RepositoryHostsOptions {
+export interface GitMirrorsOptions extends UpstreamHostsOptions {
   /** The farm's own: each repository has a directory below. */
   readonly directory: string;
   /** For which a mirror is used unasked. */
   readonly intervalMs?: number;
   /** Of all mirrors together that were used within two hours: then no other is made. */
   readonly maxRecentBytes?: number;
+  /** In the place of the hosts themselves. */
+  readonly hosts?: ((options: HostsOptions) => RepositoryHosts) | undefined;
   readonly now?: () => number;
 }
 
@@ -70,11 +79,9 @@ export class GitMirrors implements AsyncDisposable {
 
   private constructor(options: GitMirrorsOptions) {
     this.#options = options;
-    this.#hosts = new RepositoryHosts({
-      ...options,
-      directory: this.#newDirectory,
-      life: this.#life.signal,
-    });
+    const place = { directory: this.#newDirectory, life: this.#life.signal };
+    const wanted: HostsOptions = { ...options, ...place };
+    this.#hosts = options.hosts?.(wanted) ?? new UpstreamHosts(wanted);
   }
 
   /** @throws the system's error when the directory can't be written. */
@@ -184,27 +191,34 @@ export class GitMirrors implements AsyncDisposable {
     const address = normaliseRepositoryUrl(url);
     if (reference !== null && isCommitHash(reference))
       return { repository: await this.commit(address, reference, signal), commit: reference };
-    const names =
-      reference === null
-        ? ["HEAD"]
-        : [reference, `refs/${reference}`, `refs/tags/${reference}`, `refs/heads/${reference}`];
-    const asked = await within(this.#follow(this.#hosts.ask(address, names)), { signal }).catch(
-      (thrown: unknown) => {
-        signal.throwIfAborted();
-        if (!(thrown instanceof CreameryError)) throw thrown;
-        return thrown;
-      },
-    );
-    if (asked instanceof CreameryError) {
-      const repository = older(await this.kept(address), asked);
-      for (const name of names) {
+    const { commit, repository } = await this.named(address, reference, signal);
+    if (commit === null) throw noSuchReference(address);
+    return { repository: repository ?? (await this.commit(address, commit, signal)), commit };
+  }
+
+  /**
+   * The commit alone, which need not be here; null where upstream has no such name.
+   * @returns with the repository where what is kept had to be asked.
+   */
+  async named(
+    url: string,
+    reference: string | null,
+    signal: AbortSignal,
+  ): Promise<{ readonly commit: string | null; readonly repository?: MirroredRepository }> {
+    const address = normaliseRepositoryUrl(url);
+    try {
+      const asked = this.#follow(this.#hosts.ask(address, reference));
+      return { commit: await within(asked, { signal }) };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (!(thrown instanceof CreameryError)) throw thrown;
+      const repository = older(await this.kept(address), thrown);
+      for (const name of namesOf(reference)) {
         const commit = await commitOf(repository, name, signal);
-        if (commit !== null) return { repository, commit };
+        if (commit !== null) return { commit, repository };
       }
-      throw asked;
+      throw thrown;
     }
-    if (asked === null) throw noSuchReference(address);
-    return { repository: await this.commit(address, asked, signal), commit: asked };
   }
 
   /** From now on these stay, whatever becomes of them upstream. @param commits that it holds. */
@@ -268,12 +282,13 @@ export class GitMirrors implements AsyncDisposable {
       await using lock = await lockMirror(this.#lockOf(address), fetching.signal);
       const kept = await this.kept(address);
       if (kept !== null && kept.fetchedAt.getTime() >= askedMs) return kept;
-      const begunMs = this.#nowMs;
+      const { asOf } = fetching;
+      const fetchedAt = asOf?.fetchedAt ?? new Date(this.#nowMs);
       const path = this.#pathOf(address);
       const holds = lock.fd;
       if (kept !== null) {
         await fetchMirror(kept, { ...fetching, holds });
-        await this.#writeState(path, address, begunMs);
+        await this.#writeState(path, address, fetchedAt);
       } else {
         const half = newNameIn(this.#newDirectory);
         try {
@@ -282,7 +297,7 @@ export class GitMirrors implements AsyncDisposable {
           await mkdir(half);
           await initialiseMirror({ path: half, url: address }, { ...fetching, holds });
           await fetchMirror({ path: half, url: address }, { ...fetching, holds });
-          await this.#writeState(half, address, begunMs);
+          await this.#writeState(half, address, fetchedAt);
           // One without a state was never whole.
           await rm(path, { recursive: true, force: true });
           await rename(half, path);
@@ -290,7 +305,7 @@ export class GitMirrors implements AsyncDisposable {
           await rm(half, { recursive: true, force: true });
         }
       }
-      return { path, url: address, fetchedAt: new Date(begunMs), stale: null };
+      return { path, url: address, fetchedAt, stale: asOf?.stale ?? null };
     });
   }
 
@@ -301,9 +316,8 @@ export class GitMirrors implements AsyncDisposable {
     });
   }
 
-  async #writeState(path: string, url: string, fetchedMs: number): Promise<void> {
-    const fetchedAt = new Date(fetchedMs).toISOString();
-    const state: z.infer<typeof State> = { schema: 1, url, fetchedAt };
+  async #writeState(path: string, url: string, fetchedAt: Date): Promise<void> {
+    const state: z.infer<typeof State> = { schema: 1, url, fetchedAt: fetchedAt.toISOString() };
     await replaceFile(join(path, MIRROR_STATE), Buffer.from(JSON.stringify(state)));
   }
 }

@@ -21,6 +21,8 @@ export interface ReachedRepository {
   readonly url: string;
   /** Options of git's: no redirect, no credentials of this host's, and no resolver asked again. */
   readonly options: readonly string[];
+  /** What is nobody else's to see: it stands in no command line. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -68,6 +70,7 @@ const NONE_FOR_US: ReadonlySet<number> = new Set([401, 403, 404, 410, 451]);
 
 /** The host answers, and has no such repository for us (any more). */
 export class NotServed extends Error {
+  /** @param status what it answers. */
   constructor(status: number) {
     super(`answers ${status}`);
     this.name = "NotServed";

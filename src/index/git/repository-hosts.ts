@@ -11,7 +11,24 @@ import { runGit } from "./git-command.ts";
 import { Places } from "./places.ts";
 import { reachRepository, type ReachedRepository } from "./reach-repository.ts";
 
-export interface RepositoryHostsOptions {
+/** The way to where repositories are had. */
+export interface RepositoryHosts {
+  /**
+   * The commit that upstream has under a name just now; null where it has no such name.
+   * @param reference as `GitMirrors.resolve`. @throws CreameryError as `reached`.
+   */
+  ask(address: string, reference: string | null): Promise<string | null>;
+  /** Does what needs the upstream. @throws CreameryError as `reachRepository`, and `deadline`, `disk-full`. */
+  reached<Value>(address: string, work: (fetching: Fetching) => Promise<Value>): Promise<Value>;
+}
+
+export interface HostsOptions extends UpstreamHostsOptions {
+  /** For what is there for one fetch alone; whoever opens it removes what ended processes left. */
+  readonly directory: string;
+  readonly life: AbortSignal;
+}
+
+export interface UpstreamHostsOptions {
   /** `addresses.allow` of creamery.toml. */
   readonly allow?: readonly string[];
   /** PEM text of authorities to trust besides this host's; asked when a repository is fetched. */
@@ -22,30 +39,34 @@ export interface RepositoryHostsOptions {
   readonly maxBytes?: number;
 }
 
-interface Place {
-  /** For what is there for one fetch alone; whoever opens it removes what ended processes left. */
-  readonly directory: string;
-  readonly life: AbortSignal;
+export const TIMEOUT_MS = 10 * 60_000;
+export const MAX_BYTES = 2 * 1024 ** 3;
+/** How many repositories are asked and fetched at once. */
+export const FETCHED_AT_ONCE = 4;
+
+export interface Fetching extends Omit<FetchMirrorOptions, "holds"> {
+  /** Of a copy that stands between: how old it is. */
+  readonly asOf?: { readonly fetchedAt: Date; readonly stale: CreameryError | null };
 }
 
-const TIMEOUT_MS = 10 * 60_000;
-const MAX_BYTES = 2 * 1024 ** 3;
-/** How many repositories are asked and fetched at once. */
-const FETCHED_AT_ONCE = 4;
+/** What a reference may be called in full, the likeliest first. */
+export function namesOf(reference: string | null): readonly string[] {
+  return reference === null
+    ? ["HEAD"]
+    : [reference, `refs/${reference}`, `refs/tags/${reference}`, `refs/heads/${reference}`];
+}
 
-export type Fetching = Omit<FetchMirrorOptions, "holds"> & { readonly signal: AbortSignal };
-
-/** The way to the hosts of repositories, a few at a time, with all that guards it. */
-export class RepositoryHosts {
-  readonly #options: RepositoryHostsOptions & Place;
+/** The hosts themselves, a few at a time, with all that guards the way to them. */
+export class UpstreamHosts implements RepositoryHosts {
+  readonly #options: HostsOptions;
   readonly #places = new Places(FETCHED_AT_ONCE);
 
-  constructor(options: RepositoryHostsOptions & Place) {
+  constructor(options: HostsOptions) {
     this.#options = options;
   }
 
-  /** The first of these names that upstream has, as a commit; null for none. */
-  async ask(address: string, names: readonly string[]): Promise<string | null> {
+  async ask(address: string, reference: string | null): Promise<string | null> {
+    const names = namesOf(reference);
     const said = await this.reached(address, ({ reached, caFile, signal, deadline }) =>
       runGit({
         argv: [
@@ -74,7 +95,6 @@ export class RepositoryHosts {
     return null;
   }
 
-  /** Does what needs the upstream. @throws CreameryError as `reachRepository`, and `deadline`, `disk-full`. */
   async reached<Value>(
     address: string,
     work: (fetching: Fetching) => Promise<Value>,

@@ -9,11 +9,13 @@ export function older<Kept>(
   kept: Kept | null,
   fault: CreameryError,
 ): Kept & { readonly stale: CreameryError } {
-  const { cause } = fault;
-  const mayStandIn =
-    OF_THE_WAY.has(fault.code) && !(cause instanceof NotServed) && !isDistrusted(cause);
-  if (kept === null || !mayStandIn) throw fault;
+  if (kept === null || !mayStandIn(fault)) throw fault;
   return { ...kept, stale: fault };
+}
+
+/** Whether something older may be used where this went wrong. */
+export function mayStandIn({ code, cause }: CreameryError): boolean {
+  return OF_THE_WAY.has(code) && !(cause instanceof NotServed) && !isDistrusted(cause);
 }
 
 /** Somebody answers there, and is not who he should be: that is to be told, and not passed over. */

@@ -6,6 +6,7 @@ import { within } from "../../base/within.ts";
 import { CatalogueAnswers } from "./catalogue-answers.ts";
 import type { Catalogue } from "../catalogue.ts";
 import { decodeSegment, sendText, watchClient, type Exchange } from "./exchange.ts";
+import type { FarmRepositories } from "../git/farm-repositories.ts";
 import { FARM_PAGE_TYPE, renderFarmPage } from "../page/farm-page.ts";
 import type { Mirror } from "../mirror.ts";
 import { projectSegment } from "../page/project-page.ts";
@@ -20,6 +21,8 @@ export interface FarmIndexOptions {
   readonly catalogue: Catalogue;
   /** What is known of what its indexes list no more. */
   readonly past: FarmPast;
+  /** Of source repositories; null where this farm has none. */
+  readonly repositories: FarmRepositories | null;
   /** Is told of what an upstream did wrong that no answer could tell any more. */
   readonly onFault: (fault: CreameryError) => void;
   /** Ends all answers. */
@@ -31,17 +34,19 @@ export interface FarmPast {
   readonly file: Mirror["goneFile"];
 }
 
-/** The farm's mirror for its other hosts: the same pages, files and crates, out of the same downloads. */
+/** The farm's mirror for its other hosts: the same pages, files, crates and repositories, out of the same downloads. */
 export class FarmIndex {
   readonly #catalogue: Catalogue;
   readonly #past: FarmPast;
+  readonly #repositories: FarmRepositories | null;
   readonly #answers: CatalogueAnswers;
   readonly #signal: AbortSignal;
   readonly #onFault: FarmIndexOptions["onFault"];
 
-  constructor({ catalogue, past, onFault, signal }: FarmIndexOptions) {
+  constructor({ catalogue, past, repositories, onFault, signal }: FarmIndexOptions) {
     this.#catalogue = catalogue;
     this.#past = past;
+    this.#repositories = repositories;
     this.#onFault = onFault;
     this.#signal = signal;
     this.#answers = new CatalogueAnswers({
@@ -79,6 +84,10 @@ export class FarmIndex {
     const { response, path } = exchange;
     const below = path.startsWith(root) ? path.slice(root.length) : null;
     const [area, ...rest] = (below ?? "\0").split("/").map(decodeSegment);
+    if (this.#repositories !== null) {
+      if (area === "git") return await this.#repositories.git(exchange, rest);
+      if (area === "repositories") return await this.#repositories.tell(exchange, rest);
+    }
     if (area === "" && rest.length === 0) {
       const told = { schema: 1, addresses: this.#catalogue.addresses };
       return this.#answers.send(

@@ -1,0 +1,139 @@
+import { rm, writeFile } from "node:fs/promises";
+
+import type { z } from "zod";
+
+import { authoritiesWith } from "../base/authorities.ts";
+import { CreameryError, diskFullFault } from "../base/errors.ts";
+import { ToldRepository } from "../index/git/farm-repositories.ts";
+import { Places } from "../index/git/places.ts";
+import { NotServed, type ReachedRepository } from "../index/git/reach-repository.ts";
+import {
+  FETCHED_AT_ONCE,
+  MAX_BYTES,
+  newNameIn,
+  TIMEOUT_MS,
+  type Fetching,
+  type HostsOptions,
+  type RepositoryHosts,
+} from "../index/git/repository-hosts.ts";
+import type { FarmClient } from "./farm-client.ts";
+
+const PROXIES = ["https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"] as const;
+type Told<Kind> = Extract<ToldRepository, { readonly kind: Kind }>;
+
+/** The farm in the place of all hosts of repositories: of each there is one mirror that asks it, for all workers. */
+export class FarmRepositoryHosts implements RepositoryHosts {
+  readonly #farm: FarmClient;
+  readonly #options: HostsOptions;
+  readonly #places = new Places(FETCHED_AT_ONCE);
+
+  /** @param options of which the farm alone knows whom to trust and what may be reached. */
+  constructor(farm: FarmClient, options: HostsOptions) {
+    this.#farm = farm;
+    this.#options = options;
+  }
+
+  async ask(address: string, reference: string | null): Promise<string | null> {
+    return await this.#inTime(address, async ({ signal }) => {
+      const asked = `?reference=${encodeURIComponent(reference ?? "")}`;
+      return (await this.#told(address, asked, "named", signal)).commit;
+    });
+  }
+
+  async reached<Value>(
+    address: string,
+    work: (fetching: Fetching) => Promise<Value>,
+  ): Promise<Value> {
+    const { directory, maxBytes = MAX_BYTES } = this.#options;
+    return await this.#inTime(address, async (ends) => {
+      using _place = await this.#places.take(ends.signal);
+      const told = await this.#told(address, "", "kept", ends.signal);
+      const stale =
+        told.stale === null ? null : new CreameryError("upstream", told.stale, { input: address });
+      const asOf = { fetchedAt: new Date(told.fetchedAt), stale };
+      const { ca } = this.#farm.address;
+      const pem = ca === undefined ? null : authoritiesWith(ca).join("\n");
+      const caFile = pem === null ? undefined : `${newNameIn(directory)}.pem`;
+      try {
+        if (caFile !== undefined) await writeFile(caFile, pem ?? "");
+        return await work({ ...ends, reached: this.#gitOf(address), caFile, maxBytes, asOf });
+      } catch (thrown) {
+        throw diskFullFault(thrown, directory) ?? thrown;
+      } finally {
+        if (caFile !== undefined) await rm(caFile, { force: true });
+      }
+    });
+  }
+
+  async #inTime<Value>(
+    address: string,
+    work: (ends: Pick<Fetching, "signal" | "deadline">) => Promise<Value>,
+  ): Promise<Value> {
+    const { timeoutMs = TIMEOUT_MS, life } = this.#options;
+    const deadline = AbortSignal.timeout(timeoutMs);
+    try {
+      return await work({ signal: AbortSignal.any([life, deadline]), deadline });
+    } catch (thrown) {
+      if (!deadline.aborted || life.aborted) throw thrown;
+      throw new CreameryError("deadline", "took too long to fetch", {
+        input: address,
+        cause: thrown,
+      });
+    }
+  }
+
+  /** Once it is fetched: the farm may take minutes. */
+  async #told<Kind extends "kept" | "named">(
+    address: string,
+    query: string,
+    kind: Kind,
+    signal: AbortSignal,
+  ): Promise<Told<Kind>> {
+    const path = `index/repositories/${pathOf(address)}${query}`;
+    for (;;) {
+      const told: z.infer<typeof ToldRepository> = await this.#farm.json(
+        { path, signal },
+        ToldRepository,
+      );
+      if (isOf(told, kind)) return told;
+      if (told.kind === "none")
+        throw new CreameryError("upstream", told.why, {
+          input: address,
+          cause: new NotServed(404),
+        });
+      if (told.kind !== "awaited")
+        throw new CreameryError("internal", "the farm answers another question", { input: path });
+    }
+  }
+
+  /** Where git finds it at the farm. */
+  #gitOf(address: string): ReachedRepository {
+    const { api, authorization } = this.#farm.address;
+    const settings = ["http.followRedirects=false", "credential.helper=", "gc.auto=0"];
+    const proxies = PROXIES.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    return {
+      url: `${api}index/git/${pathOf(address)}`,
+      options: settings.flatMap((setting) => ["-c", setting]),
+      env: {
+        ...Object.fromEntries(proxies),
+        // Plain http is loopback's alone.
+        GIT_ALLOW_PROTOCOL: new URL(api).protocol.slice(0, -1),
+        GIT_CONFIG_COUNT: "1",
+        GIT_CONFIG_KEY_0: "http.extraHeader",
+        GIT_CONFIG_VALUE_0: `Authorization: ${authorization.reveal()}`,
+      },
+    };
+  }
+}
+
+function isOf<Kind extends "kept" | "named">(told: ToldRepository, kind: Kind): told is Told<Kind> {
+  return told.kind === kind;
+}
+
+/** Below the farm's own address. @param address normalised: https, without credentials. */
+function pathOf(address: string): string {
+  return address.slice("https://".length);
+}
