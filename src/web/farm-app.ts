@@ -104,7 +104,17 @@ export function farmApp(deps: FarmAppDeps): Hono<FarmEnv> {
       return undefined;
     };
   api.use("/index/*", only("use-index"));
-  api.route("/index", indexRoutes({ index: deps.index, root: `${API}/index/` }));
+  api.route(
+    "/index",
+    indexRoutes<FarmEnv>({
+      index: deps.index,
+      root: `${API}/index/`,
+      hostOf: (context) => {
+        const principal = context.get("principal");
+        return principal.kind === "anonymous" ? "" : principal.id;
+      },
+    }),
+  );
   api.use("/worker/images/*", only("fetch-image"));
   api.route("/worker", imageRoutes(deps.images));
   api.route("/", deps.api);

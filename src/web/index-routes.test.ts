@@ -21,7 +21,7 @@ import { locksFrom } from "../index/lock/write-locks.ts";
 import { sampleUpstreams } from "../index/upstream/upstreams.sample.ts";
 import { openFarmIndex } from "../worker/farm-index.ts";
 import { indexRoutes } from "./index-routes.ts";
-import { startLocalFarm, workerToken, type LocalFarm } from "./local-farm.sample.ts";
+import { startLocalFarm, workerToken, type FarmEnv, type LocalFarm } from "./local-farm.sample.ts";
 
 const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
 const signal = new AbortController().signal;
@@ -38,7 +38,8 @@ async function fleet(index: string, crates: string | null = null): Promise<Fleet
     await openIndexService({ directory: temporaryDirectory("fleet"), upstreams }),
   );
   const faults: CreameryError[] = [];
-  const routes = indexRoutes({
+  const routes = indexRoutes<FarmEnv>({
+    hostOf: (context) => context.get("worker"),
     index: coordinator.farmIndex((fault) => faults.push(fault)),
     root: "/api/v1/index/",
   });

@@ -1,55 +1,16 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { expect, test } from "vitest";
 
 import { owned, temporaryDirectory } from "../../test/owned.ts";
-import { startForge, type Forge } from "../../test/upstream/forge.ts";
 import { commitOf } from "../index/git/bare-repository.ts";
 import { FarmRepositories } from "../index/git/farm-repositories.ts";
-import { GitMirrors, type GitMirrorsOptions } from "../index/git/git-mirrors.ts";
-import { openIndexService } from "../index/index-service.ts";
-import { sampleUpstreams } from "../index/upstream/upstreams.sample.ts";
+import { UpstreamHosts } from "../index/git/repository-hosts.ts";
 import { FarmRepositoryHosts } from "../worker/farm-repository-hosts.ts";
-import { indexRoutes } from "./index-routes.ts";
-import { startLocalFarm, workerToken, type LocalFarm } from "./local-farm.sample.ts";
+import { startLocalFarm, workerToken } from "./local-farm.sample.ts";
+import { fleet, ROOT, type Fleet } from "./repository-fleet.sample.ts";
 
 const signal = new AbortController().signal;
-const ROOT = "/api/v1/index/";
-
-interface Fleet {
-  readonly forge: Forge;
-  readonly farm: LocalFarm;
-  readonly mirrors: GitMirrors;
-  readonly url: string;
-  /** Mirrors of a worker's own. */
-  worker(name: string): Promise<GitMirrors>;
-}
-
-/** A coordinator that mirrors what a forge has, and its API. */
-async function fleet(more: Partial<GitMirrorsOptions> = {}): Promise<Fleet> {
-  const files = { "a.py": "a = 1\n" };
-  const forge = owned(await startForge({ repository: "owner/repo.git", files, tag: "v1.2" }));
-  const mirrors = owned(
-    await GitMirrors.open({
-      directory: temporaryDirectory("fleet"),
-      allow: ["127.0.0.1"],
-      authorities: async () => forge.ca,
-      ...more,
-    }),
-  );
-  const upstreams = await sampleUpstreams({ index: "http://127.0.0.1:9/simple/" });
-  const directory = temporaryDirectory("fleet");
-  const service = owned(await openIndexService({ directory, upstreams }));
-  const index = service.farmIndex(() => undefined, mirrors);
-  const farm = owned(
-    await startLocalFarm((api) => api.route("/index", indexRoutes({ index, root: ROOT }))),
-  );
-  const worker = async (name: string): Promise<GitMirrors> => {
-    const client = await farm.worker(name);
-    const hosts: GitMirrorsOptions["hosts"] = (wanted) => new FarmRepositoryHosts(client, wanted);
-    const own = temporaryDirectory("fleet");
-    return owned(await GitMirrors.open({ directory: own, hosts, intervalMs: 0 }));
-  };
-  return { forge, farm, mirrors, url: `${forge.origin}/owner/repo.git`, worker };
-}
 
 const fetches = ({ forge }: Fleet): number =>
   forge.requests.filter((line) => line.endsWith(" fetch")).length;
@@ -99,7 +60,10 @@ test("a host that is away, or a farm, is told with what is kept; one that has it
     fetchedAt,
     "is no git repository that can be read (503)",
   ]);
-  expect(await mirrors.resolve(of.url, "v1.2", signal)).toMatchObject({ commit: of.forge.commit });
+  expect(await mirrors.resolve(of.url, "v1.2", signal)).toMatchObject({
+    commit: of.forge.commit,
+    repository: { stale: { message: "is no git repository that can be read (503)" } },
+  });
   const other = await of.worker("two");
   expect((await other.repository(of.url, signal)).stale?.code).toBe("upstream");
   await of.farm[Symbol.asyncDispose]();
@@ -124,7 +88,18 @@ test("a repository that its host has for us no more is no worker's either", asyn
 });
 
 test("what takes long is asked for until it is there", async () => {
-  const of = await fleet();
+  const of = await fleet({
+    hosts: (wanted) => {
+      const hosts = new UpstreamHosts(wanted);
+      return {
+        reached: (address, work) => hosts.reached(address, work),
+        ask: async (address, reference) => {
+          await sleep(600);
+          return await hosts.ask(address, reference);
+        },
+      };
+    },
+  });
   of.forge.delayMs = 600;
   const repositories = new FarmRepositories(of.mirrors, 50);
   const asked: string[] = [];
@@ -134,7 +109,7 @@ test("what takes long is asked for until it is there", async () => {
         asked.push(context.req.path);
         const { incoming: request, outgoing: response } = context.env;
         const [path = "", rest = ""] = context.req.path.split(`${ROOT}repositories/`);
-        await repositories.tell({ request, response, path, signal }, rest.split("/"));
+        await repositories.tell({ request, response, path, signal }, rest.split("/"), "one");
         const { RESPONSE_ALREADY_SENT } = await import("@hono/node-server/utils/response");
         return RESPONSE_ALREADY_SENT;
       }),
@@ -143,11 +118,13 @@ test("what takes long is asked for until it is there", async () => {
   const hosts = new FarmRepositoryHosts(await slow.worker("one"), {
     directory: temporaryDirectory("fleet"),
     life: signal,
+    timeoutMs: 20_000,
   });
   await hosts.reached(of.url, async ({ asOf }) => {
     expect(asOf?.fetchedAt).toEqual((await of.mirrors.kept(of.url))?.fetchedAt);
   });
   expect(asked.length).toBeGreaterThan(2);
+  expect((await hosts.ask(of.url, "main")).commit).toBe(of.forge.commit);
 });
 
 test("the worker's token is in no command line, and nobody is served without one", async () => {

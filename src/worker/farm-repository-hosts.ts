@@ -14,6 +14,7 @@ import {
   TIMEOUT_MS,
   type Fetching,
   type HostsOptions,
+  type Named,
   type RepositoryHosts,
 } from "../index/git/repository-hosts.ts";
 import type { FarmClient } from "./farm-client.ts";
@@ -33,10 +34,11 @@ export class FarmRepositoryHosts implements RepositoryHosts {
     this.#options = options;
   }
 
-  async ask(address: string, reference: string | null): Promise<string | null> {
+  async ask(address: string, reference: string | null): Promise<Named> {
     return await this.#inTime(address, async ({ signal }) => {
       const asked = `?reference=${encodeURIComponent(reference ?? "")}`;
-      return (await this.#told(address, asked, "named", signal)).commit;
+      const { commit, stale } = await this.#told(address, asked, "named", signal);
+      return { commit, stale: staleOf(stale, address) };
     });
   }
 
@@ -48,9 +50,7 @@ export class FarmRepositoryHosts implements RepositoryHosts {
     return await this.#inTime(address, async (ends) => {
       using _place = await this.#places.take(ends.signal);
       const told = await this.#told(address, "", "kept", ends.signal);
-      const stale =
-        told.stale === null ? null : new CreameryError("upstream", told.stale, { input: address });
-      const asOf = { fetchedAt: new Date(told.fetchedAt), stale };
+      const asOf = { fetchedAt: new Date(told.fetchedAt), stale: staleOf(told.stale, address) };
       const { ca } = this.#farm.address;
       const pem = ca === undefined ? null : authoritiesWith(ca).join("\n");
       const caFile = pem === null ? undefined : `${newNameIn(directory)}.pem`;
@@ -131,6 +131,10 @@ export class FarmRepositoryHosts implements RepositoryHosts {
 
 function isOf<Kind extends "kept" | "named">(told: ToldRepository, kind: Kind): told is Told<Kind> {
   return told.kind === kind;
+}
+
+function staleOf(why: string | null, address: string): CreameryError | null {
+  return why === null ? null : new CreameryError("upstream", why, { input: address });
 }
 
 /** Below the farm's own address. @param address normalised: https, without credentials. */

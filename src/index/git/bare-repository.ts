@@ -22,6 +22,11 @@ export function isCommitHash(text: string): boolean {
   return COMMIT.test(text);
 }
 
+/** Whether it can be the name of something (git-check-ref-format(1)): git itself reads `main~3` and `:/word` as more than that. */
+export function isReference(text: string): boolean {
+  return /^[^\p{Cc} ~^:?*[\\]{1,250}$/u.test(text) && !/\.\.|@\{/u.test(text);
+}
+
 export interface LocalRun {
   readonly signal: AbortSignal;
   readonly maxChars?: number;

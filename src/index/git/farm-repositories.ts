@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 
 import { CreameryError } from "../../base/errors.ts";
+import { within } from "../../base/within.ts";
 import { sendText, type Exchange } from "../serve/exchange.ts";
 import { GitAnswers, type GitWitness } from "./git-answers.ts";
 import type { GitCatalogue } from "./git-catalogue.ts";
@@ -10,7 +11,7 @@ import type { GitMirrors } from "./git-mirrors.ts";
 import { mirroredCatalogue, type GitBounds } from "./mirrored-catalogue.ts";
 import { Places } from "./places.ts";
 import { servedAddress } from "./served-address.ts";
-import { mayStandIn } from "./stand-in.ts";
+import { isFinal } from "./stand-in.ts";
 
 /** What one host of the farm tells another of a repository. */
 export const ToldRepository = z.union([
@@ -26,6 +27,8 @@ export const ToldRepository = z.union([
     schema: z.literal(1),
     kind: z.literal("named"),
     commit: z.string().nullable(),
+    /** Why it is what upstream had before. */
+    stale: z.string().nullable(),
   }),
   /** It is being fetched: to be asked again at once. */
   z.strictObject({ schema: z.literal(1), kind: z.literal("awaited") }),
@@ -38,6 +41,10 @@ export type ToldRepository = z.infer<typeof ToldRepository>;
 const AWAITED_MS = 15_000;
 /** How many of git's server programs run at once for other hosts. */
 const GIT_PLACES = 4;
+/** Of these, and of what is asked of upstreams, for one host: its guests may have named what never answers. */
+const OWN_PLACES = 2;
+/** What one host awaits. */
+const MAX_AWAITED = 100;
 /** Of one request. What a guest may ask for is bounded where it runs. */
 const BOUNDS: GitBounds = { unknown: 32, aside: 20_000 };
 
@@ -49,27 +56,35 @@ export class FarmRepositories {
   readonly #mirrors: GitMirrors;
   readonly #places = new Places(GIT_PLACES);
   readonly #awaitedMs: number;
+  readonly #hosts = new Map<string, OfHost>();
 
   constructor(mirrors: GitMirrors, awaitedMs = AWAITED_MS) {
     this.#mirrors = mirrors;
     this.#awaitedMs = awaitedMs;
   }
 
-  /** @param rest decoded, what follows `repositories/`. @throws CreameryError as `GitMirrors.repository`. */
-  async tell(exchange: Exchange, rest: readonly string[]): Promise<void> {
-    const { request, response } = exchange;
+  /**
+   * @param rest decoded, what follows `repositories/`. @param host which asks.
+   * @throws CreameryError as `GitMirrors.repository`.
+   */
+  async tell(exchange: Exchange, rest: readonly string[], host: string): Promise<void> {
+    const { request, response, signal } = exchange;
     const address = servedAddress(rest);
     if (address.kind === "refused") return sendText(response, address.status, address.why);
     const query = new URLSearchParams((request.url ?? "").split("?")[1]);
-    const told = await this.#told(address.url, query.get("reference"), exchange.signal);
+    const asked = this.#told(this.#of(host), address.url, query.get("reference"));
+    const told = await within(asked, { signal });
+    if (told === null) return sendText(response, 503, "this host awaits too much");
     const body = Buffer.from(JSON.stringify(told));
     response
       .writeHead(200, { "content-type": "application/json", "content-length": body.length })
       .end(body);
   }
 
-  /** @param rest decoded, what follows `git/`. */
-  async git(exchange: Exchange, rest: readonly string[]): Promise<void> {
+  /** @param rest decoded, what follows `git/`. @param host which asks. */
+  async git(exchange: Exchange, rest: readonly string[], host: string): Promise<void> {
+    // Before what it posts is read: that is held in memory.
+    using _own = await this.#of(host).git.take(exchange.signal);
     await using mirrored = mirroredCatalogue(this.#mirrors, BOUNDS);
     const catalogue: GitCatalogue = {
       ...mirrored,
@@ -84,20 +99,32 @@ export class FarmRepositories {
     await new GitAnswers(catalogue, UNRECORDED, this.#places).answer(exchange, rest);
   }
 
-  async #told(url: string, reference: string | null, signal: AbortSignal): Promise<ToldRepository> {
-    const within = new AbortController();
-    const asked =
-      reference === null
-        ? this.#mirrors.repository(url, signal).then(({ fetchedAt, stale }): ToldRepository => ({
-            schema: 1,
-            kind: "kept",
-            fetchedAt: fetchedAt.toISOString(),
-            stale: stale?.message ?? null,
-          }))
-        : this.#mirrors
-            .named(url, reference === "" ? null : reference, signal)
-            .then(({ commit }): ToldRepository => ({ schema: 1, kind: "named", commit }));
-    const awaited = sleep(this.#awaitedMs, undefined, { signal: within.signal }).then(
+  #of(host: string): OfHost {
+    const of = this.#hosts.get(host) ?? {
+      git: new Places(OWN_PLACES),
+      upstream: new Places(OWN_PLACES),
+      awaited: new Map<string, Promise<ToldRepository>>(),
+    };
+    this.#hosts.set(host, of);
+    return of;
+  }
+
+  /** @returns null for one too many. */
+  async #told(
+    { awaited: all, upstream }: OfHost,
+    url: string,
+    reference: string | null,
+  ): Promise<ToldRepository | null> {
+    const key = reference === null ? url : `${url} ${reference}`;
+    let asked = all.get(key);
+    if (asked === undefined) {
+      if (all.size >= MAX_AWAITED) return null;
+      // Whoever asks again joins it: it ends with the farm, not with the one who asked first.
+      asked = this.#ask(upstream, url, reference).finally(() => all.delete(key));
+      all.set(key, asked);
+    }
+    const answered = new AbortController();
+    const awaited = sleep(this.#awaitedMs, undefined, { signal: answered.signal }).then(
       (): ToldRepository => ({ schema: 1, kind: "awaited" }),
     );
     awaited.catch(() => undefined);
@@ -107,15 +134,30 @@ export class FarmRepositories {
       if (!(thrown instanceof CreameryError) || !isFinal(thrown)) throw thrown;
       return { schema: 1, kind: "none", why: thrown.message };
     } finally {
-      within.abort();
-      // Whoever asks again joins it.
+      answered.abort();
       asked.catch(() => undefined);
     }
   }
+
+  async #ask(places: Places, url: string, reference: string | null): Promise<ToldRepository> {
+    const { signal } = new AbortController();
+    using _place = await places.take(signal);
+    if (reference === null) {
+      const { fetchedAt, stale } = await this.#mirrors.repository(url, signal);
+      const since = fetchedAt.toISOString();
+      return { schema: 1, kind: "kept", fetchedAt: since, stale: stale?.message ?? null };
+    }
+    const asked = reference === "" ? null : reference;
+    const { commit, stale } = await this.#mirrors.named(url, asked, signal);
+    return { schema: 1, kind: "named", commit, stale: stale?.message ?? null };
+  }
 }
 
-function isFinal(fault: CreameryError): boolean {
-  return fault.code === "upstream" && !mayStandIn(fault);
+/** Of one host that asks. */
+interface OfHost {
+  readonly git: Places;
+  readonly upstream: Places;
+  readonly awaited: Map<string, Promise<ToldRepository>>;
 }
 
 /** A host of the farm records and bounds what its own guests ask. */

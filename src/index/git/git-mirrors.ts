@@ -16,6 +16,7 @@ import {
   heldName,
   holdsCommit,
   isCommitHash,
+  isReference,
   type BareRepository,
 } from "./bare-repository.ts";
 import { fetchCommit, fetchMirror, initialiseMirror } from "./fetch-mirror.ts";
@@ -27,6 +28,7 @@ import {
   newNameIn,
   UpstreamHosts,
   type HostsOptions,
+  type Named,
   type RepositoryHosts,
   type UpstreamHostsOptions,
 } from "./repository-hosts.ts";
@@ -191,31 +193,28 @@ export class GitMirrors implements AsyncDisposable {
     const address = normaliseRepositoryUrl(url);
     if (reference !== null && isCommitHash(reference))
       return { repository: await this.commit(address, reference, signal), commit: reference };
-    const { commit, repository } = await this.named(address, reference, signal);
+    const { commit, stale } = await this.named(address, reference, signal);
     if (commit === null) throw noSuchReference(address);
-    return { repository: repository ?? (await this.commit(address, commit, signal)), commit };
+    const repository = await this.commit(address, commit, signal);
+    return { repository: { ...repository, stale: repository.stale ?? stale }, commit };
   }
 
   /**
    * The commit alone, which need not be here; null where upstream has no such name.
-   * @returns with the repository where what is kept had to be asked.
+   * @returns with the fault of the way there where what is kept had to be asked.
    */
-  async named(
-    url: string,
-    reference: string | null,
-    signal: AbortSignal,
-  ): Promise<{ readonly commit: string | null; readonly repository?: MirroredRepository }> {
+  async named(url: string, reference: string | null, signal: AbortSignal): Promise<Named> {
     const address = normaliseRepositoryUrl(url);
+    if (reference !== null && !isReference(reference)) return { commit: null, stale: null };
     try {
-      const asked = this.#follow(this.#hosts.ask(address, reference));
-      return { commit: await within(asked, { signal }) };
+      return await within(this.#follow(this.#hosts.ask(address, reference)), { signal });
     } catch (thrown) {
       signal.throwIfAborted();
       if (!(thrown instanceof CreameryError)) throw thrown;
       const repository = older(await this.kept(address), thrown);
       for (const name of namesOf(reference)) {
         const commit = await commitOf(repository, name, signal);
-        if (commit !== null) return { commit, repository };
+        if (commit !== null) return { commit, stale: repository.stale };
       }
       throw thrown;
     }

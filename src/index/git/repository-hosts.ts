@@ -17,9 +17,15 @@ export interface RepositoryHosts {
    * The commit that upstream has under a name just now; null where it has no such name.
    * @param reference as `GitMirrors.resolve`. @throws CreameryError as `reached`.
    */
-  ask(address: string, reference: string | null): Promise<string | null>;
+  ask(address: string, reference: string | null): Promise<Named>;
   /** Does what needs the upstream. @throws CreameryError as `reachRepository`, and `deadline`, `disk-full`. */
   reached<Value>(address: string, work: (fetching: Fetching) => Promise<Value>): Promise<Value>;
+}
+
+export interface Named {
+  readonly commit: string | null;
+  /** Why somebody who stands between knows only what upstream had before. */
+  readonly stale: CreameryError | null;
 }
 
 export interface HostsOptions extends UpstreamHostsOptions {
@@ -65,7 +71,7 @@ export class UpstreamHosts implements RepositoryHosts {
     this.#options = options;
   }
 
-  async ask(address: string, reference: string | null): Promise<string | null> {
+  async ask(address: string, reference: string | null): Promise<Named> {
     const names = namesOf(reference);
     const said = await this.reached(address, ({ reached, caFile, signal, deadline }) =>
       runGit({
@@ -90,9 +96,9 @@ export class UpstreamHosts implements RepositoryHosts {
     }
     for (const name of names) {
       const commit = found.get(`${name}^{}`) ?? found.get(name);
-      if (commit !== undefined) return commit;
+      if (commit !== undefined) return { commit, stale: null };
     }
-    return null;
+    return { commit: null, stale: null };
   }
 
   async reached<Value>(

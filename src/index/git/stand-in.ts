@@ -14,8 +14,13 @@ export function older<Kept>(
 }
 
 /** Whether something older may be used where this went wrong. */
-export function mayStandIn({ code, cause }: CreameryError): boolean {
-  return OF_THE_WAY.has(code) && !(cause instanceof NotServed) && !isDistrusted(cause);
+export function mayStandIn(fault: CreameryError): boolean {
+  return OF_THE_WAY.has(fault.code) && !isFinal(fault);
+}
+
+/** Whether it says of upstream itself that nothing older may be used. */
+export function isFinal({ cause }: CreameryError): boolean {
+  return cause instanceof NotServed || isDistrusted(cause);
 }
 
 /** Somebody answers there, and is not who he should be: that is to be told, and not passed over. */

@@ -60,10 +60,12 @@ export class FarmIndex {
   /**
    * Answers one request, to its end. Never rejects: a fault is the answer, as a problem, or an answer cut short.
    * @param root the index's own path, to its slash: `/api/v1/index/`.
+   * @param host which asks, as it is known here.
    */
   async answer(
     { request, response }: Pick<Exchange, "request" | "response">,
     root: string,
+    host: string,
   ): Promise<void> {
     request.on("error", () => undefined);
     response.on("error", () => undefined);
@@ -72,7 +74,7 @@ export class FarmIndex {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
     const exchange = { request, response, path, signal };
     try {
-      await this.#route(exchange, root);
+      await this.#route(exchange, root, host);
       if (!response.writableEnded) response.end();
     } catch (thrown) {
       this.#fail(exchange, thrown);
@@ -80,13 +82,13 @@ export class FarmIndex {
     await within(finished(response), { signal }).catch(() => undefined);
   }
 
-  async #route(exchange: Exchange, root: string): Promise<void> {
+  async #route(exchange: Exchange, root: string, host: string): Promise<void> {
     const { response, path } = exchange;
     const below = path.startsWith(root) ? path.slice(root.length) : null;
     const [area, ...rest] = (below ?? "\0").split("/").map(decodeSegment);
     if (this.#repositories !== null) {
-      if (area === "git") return await this.#repositories.git(exchange, rest);
-      if (area === "repositories") return await this.#repositories.tell(exchange, rest);
+      if (area === "git") return await this.#repositories.git(exchange, rest, host);
+      if (area === "repositories") return await this.#repositories.tell(exchange, rest, host);
     }
     if (area === "" && rest.length === 0) {
       const told = { schema: 1, addresses: this.#catalogue.addresses };

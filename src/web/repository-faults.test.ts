@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { request } from "node:http";
+import { createServer, type Socket } from "node:net";
+
+import { expect, onTestFinished, test, vi } from "vitest";
+
+import { workerToken } from "./local-farm.sample.ts";
+import { fleet, ROOT, type Fleet } from "./repository-fleet.sample.ts";
+
+const signal = new AbortController().signal;
+const tokenOf = (name: string) => ({ authorization: `Bearer ${workerToken(name)}` });
+const pathOf = ({ url }: Fleet): string => url.slice("https://".length);
+
+test("where the farm does not believe its certificate any more, nothing stands in at a worker", async () => {
+  let ca: string | undefined;
+  const of = await fleet({ intervalMs: 0, authorities: async () => ca });
+  ca = of.forge.ca;
+  const mirrors = await of.worker("one");
+  await mirrors.repository(of.url, signal);
+  ca = undefined;
+  await expect(mirrors.repository(of.url, signal)).rejects.toThrow(/certificate/u);
+  await expect(mirrors.resolve(of.url, "main", signal)).rejects.toThrow(/certificate/u);
+});
+
+test("what can be no name of a commit is none, and no fault of the farm's", async () => {
+  const of = await fleet();
+  await of.mirrors.repository(of.url, signal);
+  of.forge.fault = 503;
+  for (const reference of ["a\0b", "main^0", "main~0", ":/one", "main@{0}"]) {
+    const at = `${of.farm.url}${ROOT}repositories/${pathOf(of)}?reference=${encodeURIComponent(reference)}`;
+    const answer = await fetch(at, { headers: tokenOf("one") });
+    expect([reference, await answer.json()]).toEqual([
+      reference,
+      { schema: 1, kind: "named", commit: null, stale: null },
+    ]);
+  }
+  expect(of.faults).toEqual([]);
+});
+
+test("a worker that names what never answers holds up no other", async () => {
+  const of = await fleet();
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  await once(silent, "listening");
+  const address = silent.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  for (let each = 0; each < 8; each++) {
+    const at = `${of.farm.url}${ROOT}repositories/127.0.0.1:${address.port}/${each}`;
+    fetch(at, { headers: tokenOf("bad") }).catch(() => undefined);
+  }
+  await vi.waitFor(() => expect(of.farm.requests.length).toBe(8));
+  await vi.waitFor(() => expect(sockets.length).toBeGreaterThan(1));
+  const other = await of.worker("good");
+  const found = await other.repository(of.url, AbortSignal.timeout(10_000));
+  expect(found.stale).toBeNull();
+});
+
+test("a worker that takes nothing of what it asks for holds up no other", async () => {
+  const of = await fleet({}, { "big.bin": randomBytes(24 << 20) });
+  await of.mirrors.repository(of.url, signal);
+  const line = (text: string): string =>
+    `${(text.length + 4).toString(16).padStart(4, "0")}${text}`;
+  const wanted = [
+    line("command=fetch"),
+    "0001",
+    line(`want ${of.forge.commit}`),
+    line("done"),
+    "0000",
+  ];
+  const answers: unknown[] = [];
+  for (let each = 0; each < 6; each++) {
+    const headers = { ...tokenOf("bad"), "git-protocol": "version=2" };
+    const asked = request(`${of.farm.url}${ROOT}git/${pathOf(of)}/git-upload-pack`, {
+      method: "POST",
+      headers,
+    });
+    asked.on("error", () => undefined).on("response", (answer) => void answers.push(answer));
+    asked.end(wanted.join(""));
+    onTestFinished(() => void asked.destroy());
+  }
+  await vi.waitFor(() => expect(answers.length).toBeGreaterThan(1), 20_000);
+  await vi.waitFor(() => expect(of.farm.requests.length).toBe(6));
+  const other = await of.worker("good");
+  const found = await other.repository(of.url, AbortSignal.timeout(20_000));
+  expect(found.stale).toBeNull();
+});
