@@ -1,10 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { readdirSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { createServer, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
 
 import { expect, onTestFinished, test, vi } from "vitest";
 
+import { owned, temporaryDirectory } from "../../test/owned.ts";
+import { GitMirrors, type GitMirrorsOptions } from "../index/git/git-mirrors.ts";
+import { openFarmClient } from "../worker/farm-client.ts";
+import { FarmRepositoryHosts } from "../worker/farm-repository-hosts.ts";
 import { workerToken } from "./local-farm.sample.ts";
 import { fleet, ROOT, type Fleet } from "./repository-fleet.sample.ts";
 
@@ -47,10 +53,8 @@ test("a worker that names what never answers holds up no other", async () => {
     silent.close();
   });
   await once(silent, "listening");
-  const address = silent.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
   for (let each = 0; each < 8; each++) {
-    const at = `${of.farm.url}${ROOT}repositories/127.0.0.1:${address.port}/${each}`;
+    const at = `${of.farm.url}${ROOT}repositories/127.0.0.1:${portOf(silent)}/${each}`;
     fetch(at, { headers: tokenOf("bad") }).catch(() => undefined);
   }
   await vi.waitFor(() => expect(of.farm.requests.length).toBe(8));
@@ -89,3 +93,40 @@ test("a worker that takes nothing of what it asks for holds up no other", async 
   const found = await other.repository(of.url, AbortSignal.timeout(20_000));
   expect(found.stale).toBeNull();
 });
+
+test("a fetch that breaks off in the middle, as when its farm is restarted, is made again", async () => {
+  const of = await fleet({}, { "big.bin": randomBytes(2 << 20) });
+  let cuts = 0;
+  const way = createServer((socket) => {
+    const farm = connect(Number(new URL(of.farm.url).port), "127.0.0.1");
+    let left = Infinity;
+    socket.on("data", (chunk: Buffer) => {
+      if (chunk.includes("command=fetch") && cuts++ === 0) left = 400_000;
+      farm.write(chunk);
+    });
+    farm.on("data", (chunk) => {
+      left -= chunk.length;
+      if (left > 0) return void socket.write(chunk);
+      socket.destroy();
+    });
+    socket.on("error", () => undefined).on("close", () => farm.destroy());
+    farm.on("error", () => undefined).on("close", () => socket.destroy());
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => void way.close());
+  await once(way, "listening");
+  const directory = temporaryDirectory("fleet");
+  const tokenFile = join(temporaryDirectory("fleet"), "token");
+  writeFileSync(tokenFile, workerToken("one"), { mode: 0o600 });
+  using client = await openFarmClient({ url: `http://127.0.0.1:${portOf(way)}`, tokenFile });
+  const hosts: GitMirrorsOptions["hosts"] = (wanted) => new FarmRepositoryHosts(client, wanted);
+  const mirrors = owned(await GitMirrors.open({ directory, hosts }));
+  expect((await mirrors.repository(of.url, signal)).stale).toBeNull();
+  expect(cuts).toBeGreaterThan(1);
+  expect(readdirSync(join(directory, ".new"))).toEqual([]);
+});
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}

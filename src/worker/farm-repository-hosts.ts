@@ -20,6 +20,8 @@ import {
 import type { FarmClient } from "./farm-client.ts";
 
 const PROXIES = ["https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"] as const;
+/** Of one fetch out of the farm: it may be restarted in the middle of one. */
+const TRIES = 3;
 type Told<Kind> = Extract<ToldRepository, { readonly kind: Kind }>;
 
 /** The farm in the place of all hosts of repositories: of each there is one mirror that asks it, for all workers. */
@@ -46,23 +48,40 @@ export class FarmRepositoryHosts implements RepositoryHosts {
     address: string,
     work: (fetching: Fetching) => Promise<Value>,
   ): Promise<Value> {
-    const { directory, maxBytes = MAX_BYTES } = this.#options;
     return await this.#inTime(address, async (ends) => {
       using _place = await this.#places.take(ends.signal);
-      const told = await this.#told(address, "", "kept", ends.signal);
-      const asOf = { fetchedAt: new Date(told.fetchedAt), stale: staleOf(told.stale, address) };
-      const { ca } = this.#farm.address;
-      const pem = ca === undefined ? null : authoritiesWith(ca).join("\n");
-      const caFile = pem === null ? undefined : `${newNameIn(directory)}.pem`;
-      try {
-        if (caFile !== undefined) await writeFile(caFile, pem ?? "");
-        return await work({ ...ends, reached: this.#gitOf(address), caFile, maxBytes, asOf });
-      } catch (thrown) {
-        throw diskFullFault(thrown, directory) ?? thrown;
-      } finally {
-        if (caFile !== undefined) await rm(caFile, { force: true });
+      for (let tries = 1; ; tries++) {
+        const told = await this.#told(address, "", "kept", ends.signal);
+        try {
+          return await this.#reachedOnce(address, ends, told, work);
+        } catch (thrown) {
+          // git tries nothing again, and by what it says a farm that was restarted meanwhile is not told from others.
+          const isOfTheWay = thrown instanceof CreameryError && thrown.code === "upstream";
+          if (!isOfTheWay || tries >= TRIES) throw thrown;
+        }
       }
     });
+  }
+
+  async #reachedOnce<Value>(
+    address: string,
+    ends: Pick<Fetching, "signal" | "deadline">,
+    told: Told<"kept">,
+    work: (fetching: Fetching) => Promise<Value>,
+  ): Promise<Value> {
+    const { directory, maxBytes = MAX_BYTES } = this.#options;
+    const asOf = { fetchedAt: new Date(told.fetchedAt), stale: staleOf(told.stale, address) };
+    const { ca } = this.#farm.address;
+    const pem = ca === undefined ? null : authoritiesWith(ca).join("\n");
+    const caFile = pem === null ? undefined : `${newNameIn(directory)}.pem`;
+    try {
+      if (caFile !== undefined) await writeFile(caFile, pem ?? "");
+      return await work({ ...ends, reached: this.#gitOf(address), caFile, maxBytes, asOf });
+    } catch (thrown) {
+      throw diskFullFault(thrown, directory) ?? thrown;
+    } finally {
+      if (caFile !== undefined) await rm(caFile, { force: true });
+    }
   }
 
   async #inTime<Value>(
