@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
 import { parseFarmPage, renderFarmPage } from "./farm-page.ts";
+import { samplePage } from "./project-page.sample.ts";
 import type { ProjectPage } from "./project-page.ts";
 
 const page: ProjectPage = {
@@ -25,6 +26,18 @@ test("a page goes from one host of the farm to another as it is, and what was se
   expect(parse(page)).toEqual(page);
   const told = { ...page, history: { ...history, changes: [...history.changes] } };
   expect(parse(told)).toEqual(told);
+});
+
+test("a file whose address is too long once it is whole hides none of the others from another host", () => {
+  const files = [`${"x".repeat(7980)}/spam-2.0.tar.gz`, "spam-1.0.tar.gz"].map((url) => ({
+    filename: url.slice(-15),
+    url,
+  }));
+  const told = parseFarmPage(
+    Buffer.from(renderFarmPage(samplePage({ name: "spam", files }))),
+    "spam",
+  );
+  expect(told?.files.map(({ filename }) => filename)).toEqual(["spam-1.0.tar.gz"]);
 });
 
 test("a history that can't be read is passed by, and is not shown to clients", () => {

@@ -12,11 +12,14 @@ const Metadata = z
   .nullish()
   .catch(undefined);
 
+/** Absolute, too: no host of the farm takes a longer one of another. */
+const MAX_URL_CHARS = 8000;
+
 /** What can't be read as it should be counts as not said where nothing hangs on it; else there is no such file. */
 export const UpstreamFile = z.looseObject({
   filename: z.string().max(1000),
-  url: z.string().max(8000),
-  hashes: z.record(z.string(), z.string()).nullish(),
+  url: z.string().max(MAX_URL_CHARS),
+  hashes: z.record(z.string(), z.string().nullable()).nullish(),
   "requires-python": z.string().nullish(),
   size: z.number().int().nonnegative().nullish().catch(undefined),
   "upload-time": z.string().nullish().catch(undefined),
@@ -54,6 +57,7 @@ export function asIndexFile(file: UpstreamFile, base: string): IndexFile | null 
   // A name with a slash would be another path; one that starts with a dot, another directory.
   if (url === null || !/^https?:$/u.test(url.protocol) || !isFilename(file.filename)) return null;
   url.hash = "";
+  if (url.href.length > MAX_URL_CHARS) return null;
   const hashes = readableHashes(file.hashes ?? {});
   if (hashes === null) return null;
   const sha256 = hashes["sha256"]?.toLowerCase() ?? null;
@@ -81,16 +85,18 @@ const HASH_CHARS = new Map([
   ["sha256", 64],
   ["sha384", 96],
   ["sha512", 128],
+  // As uv has it.
+  ["blake2b", 64],
 ]);
 
 /** Null where one that can be none is all that there is to hold the file against: that is no reason to take it unseen. */
 function readableHashes(
-  said: Readonly<Record<string, string>>,
+  said: Readonly<Record<string, string | null>>,
 ): Readonly<Record<string, string>> | null {
   const good: Record<string, string> = {};
   let isBad = false;
   for (const [algorithm, hash] of Object.entries(said)) {
-    if (hash === "") continue;
+    if (hash === null || hash === "") continue;
     const chars = HASH_CHARS.get(algorithm);
     if (chars === undefined || (hash.length === chars && /^[0-9a-f]+$/iu.test(hash)))
       good[algorithm] = hash;

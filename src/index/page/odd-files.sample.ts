@@ -19,7 +19,15 @@ export const ODD: readonly (readonly [
   [{ "upload-time": "2025-06-01T00:00:60Z" }, {}],
   [{ "upload-time": "9999-12-31T23:59:59.999999Z" }, {}],
   [{ "upload-time": "2025-06-01T00:00:00" }, { "upload-time": "2025-06-01T00:00:00.000Z" }],
+  [
+    { "upload-time": "2025-06-01 02:00:00.123456+02" },
+    { "upload-time": "2025-06-01T00:00:00.123456Z" },
+  ],
+  [{ "upload-time": "20250601T000000Z" }, { "upload-time": "2025-06-01T00:00:00.000Z" }],
   [{ hashes: null }, { hashes: {} }],
+  [{ hashes: { sha256: null } }, { hashes: {} }],
+  [{ hashes: { sha256: GOOD, md5: null } }, { hashes: { sha256: GOOD } }],
+  [{ hashes: { sha256: GOOD, blake2b: "x" } }, { hashes: { sha256: GOOD } }],
   [{ hashes: { sha256: "" } }, { hashes: {} }],
   [{ hashes: { sha256: GOOD, md5: "x" } }, { hashes: { sha256: GOOD } }],
   [

@@ -2,7 +2,9 @@ const DATE = String.raw`(\d{4})-(\d\d)-(\d\d)`;
 const TIME = String.raw`(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?`;
 const ZONE = String.raw`(z|[+-]\d\d:?\d\d)`;
 const INSTANT = new RegExp(`^${DATE}[t ]${TIME}${ZONE}$`, "iu");
-const UPLOADED = new RegExp(`^${DATE}[t ]${TIME}${ZONE}?$`, "iu");
+/** All of ISO 8601 that both pip and uv read. */
+const UPLOADED =
+  /^(\d{4})-?(\d\d)-?(\d\d)[t ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?(z|[+-]\d\d(?::?\d\d)?)?$/iu;
 const DAY = new RegExp(`^${DATE}$`, "u");
 
 const MINUTE_MS = 60_000;
@@ -42,7 +44,9 @@ const [FIRST_MS, LAST_MS] = [Date.UTC(1900), Date.UTC(9999)];
 export function readableUploadTime(text: string): string | null {
   const ms = parseUploadTime(text);
   if (ms === null || ms < FIRST_MS || ms >= LAST_MS) return null;
-  return TOLD.test(text) ? text : new Date(ms).toISOString();
+  if (TOLD.test(text)) return text;
+  const [, fraction = "000"] = /[.,](\d+)/u.exec(text) ?? [];
+  return `${new Date(ms).toISOString().slice(0, 19)}.${fraction}Z`;
 }
 
 function msOf(match: RegExpExecArray | null): number | null {
@@ -55,7 +59,7 @@ function msOf(match: RegExpExecArray | null): number | null {
   if (date.getUTCDate() !== Number(day) || date.getUTCMonth() !== Number(month) - 1) return null;
   if (date.getUTCFullYear() !== Number(year)) return null;
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return null;
-  const [, sign, hours, minutes] = /^([+-])(\d\d):?(\d\d)$/u.exec(zone) ?? [];
+  const [, sign, hours, minutes] = /^([+-])(\d\d):?(\d\d)?$/u.exec(zone) ?? [];
   if (Number(hours ?? 0) > 23 || Number(minutes ?? 0) > 59) return null;
   const offset = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * (sign === "-" ? -1 : 1);
   const seconds = (Number(hour) * 60 + Number(minute)) * 60 + Number(second);
