@@ -25,25 +25,24 @@ export function parseAnchors(html: string): AnchorPage | null {
   let base: string | null = null;
   let open: { readonly attributes: Map<string, string>; readonly from: number } | null = null;
   let tags = 0;
+  const close = (at: number): void => {
+    if (open === null) return;
+    const text = html.slice(open.from, Math.min(at, open.from + MAX_TEXT_CHARS));
+    anchors.push({
+      text: unescapeHtml(text.replaceAll(/<[^>]*>/gu, "")).trim(),
+      attributes: open.attributes,
+    });
+    open = null;
+  };
   for (const match of tagsOf(html)) {
     const name = match[2]?.toLowerCase();
     if (name === undefined) continue;
     tags++;
     if (name === "a") {
-      if (match[1] === "/") {
-        if (open !== null)
-          anchors.push({
-            text: unescapeHtml(
-              html
-                .slice(open.from, Math.min(match.index, open.from + MAX_TEXT_CHARS))
-                .replaceAll(/<[^>]*>/gu, ""),
-            ).trim(),
-            attributes: open.attributes,
-          });
-        open = null;
-      } else {
+      // One that is begun ends the one before, as browsers have it.
+      close(match.index);
+      if (match[1] !== "/")
         open = { attributes: attributesOf(match[3] ?? ""), from: match.index + match[0].length };
-      }
     } else if (name === "base" && base === null) {
       base = attributesOf(match[3] ?? "").get("href") ?? null;
     } else if (name === "meta") {
@@ -52,6 +51,7 @@ export function parseAnchors(html: string): AnchorPage | null {
       if (key !== undefined) meta.set(key, attributes.get("content") ?? "");
     }
   }
+  close(html.length);
   return tags === 0 ? null : { anchors, base, meta };
 }
 

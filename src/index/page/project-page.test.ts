@@ -47,3 +47,38 @@ test.each([
 ])("%j makes it no page of the project's", (said) => {
   expect(pageOf(said)).toBeNull();
 });
+
+const WHEEL = "spam-1.0-py3-none-any.whl";
+const HASH = "0".repeat(64);
+
+// What pip and uv find at each.
+test.each([
+  ["a name that is cut short", `<a href="${WHEEL}">spam-1.0-py3..&gt;</a>`],
+  ["a name in a sentence", `<a href="/files/${WHEEL}?from=a/b">Get ${WHEEL} now</a>`],
+  ["no name", `<a href='${WHEEL.replace("-", "%2D")}'></a>`],
+  ["no end", `<a href="${WHEEL}">${WHEEL}`],
+  ["an end that is the next's beginning", `<a href="${WHEEL}">${WHEEL}\n<a href="../">up</a>`],
+  ["a name that its address has not", `<a href="/get?id=3">${WHEEL}</a>`],
+  ["a size that can be none", `<a href="${WHEEL}" data-size="${"9".repeat(30)}">${WHEEL}</a>`],
+  ["no hash", `<a href="${WHEEL}#sha256=">${WHEEL}</a>`],
+])("a link of HTML with %s is a file", (_, link) => {
+  const [file, ...more] = htmlPage(link)?.files ?? [];
+  expect(more).toEqual([]);
+  expect(file).toMatchObject({ filename: WHEEL, sizeBytes: null, sha256: null });
+});
+
+test("a page to log in at, with a program to install, is no page", () => {
+  expect(htmlPage('<a href="agent-1.0.zip">Install the agent</a>')).toBeNull();
+});
+
+test("a file of HTML whose hash can be none is left out", () => {
+  const links = ["zz", HASH].map(
+    (hash, at) => `<a href="spam-${at}.zip#sha256=${hash}">spam-${at}.zip</a>`,
+  );
+  expect(htmlPage(links.join(""))?.files.map(({ filename }) => filename)).toEqual(["spam-1.zip"]);
+});
+
+function htmlPage(links: string): ProjectPage | null {
+  const at = "https://index.example/simple/";
+  return parseProjectPage(Buffer.from(`<html>${links}`), "text/html", `${at}spam/`, "spam", at);
+}

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 
 import { z } from "zod";
 
+import { parseSdistFilename, parseWheelFilename } from "../../python/distribution-filename.ts";
 import { isName, normaliseName } from "../../python/names.ts";
+import { isFilename } from "../files/kept-file.ts";
 import { parseAnchors } from "./html-page.ts";
 import { asIndexFile, UpstreamFile, type IndexFile } from "./index-file.ts";
 import type { PageHistory } from "../past/page-history.ts";
@@ -138,15 +140,16 @@ function readHtml(text: string, contentType: string, name: string): ReadPage | n
     return null;
   const parsed = parseAnchors(text);
   if (parsed === null) return null;
-  const files = parsed.anchors.flatMap(({ text: filename, attributes }) => {
+  const files = parsed.anchors.flatMap(({ text: shown, attributes }) => {
     const href = attributes.get("href");
     if (href === undefined || href.length > MAX_HREF_CHARS) return [];
-    if (!DISTRIBUTION.test(filename)) return [];
     const [url = "", ...fragments] = href.split("#");
+    const filename = filenameOf(shown, url, normaliseName(name));
+    if (!DISTRIBUTION.test(filename)) return [];
     const hash = fragments
       .join("#")
       .split("&")
-      .map((part) => /^(sha256|sha384|sha512|sha1|md5)=([0-9a-f]+)$/iu.exec(part))
+      .map((part) => /^(sha256|sha384|sha512|sha1|md5)=(.*)$/iu.exec(part))
       .findLast((found) => found !== null);
     const metadata =
       attributes.get("data-core-metadata") ?? attributes.get("data-dist-info-metadata");
@@ -167,7 +170,7 @@ function readHtml(text: string, contentType: string, name: string): ReadPage | n
           : {}),
         ...(yanked === undefined ? {} : { yanked: yanked === "" ? true : yanked }),
         ...(uploadTime === undefined ? {} : { "upload-time": uploadTime }),
-        ...(size !== undefined && /^\d+$/u.test(size) ? { size: Number(size) } : {}),
+        ...(size !== undefined && /^\d{1,15}$/u.test(size) ? { size: Number(size) } : {}),
         ...(metadata === undefined || metadata === "false"
           ? {}
           : {
@@ -196,6 +199,22 @@ function readHtml(text: string, contentType: string, name: string): ReadPage | n
     files,
     base: parsed.base,
   };
+}
+
+/**
+ * Servers of plain directories cut long names short in what is shown, and installers go by the address. What is not of the
+ * project is none of its files: pages to log in at have programs to install.
+ */
+function filenameOf(shown: string, url: string, project: string): string {
+  if (DISTRIBUTION.test(shown) && isFilename(shown)) return shown;
+  const [path = ""] = url.split("?");
+  try {
+    const named = decodeURIComponent(path.split("/").at(-1) ?? "");
+    const parsed = parseWheelFilename(named) ?? parseSdistFilename(named, project);
+    return isFilename(named) && parsed?.project === project ? named : shown;
+  } catch {
+    return shown;
+  }
 }
 
 /** Is this path segment a project's name as we serve it; null when it can be none. */
