@@ -44,7 +44,7 @@ test("what can be no name of a commit is none, and no fault of the farm's", asyn
   expect(of.faults).toEqual([]);
 });
 
-test("a worker that names what never answers holds up no other", async () => {
+test("a worker that names what never answers holds up no other, and one attempt of it none of its own", async () => {
   const of = await fleet();
   const sockets: Socket[] = [];
   const silent = createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
@@ -53,15 +53,25 @@ test("a worker that names what never answers holds up no other", async () => {
     silent.close();
   });
   await once(silent, "listening");
-  for (let each = 0; each < 8; each++) {
-    const at = `${of.farm.url}${ROOT}repositories/127.0.0.1:${portOf(silent)}/${each}`;
-    fetch(at, { headers: tokenOf("bad") }).catch(() => undefined);
-  }
-  await vi.waitFor(() => expect(of.farm.requests.length).toBe(8));
-  await vi.waitFor(() => expect(sockets.length).toBeGreaterThan(1));
+  const name = async (count: number): Promise<void> => {
+    const before = of.farm.requests.length;
+    for (let each = 0; each < count; each++) {
+      const at = `${of.farm.url}${ROOT}repositories/127.0.0.1:${portOf(silent)}/${before}-${each}`;
+      fetch(at, { headers: tokenOf("bad") }).catch(() => undefined);
+    }
+    await vi.waitFor(() => expect(of.farm.requests.length).toBe(before + count));
+  };
+  await name(2);
+  await vi.waitFor(() => expect(sockets.length).toBe(2));
+  const own = await of.worker("bad");
+  expect((await own.resolve(of.url, "main", AbortSignal.timeout(10_000))).commit).toBe(
+    of.forge.commit,
+  );
+  await name(10);
+  await vi.waitFor(() => expect(sockets.length).toBeGreaterThan(2));
   const other = await of.worker("good");
-  const found = await other.repository(of.url, AbortSignal.timeout(10_000));
-  expect(found.stale).toBeNull();
+  const found = await other.resolve(of.url, "main", AbortSignal.timeout(10_000));
+  expect(found.commit).toBe(of.forge.commit);
 });
 
 test("a worker that takes nothing of what it asks for holds up no other", async () => {

@@ -41,8 +41,10 @@ export type ToldRepository = z.infer<typeof ToldRepository>;
 const AWAITED_MS = 15_000;
 /** How many of git's server programs run at once for other hosts. */
 const GIT_PLACES = 4;
-/** Of these, and of what is asked of upstreams, for one host: its guests may have named what never answers. */
-const OWN_PLACES = 2;
+/** Of these, for one host: one that reads slowly leaves others some. */
+const OWN_GIT_PLACES = 2;
+/** Of what is asked of upstreams at once, for one host: more than one attempt, which may have named what never answers. */
+const OWN_UPSTREAM_PLACES = 3;
 /** What one host awaits. */
 const MAX_AWAITED = 100;
 /** Of one request. What a guest may ask for is bounded where it runs. */
@@ -101,8 +103,8 @@ export class FarmRepositories {
 
   #of(host: string): OfHost {
     const of = this.#hosts.get(host) ?? {
-      git: new Places(OWN_PLACES),
-      upstream: new Places(OWN_PLACES),
+      git: new Places(OWN_GIT_PLACES),
+      upstream: new Places(OWN_UPSTREAM_PLACES),
       awaited: new Map<string, Promise<ToldRepository>>(),
     };
     this.#hosts.set(host, of);

@@ -48,7 +48,7 @@ export interface UpstreamHostsOptions {
 export const TIMEOUT_MS = 10 * 60_000;
 export const MAX_BYTES = 2 * 1024 ** 3;
 /** How many repositories are asked and fetched at once. */
-export const FETCHED_AT_ONCE = 4;
+export const FETCHED_AT_ONCE = 6;
 
 export interface Fetching extends Omit<FetchMirrorOptions, "holds"> {
   /** Of a copy that stands between: how old it is. */
