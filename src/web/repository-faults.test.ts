@@ -9,6 +9,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 
 import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { GitMirrors, type GitMirrorsOptions } from "../index/git/git-mirrors.ts";
+import { UpstreamHosts } from "../index/git/repository-hosts.ts";
 import { openFarmClient } from "../worker/farm-client.ts";
 import { FarmRepositoryHosts } from "../worker/farm-repository-hosts.ts";
 import { workerToken } from "./local-farm.sample.ts";
@@ -133,6 +134,35 @@ test("a fetch that breaks off in the middle, as when its farm is restarted, is m
   expect((await mirrors.repository(of.url, signal)).stale).toBeNull();
   expect(cuts).toBeGreaterThan(1);
   expect(readdirSync(join(directory, ".new"))).toEqual([]);
+});
+
+test("a farm that first brings what a worker asks for may be silent for longer than an upstream", async () => {
+  const of = await fleet();
+  const hosts = new FarmRepositoryHosts(await of.farm.worker("one"), {
+    directory: temporaryDirectory("fleet"),
+    life: signal,
+  });
+  await hosts.reached(of.url, async ({ reached: { options } }) => {
+    expect(options).toContain("http.lowSpeedTime=600");
+  });
+  // What is said of the way counts.
+  const hasty = await fleet({
+    hosts: (wanted) => {
+      const upstream = new UpstreamHosts(wanted);
+      return {
+        ask: (address, reference) => upstream.ask(address, reference),
+        reached: (address, work) =>
+          upstream.reached(address, (fetching) => {
+            const options = [...fetching.reached.options, "-c", "http.lowSpeedTime=1"];
+            return work({ ...fetching, reached: { ...fetching.reached, options } });
+          }),
+      };
+    },
+  });
+  hasty.forge.delayMs = 5000;
+  await expect(hasty.mirrors.repository(hasty.url, signal)).rejects.toMatchObject({
+    code: "upstream",
+  });
 });
 
 function portOf(server: Server): number {

@@ -128,7 +128,13 @@ export class FarmRepositoryHosts implements RepositoryHosts {
   /** Where git finds it at the farm. */
   #gitOf(address: string): ReachedRepository {
     const { api, authorization } = this.#farm.address;
-    const settings = ["http.followRedirects=false", "credential.helper=", "gc.auto=0"];
+    const settings = [
+      "http.followRedirects=false",
+      "credential.helper=",
+      "gc.auto=0",
+      // It may bring a commit first, or have others to serve, and says nothing meanwhile.
+      `http.lowSpeedTime=${TIMEOUT_MS / 1000}`,
+    ];
     const proxies = PROXIES.flatMap((name) => {
       const value = process.env[name];
       return value === undefined ? [] : [[name, value] as const];

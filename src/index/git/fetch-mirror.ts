@@ -129,8 +129,9 @@ async function fetchInto(
     argv: [
       "--git-dir",
       path,
-      ...reached.options,
       ...SETTINGS,
+      // The last one counts.
+      ...reached.options,
       "fetch",
       "--quiet",
       "--force",
