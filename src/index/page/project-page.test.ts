@@ -67,6 +67,17 @@ test.each([
   expect(file).toMatchObject({ filename: WHEEL, sizeBytes: null, sha256: null });
 });
 
+test.each([
+  [{ md5: "A".repeat(32) }, `#md5=${"a".repeat(32)}`],
+  [{ md5: "a".repeat(32), sha512: "b".repeat(128) }, `#sha512=${"b".repeat(128)}`],
+  [{ sha512: "b".repeat(128), sha256: HASH }, `#sha256=${HASH}`],
+  [{ blake3: "x" }, ""],
+])("of the hashes %j HTML has the best that its readers know", (hashes, told) => {
+  const page = pageOf({ files: [{ ...FILE, hashes }] });
+  const html = page === null ? "" : renderPage(page, "html");
+  expect(/<a href="[^"#]*(#?[^"]*)"/u.exec(html)?.[1]).toBe(told);
+});
+
 test("a page to log in at, with a program to install, is no page", () => {
   expect(htmlPage('<a href="agent-1.0.zip">Install the agent</a>')).toBeNull();
 });

@@ -108,11 +108,10 @@ function renderHtml(page: ProjectPage): string {
   const meta = page.status === "active" ? "" : statusMeta(page);
   const past = page.past === undefined ? "" : pastMeta(page.past);
   const rows = page.files.map((file) => {
-    const hash = file.sha256 === null ? "" : `#sha256=${file.sha256}`;
     const sha256 = file.upstreamMetadata?.sha256 ?? null;
     const metadata = sha256 === null ? "true" : `sha256=${sha256}`;
     const attributes = [
-      `href="${escapeHtml(relativeUrl(page, file))}${hash}"`,
+      `href="${escapeHtml(`${relativeUrl(page, file)}${hashOf(file)}`)}"`,
       file.requiresPython === null
         ? ""
         : `data-requires-python="${escapeHtml(file.requiresPython)}"`,
@@ -127,6 +126,15 @@ function renderHtml(page: ProjectPage): string {
     return `<a ${attributes.filter((attribute) => attribute !== "").join(" ")}>${escapeHtml(file.filename)}</a><br>`;
   });
   return `<!DOCTYPE html>\n<html><head><meta name="pypi:repository-version" content="1.0">${meta}${past}<title>Links for ${escapeHtml(page.name)}</title></head>\n<body><h1>Links for ${escapeHtml(page.name)}</h1>\n${rows.join("\n")}\n</body></html>\n`;
+}
+
+/** A link of HTML has one, and it is all that pip holds the file against where we can't: the best that there is. */
+const HASHES = ["sha256", "sha512", "sha384", "sha224", "sha1", "md5"];
+
+function hashOf({ raw }: IndexFile): string {
+  const said = z.record(z.string(), z.string()).safeParse(raw["hashes"]).data ?? {};
+  const best = HASHES.find((algorithm) => said[algorithm] !== undefined);
+  return best === undefined ? "" : `#${best}=${said[best]?.toLowerCase() ?? ""}`;
 }
 
 /** PEP 792. */
