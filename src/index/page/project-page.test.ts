@@ -48,6 +48,13 @@ test.each([
   expect(pageOf(said)).toBeNull();
 });
 
+test("a page that begins with a byte order mark is one, as pip has it", () => {
+  const at = "https://index.example/simple/";
+  const body = Buffer.from(`\uFEFF${JSON.stringify(PAGE)}`);
+  const page = parseProjectPage(body, "application/json", `${at}spam/`, "spam", at);
+  expect(page?.files).toHaveLength(1);
+});
+
 const WHEEL = "spam-1.0-py3-none-any.whl";
 const HASH = "0".repeat(64);
 

@@ -116,7 +116,8 @@ interface ReadPage {
 function readJson(text: string): ReadPage | null {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // pip passes by the mark that some servers begin a text with.
+    value = JSON.parse(text.replace(/^\uFEFF/u, ""));
   } catch {
     return null;
   }
