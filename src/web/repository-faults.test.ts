@@ -165,6 +165,20 @@ test("a farm that first brings what a worker asks for may be silent for longer t
   });
 });
 
+test("a worker whose clock is behind its farm's asks it no more seldom", async () => {
+  const of = await fleet();
+  const client = await of.farm.worker("one");
+  const directory = temporaryDirectory("fleet");
+  const hosts: GitMirrorsOptions["hosts"] = (wanted) => new FarmRepositoryHosts(client, wanted);
+  let nowMs = Date.now() - 3_600_000;
+  const mirrors = owned(await GitMirrors.open({ directory, hosts, now: () => nowMs }));
+  await mirrors.repository(of.url, signal);
+  const before = of.farm.requests.length;
+  nowMs += 6 * 60_000;
+  await mirrors.repository(of.url, signal);
+  expect(of.farm.requests.length).toBeGreaterThan(before);
+});
+
 function portOf(server: Server): number {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");

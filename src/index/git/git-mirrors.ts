@@ -282,7 +282,8 @@ export class GitMirrors implements AsyncDisposable {
       const kept = await this.kept(address);
       if (kept !== null && kept.fetchedAt.getTime() >= askedMs) return kept;
       const { asOf } = fetching;
-      const fetchedAt = asOf?.fetchedAt ?? new Date(this.#nowMs);
+      // By this host's clock it is not of later than now, whatever another's says.
+      const fetchedAt = new Date(Math.min(asOf?.fetchedAt.getTime() ?? Infinity, this.#nowMs));
       const path = this.#pathOf(address);
       const holds = lock.fd;
       if (kept !== null) {
