@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
+import { request, type ClientRequest } from "node:http";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 
@@ -78,26 +78,12 @@ test("a worker that names what never answers holds up no other, and one attempt 
 test("a worker that takes nothing of what it asks for holds up no other", async () => {
   const of = await fleet({}, { "big.bin": randomBytes(24 << 20) });
   await of.mirrors.repository(of.url, signal);
-  const line = (text: string): string =>
-    `${(text.length + 4).toString(16).padStart(4, "0")}${text}`;
-  const wanted = [
-    line("command=fetch"),
-    "0001",
-    line(`want ${of.forge.commit}`),
-    line("done"),
-    "0000",
-  ];
   const answers: unknown[] = [];
-  for (let each = 0; each < 6; each++) {
-    const headers = { ...tokenOf("bad"), "git-protocol": "version=2" };
-    const asked = request(`${of.farm.url}${ROOT}git/${pathOf(of)}/git-upload-pack`, {
-      method: "POST",
-      headers,
-    });
-    asked.on("error", () => undefined).on("response", (answer) => void answers.push(answer));
-    asked.end(wanted.join(""));
-    onTestFinished(() => void asked.destroy());
-  }
+  for (let each = 0; each < 6; each++)
+    upload(of, of.url, "bad", of.forge.commit).on(
+      "response",
+      (answer) => void answers.push(answer),
+    );
   await vi.waitFor(() => expect(answers.length).toBeGreaterThan(1), 20_000);
   await vi.waitFor(() => expect(of.farm.requests.length).toBe(6));
   const other = await of.worker("good");
@@ -178,6 +164,52 @@ test("a worker whose clock is behind its farm's asks it no more seldom", async (
   await mirrors.repository(of.url, signal);
   expect(of.farm.requests.length).toBeGreaterThan(before);
 });
+
+test("a worker that asks for commits that nobody has, and goes away, holds up no other", async () => {
+  let hangs = false;
+  let hanging = 0;
+  const of = await fleet({
+    hosts: (wanted) => {
+      const upstream = new UpstreamHosts(wanted);
+      return {
+        ask: (address, reference) => upstream.ask(address, reference),
+        reached: (address, work) =>
+          upstream.reached(address.replace(/\/bad\d/u, ""), async (fetching) => {
+            if (!hangs || address === of.url) return await work(fetching);
+            hanging++;
+            await once(wanted.life, "abort");
+            throw new Error("closed");
+          }),
+      };
+    },
+  });
+  const addresses = Array.from({ length: 7 }, (_, at) =>
+    of.url.replace("/owner", `/bad${at}/owner`),
+  );
+  for (const url of addresses) await of.mirrors.repository(url, signal);
+  hangs = true;
+  for (const [at, url] of addresses.entries()) {
+    const asked = upload(of, url, "bad", `${at}`.repeat(40));
+    await vi.waitUntil(() => hanging > at, 1000).catch(() => undefined);
+    asked.destroy();
+  }
+  const other = await of.worker("good");
+  const found = await other.resolve(of.url, "main", AbortSignal.timeout(10_000));
+  expect(found.commit).toBe(of.forge.commit);
+});
+
+/** Asks the farm's git for one commit. */
+function upload(of: Fleet, url: string, worker: string, commit: string): ClientRequest {
+  const line = (text: string): string =>
+    `${(text.length + 4).toString(16).padStart(4, "0")}${text}`;
+  const wanted = [line("command=fetch"), "0001", line(`want ${commit}`), line("done"), "0000"];
+  const headers = { ...tokenOf(worker), "git-protocol": "version=2" };
+  const at = `${of.farm.url}${ROOT}git/${url.slice("https://".length)}/git-upload-pack`;
+  const asked = request(at, { method: "POST", headers });
+  asked.on("error", () => undefined).end(wanted.join(""));
+  onTestFinished(() => void asked.destroy());
+  return asked;
+}
 
 function portOf(server: Server): number {
   const address = server.address();

@@ -86,8 +86,10 @@ export class FarmRepositories {
   /** @param rest decoded, what follows `git/`. @param host which asks. */
   async git(exchange: Exchange, rest: readonly string[], host: string): Promise<void> {
     // Before what it posts is read: that is held in memory.
-    using _own = await this.#of(host).git.take(exchange.signal);
-    await using mirrored = mirroredCatalogue(this.#mirrors, BOUNDS);
+    const of = this.#of(host);
+    using _own = await of.git.take(exchange.signal);
+    // Never disposed: what a host that went away had begun has its place until it is over.
+    const mirrored = mirroredCatalogue(this.#mirrors, BOUNDS, of.upstream);
     const catalogue: GitCatalogue = {
       ...mirrored,
       // Whether it is due was asked just before.

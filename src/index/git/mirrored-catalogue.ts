@@ -18,11 +18,17 @@ const MAX_TIPS = 20_000;
 /** Of one attempt at a time, of the few that are fetched for all; whoever goes away leaves a fetch that goes on. */
 const FETCHES = 2;
 
-/** What can be mirrored. What a guest asks for wrongly, or of hosts that it made up, is refused, and no fault of the farm's. */
-export function mirroredCatalogue(mirrors: GitMirrors, bounds: GitBounds = BOUNDS): GitCatalogue {
+/**
+ * What can be mirrored. What a guest asks for wrongly, or of hosts that it made up, is refused, and no fault of the farm's.
+ * @param places for the fetches of who asks; by default of one attempt.
+ */
+export function mirroredCatalogue(
+  mirrors: GitMirrors,
+  bounds: GitBounds = BOUNDS,
+  places = new Places(FETCHES),
+): GitCatalogue {
   const held = new Set<string>();
   const life = new AbortController();
-  const places = new Places(FETCHES);
   let unknown = 0;
   let aside = 0;
   const inTurn = async <Value>(
