@@ -45,6 +45,13 @@ test("what can be no name of a commit is none, and no fault of the farm's", asyn
   expect(of.faults).toEqual([]);
 });
 
+test("an address that can't be read is refused, and no other is asked in its place", async () => {
+  const of = await fleet();
+  const at = `${of.farm.url}${ROOT}repositories/${pathOf(of).split("/")[0]}/a%E4b.git`;
+  expect((await fetch(at, { headers: tokenOf("one") })).status).toBe(404);
+  expect(of.forge.requests).toEqual([]);
+});
+
 test("a worker that names what never answers holds up no other, and one attempt of it none of its own", async () => {
   const of = await fleet();
   const sockets: Socket[] = [];

@@ -19,7 +19,8 @@ export function servedAddress(
     return { kind: "refused", status: 403, why: "addresses with credentials are not served" };
   const [, host, owner] = HOST.test(first) ? [] : (SHORT.exec(first) ?? []);
   const [at, path] = host === undefined ? [first, rest] : [host, [owner ?? "", ...rest]];
-  if (!HOST.test(at))
+  // A segment that could not be decoded is a zero byte.
+  if (!HOST.test(at) || path.some((segment) => segment.includes("\0")))
     return { kind: "refused", status: 404, why: "no repository can have this address" };
   const written = path.map((segment) => encodeURIComponent(segment).replaceAll("%2B", "+"));
   try {
