@@ -204,7 +204,6 @@ export class UpstreamClient {
     const authorization = own ? this.upstream.authorization : null;
     const options: https.RequestOptions = {
       method: request.method ?? "GET",
-      signal: request.signal,
       headers: {
         "user-agent": USER_AGENT,
         ...request.headers,
@@ -226,6 +225,11 @@ export class UpstreamClient {
           }),
         ),
       );
+      // Without an error, unlike Node's own `signal`: when the answer is whole, and not read yet, nobody hears it, and the process ends.
+      const abort = (): void => void outgoing.destroy();
+      request.signal.addEventListener("abort", abort, { once: true });
+      outgoing.once("close", () => request.signal.removeEventListener("abort", abort));
+      if (request.signal.aborted) abort();
       outgoing.on("error", reject);
       outgoing.on("response", resolve);
       outgoing.end(request.body);
