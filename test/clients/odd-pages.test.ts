@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 
 import { ODD } from "../../src/index/page/odd-files.sample.ts";
-import { HOST_PYTHON } from "../guest/host-tools.ts";
 import { packProjects } from "../guest/pack-projects.ts";
 import { startUpstream } from "../upstream/upstream.ts";
-import { bringPip, bringUv } from "./bring-client.ts";
+import { askPip, askUv, type Asked } from "./ask-clients.ts";
+import { bringUv } from "./bring-client.ts";
 import { openMirror } from "./open-mirror.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "creamery-odd-"));
@@ -27,19 +27,9 @@ it("a page that no client could read, of what its index says of old files, is on
   await using upstream = await startUpstream({ files });
   await using mirror = await openMirror(join(scratch, "index"), upstream.url);
   writeFileSync(join(scratch, "wanted.txt"), "creamery-odd\n");
-  const byUv = async (index: string): Promise<string> => {
-    const own = ["--no-cache", "--no-header", "--no-annotate", "--quiet", "--python", HOST_PYTHON];
-    const argv = ["pip", "compile", ...own, "--default-index", index, "wanted.txt"];
-    return await uv.run("uv", argv, scratch);
-  };
-  const pip = await bringPip(uv);
-  const byPip = async (index: string): Promise<string> => {
-    const own = ["--isolated", "--no-cache-dir", "--disable-pip-version-check"];
-    const argv = ["-m", "pip", ...own, "install", "--dry-run", "--index-url", index];
-    return await uv.run(pip, [...argv, "-r", "wanted.txt"], scratch);
-  };
-  await expect(byUv(upstream.url)).rejects.toThrow("unexpected JSON");
-  await expect(byPip(upstream.url)).rejects.toThrow("Traceback");
-  expect(await byUv(mirror.index)).toBe("creamery-odd==2.0\n");
-  expect(await byPip(mirror.index)).toContain("Would install creamery-odd-2.0");
+  const at = (index: string): Asked => ({ tools: uv, directory: scratch, index });
+  await expect(askUv(at(upstream.url))).rejects.toThrow("unexpected JSON");
+  await expect(askPip(at(upstream.url))).rejects.toThrow("Traceback");
+  expect(await askUv(at(mirror.index))).toBe("creamery-odd==2.0\n");
+  expect(await askPip(at(mirror.index))).toContain("Would install creamery-odd-2.0");
 });

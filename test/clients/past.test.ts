@@ -6,10 +6,11 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 
 import { EDGE, UPLOADED } from "../../src/index/past/upload-edges.sample.ts";
-import { HOST_PYTHON, type HostTools } from "../guest/host-tools.ts";
+import type { HostTools } from "../guest/host-tools.ts";
 import { packProjects } from "../guest/pack-projects.ts";
 import { startUpstream } from "../upstream/upstream.ts";
-import { bringPip, bringUv } from "./bring-client.ts";
+import { askPip, askUv } from "./ask-clients.ts";
+import { bringUv } from "./bring-client.ts";
 import { openMirror } from "./open-mirror.ts";
 
 /** What pip and uv choose of an index by their own options for an instant, and what they choose, unasked, of the mirror at that instant. */
@@ -49,18 +50,14 @@ const Report = z.object({
 
 /** `NAME VERSION` of what would be installed. */
 async function byPip(index: string, ...options: readonly string[]): Promise<string[]> {
-  const own = ["--isolated", "--no-cache-dir", "--disable-pip-version-check", "--quiet"];
-  const dry = ["install", "--dry-run", "--ignore-installed", "--report", "-", "-r", "wanted.txt"];
-  const argv = ["-m", "pip", ...own, ...dry, "--index-url", index, ...options];
-  const said = await uv.run(await bringPip(uv), argv, scratch);
+  const report = ["--quiet", "--ignore-installed", "--report", "-"];
+  const said = await askPip({ tools: uv, directory: scratch, index }, ...report, ...options);
   const { install } = Report.parse(JSON.parse(said));
   return install.map(({ metadata: { name, version } }) => `${name} ${version}`).toSorted(byNumber);
 }
 
 async function byUv(index: string, ...options: readonly string[]): Promise<string[]> {
-  const own = ["--no-cache", "--no-header", "--no-annotate", "--quiet", "--python", HOST_PYTHON];
-  const argv = ["pip", "compile", ...own, "--default-index", index, ...options, "wanted.txt"];
-  const said = await uv.run("uv", argv, scratch);
+  const said = await askUv({ tools: uv, directory: scratch, index }, ...options);
   return said
     .split("\n")
     .filter((line) => line !== "")

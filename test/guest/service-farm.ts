@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -10,6 +8,7 @@ import { newToken } from "../../src/model/token.ts";
 import type { Database } from "../../src/store/database.ts";
 import { openDatabase } from "../../src/store/open-database.ts";
 import { SqlPrincipals } from "../../src/store/sql/sql-principals.ts";
+import { freePort } from "../free-port.ts";
 import { startUpstream, type RunningUpstream } from "../upstream/upstream.ts";
 
 import { packProjects, type SmallProject } from "./pack-projects.ts";
@@ -140,13 +139,4 @@ export class ServiceFarm implements AsyncDisposable {
     await this.upstream[Symbol.asyncDispose]();
     rmSync(this.base, { recursive: true, force: true });
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

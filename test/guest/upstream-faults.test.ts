@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { freePort } from "../free-port.ts";
 import type { Fault } from "../upstream/upstream.ts";
 import { keptOf, sha256Of } from "./kept-files.ts";
 import { attemptOf, attemptsOf, useFarm, wrongInRefusal } from "./local-farm.ts";
@@ -112,14 +111,6 @@ describe("an upstream that fails", () => {
     expect(await stored()).toHaveLength(3 + names.length);
   });
 });
-
-async function freePort(): Promise<number> {
-  await using server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
 
 describe("attempts side by side", () => {
   const farm = useFarm("side-by-side", [{ name: "creamery-e2e-alone", publish: ["wheel"] }]);

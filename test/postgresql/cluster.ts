@@ -1,13 +1,13 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import pg from "pg";
 
+import { freePort } from "../free-port.ts";
 import { processesBelow } from "../process-tree.ts";
 
 /** PostgreSQL refuses to run as root: the user that Debian's package brings. */
@@ -143,15 +143,6 @@ function programsDirectory(): string {
   const root = "/usr/lib/postgresql";
   const versions = readdirSync(root).toSorted((one, other) => Number(other) - Number(one));
   return join(root, versions[0] ?? "", "bin");
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 async function answers(url: string): Promise<boolean> {
