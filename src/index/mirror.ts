@@ -166,7 +166,7 @@ export class Mirror implements AsyncDisposable {
     if (known !== undefined && known.untilMs > performance.now()) return known.page;
     const client = this.clientOf(page);
     const urlOf = (file: IndexFile): string => this.#urlOf(page, file);
-    const farm = client.upstream.farm === undefined ? null : { client, urlOf };
+    const farm = client.isFarm ? { client, urlOf } : null;
     const had = await this.#gone.had(filesGoneSince(page, at), farm, signal);
     const undone = undoChanges(page, at, had);
     if (undone === page) return page;
@@ -223,7 +223,7 @@ export class Mirror implements AsyncDisposable {
     const said = provenanceUrl(file);
     if (said === null) return null;
     const client = this.clientOf(page);
-    const isFarm = client.upstream.farm !== undefined;
+    const { isFarm } = client;
     const url = isFarm ? `${this.#urlOf(page, file)}.provenance` : said;
     // What one index says of a hash is nothing to another's.
     const key = createHash("sha256").update(saidName(page, file)).digest("hex");

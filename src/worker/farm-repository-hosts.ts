@@ -1,17 +1,13 @@
-import { rm, writeFile } from "node:fs/promises";
-
-import type { z } from "zod";
-
-import { authoritiesWith } from "../base/authorities.ts";
-import { CreameryError, diskFullFault } from "../base/errors.ts";
+import { CreameryError } from "../base/errors.ts";
 import { ToldRepository } from "../index/git/farm-repositories.ts";
 import { Places } from "../index/git/places.ts";
 import { NotServed, type ReachedRepository } from "../index/git/reach-repository.ts";
 import {
   FETCHED_AT_ONCE,
+  inTime,
   MAX_BYTES,
-  newNameIn,
   TIMEOUT_MS,
+  withCaFile,
   type Fetching,
   type HostsOptions,
   type Named,
@@ -37,7 +33,7 @@ export class FarmRepositoryHosts implements RepositoryHosts {
   }
 
   async ask(address: string, reference: string | null): Promise<Named> {
-    return await this.#inTime(address, async ({ signal }) => {
+    return await inTime(address, this.#options, async ({ signal }) => {
       const asked = `?reference=${encodeURIComponent(reference ?? "")}`;
       const { commit, stale } = await this.#told(address, asked, "named", signal);
       return { commit, stale: staleOf(stale, address) };
@@ -48,12 +44,17 @@ export class FarmRepositoryHosts implements RepositoryHosts {
     address: string,
     work: (fetching: Fetching) => Promise<Value>,
   ): Promise<Value> {
-    return await this.#inTime(address, async (ends) => {
+    const { directory, maxBytes = MAX_BYTES } = this.#options;
+    return await inTime(address, this.#options, async (ends) => {
       using _place = await this.#places.take(ends.signal);
       for (let tries = 1; ; tries++) {
         const told = await this.#told(address, "", "kept", ends.signal);
+        const asOf = { fetchedAt: new Date(told.fetchedAt), stale: staleOf(told.stale, address) };
+        const reached = this.#gitOf(address);
         try {
-          return await this.#reachedOnce(address, ends, told, work);
+          return await withCaFile(directory, this.#farm.address.ca, (caFile) =>
+            work({ ...ends, reached, caFile, maxBytes, asOf }),
+          );
         } catch (thrown) {
           // git tries nothing again, and by what it says a farm that was restarted meanwhile is not told from others.
           const isOfTheWay = thrown instanceof CreameryError && thrown.code === "upstream";
@@ -61,44 +62,6 @@ export class FarmRepositoryHosts implements RepositoryHosts {
         }
       }
     });
-  }
-
-  async #reachedOnce<Value>(
-    address: string,
-    ends: Pick<Fetching, "signal" | "deadline">,
-    told: Told<"kept">,
-    work: (fetching: Fetching) => Promise<Value>,
-  ): Promise<Value> {
-    const { directory, maxBytes = MAX_BYTES } = this.#options;
-    const asOf = { fetchedAt: new Date(told.fetchedAt), stale: staleOf(told.stale, address) };
-    const { ca } = this.#farm.address;
-    const pem = ca === undefined ? null : authoritiesWith(ca).join("\n");
-    const caFile = pem === null ? undefined : `${newNameIn(directory)}.pem`;
-    try {
-      if (caFile !== undefined) await writeFile(caFile, pem ?? "");
-      return await work({ ...ends, reached: this.#gitOf(address), caFile, maxBytes, asOf });
-    } catch (thrown) {
-      throw diskFullFault(thrown, directory) ?? thrown;
-    } finally {
-      if (caFile !== undefined) await rm(caFile, { force: true });
-    }
-  }
-
-  async #inTime<Value>(
-    address: string,
-    work: (ends: Pick<Fetching, "signal" | "deadline">) => Promise<Value>,
-  ): Promise<Value> {
-    const { timeoutMs = TIMEOUT_MS, life } = this.#options;
-    const deadline = AbortSignal.timeout(timeoutMs);
-    try {
-      return await work({ signal: AbortSignal.any([life, deadline]), deadline });
-    } catch (thrown) {
-      if (!deadline.aborted || life.aborted) throw thrown;
-      throw new CreameryError("deadline", "took too long to fetch", {
-        input: address,
-        cause: thrown,
-      });
-    }
   }
 
   /** Once it is fetched: the farm may take minutes. */
@@ -110,10 +73,7 @@ export class FarmRepositoryHosts implements RepositoryHosts {
   ): Promise<Told<Kind>> {
     const path = `index/repositories/${pathOf(address)}${query}`;
     for (;;) {
-      const told: z.infer<typeof ToldRepository> = await this.#farm.json(
-        { path, signal },
-        ToldRepository,
-      );
+      const told = await this.#farm.json({ path, signal }, ToldRepository);
       if (isOf(told, kind)) return told;
       if (told.kind === "none")
         throw new CreameryError("upstream", told.why, {

@@ -116,7 +116,7 @@ export async function openHost(options: OpenHostOptions): Promise<Host> {
   const mirrors = openMirrors(join(directories.cache, "index", "git"), {
     config,
     authorities,
-    ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
+    hosts: options.hosts,
   });
   mirrors.catch(() => undefined);
   opened.defer(async () => (await mirrors.catch(() => null))?.[Symbol.asyncDispose]());
@@ -163,13 +163,7 @@ async function openMirrors(
   }: Pick<Host, "config" | "authorities"> & Pick<OpenHostOptions, "hosts">,
 ): Promise<GitMirrors> {
   const { GitMirrors: Mirrors } = await import("../../index/git/git-mirrors.ts");
-  return await Mirrors.open({
-    directory,
-    allow,
-    authorities,
-    ...repositories,
-    ...(hosts === undefined ? {} : { hosts }),
-  });
+  return await Mirrors.open({ directory, allow, authorities, ...repositories, hosts });
 }
 
 /** @throws CreameryError `usage` for a kind that policy forbids, `isolation` where none is left, `host-lacks`. */

@@ -129,7 +129,7 @@ export class CrateDocuments {
       },
     });
     // A farm whose index is away says so: what it sends then is not to be taken for fresh.
-    const stale = this.#client.upstream.farm !== undefined && isStale(header(response, "warning"));
+    const stale = this.#client.isFarm && isStale(header(response, "warning"));
     const freshMs = Math.max(freshness(header(response, "cache-control")), LEAST_FRESH_MS);
     const untilMs = this.#now() + (stale ? STALE_FRESH_MS : freshMs);
     if (response.status === 304 && old !== undefined) return { ...old, stale, untilMs };

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { CreameryError } from "../../base/errors.ts";
 import { within } from "../../base/within.ts";
 import { sendText, type Exchange } from "../serve/exchange.ts";
+import { sendBody } from "../serve/send-body.ts";
 import { GitAnswers, type GitWitness } from "./git-answers.ts";
 import type { GitCatalogue } from "./git-catalogue.ts";
 import type { GitMirrors } from "./git-mirrors.ts";
@@ -78,9 +79,7 @@ export class FarmRepositories {
     const told = await within(asked, { signal });
     if (told === null) return sendText(response, 503, "this host awaits too much");
     const body = Buffer.from(JSON.stringify(told));
-    response
-      .writeHead(200, { "content-type": "application/json", "content-length": body.length })
-      .end(body);
+    return sendBody(exchange, body, "application/json", () => undefined);
   }
 
   /** @param rest decoded, what follows `git/`. @param host which asks. */

@@ -9,7 +9,7 @@ import { isCommitHash } from "./bare-repository.ts";
 import type { FetchMirrorOptions } from "./fetch-mirror.ts";
 import { runGit } from "./git-command.ts";
 import { Places } from "./places.ts";
-import { reachRepository, type ReachedRepository } from "./reach-repository.ts";
+import { reachRepository } from "./reach-repository.ts";
 
 /** The way to where repositories are had. */
 export interface RepositoryHosts {
@@ -105,35 +105,63 @@ export class UpstreamHosts implements RepositoryHosts {
     address: string,
     work: (fetching: Fetching) => Promise<Value>,
   ): Promise<Value> {
-    const { directory, life, allow, authorities } = this.#options;
-    const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = this.#options;
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const signal = AbortSignal.any([life, deadline]);
-    using _place = await this.#places.take(signal);
-    const ca = await authorities?.();
-    let caFile: string | undefined;
-    try {
-      const reached: ReachedRepository = await reachRepository(address, {
-        signal,
+    const { directory, allow, authorities, timeoutMs = TIMEOUT_MS } = this.#options;
+    return await inTime(address, this.#options, async (ends) => {
+      using _place = await this.#places.take(ends.signal);
+      const ca = await authorities?.();
+      const reached = await reachRepository(address, {
+        signal: ends.signal,
         timeoutMs,
         ...(allow === undefined ? {} : { allow }),
         ...(ca === undefined ? {} : { ca }),
       });
-      if (ca !== undefined) {
-        caFile = `${newNameIn(directory)}.pem`;
-        await writeFile(caFile, authoritiesWith(ca).join("\n"));
-      }
-      return await work({ reached, caFile, signal, deadline, maxBytes });
-    } catch (thrown) {
-      if (deadline.aborted && !life.aborted)
-        throw new CreameryError("deadline", "took too long to fetch", {
-          input: address,
-          cause: thrown,
-        });
-      throw diskFullFault(thrown, directory) ?? thrown;
-    } finally {
-      if (caFile !== undefined) await rm(caFile, { force: true });
-    }
+      const { maxBytes = MAX_BYTES } = this.#options;
+      return await withCaFile(directory, ca, (caFile) =>
+        work({ reached, caFile, ...ends, maxBytes }),
+      );
+    });
+  }
+}
+
+/** Of one fetch: what ends it, and which of that is its time. */
+export type Ends = Pick<Fetching, "signal" | "deadline">;
+
+/** @throws CreameryError `deadline` where it takes too long, whatever was thrown of that. */
+export async function inTime<Value>(
+  address: string,
+  { timeoutMs = TIMEOUT_MS, life }: Pick<HostsOptions, "timeoutMs" | "life">,
+  work: (ends: Ends) => Promise<Value>,
+): Promise<Value> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  try {
+    return await work({ signal: AbortSignal.any([life, deadline]), deadline });
+  } catch (thrown) {
+    if (!deadline.aborted || life.aborted) throw thrown;
+    throw new CreameryError("deadline", "took too long to fetch", {
+      input: address,
+      cause: thrown,
+    });
+  }
+}
+
+/**
+ * With a file of whom git is to trust, for as long as that takes; with none where nobody is named.
+ * @param ca PEM text. @throws what `work` throws; `disk-full`.
+ */
+export async function withCaFile<Value>(
+  directory: string,
+  ca: string | undefined,
+  work: (caFile: string | undefined) => Promise<Value>,
+): Promise<Value> {
+  const caFile = `${newNameIn(directory)}.pem`;
+  try {
+    if (ca === undefined) return await work(undefined);
+    await writeFile(caFile, authoritiesWith(ca).join("\n"));
+    return await work(caFile);
+  } catch (thrown) {
+    throw diskFullFault(thrown, directory) ?? thrown;
+  } finally {
+    if (ca !== undefined) await rm(caFile, { force: true });
   }
 }
 

@@ -105,7 +105,7 @@ export class WheelMetadatas {
     if (stored !== null) return await this.#ofWheel(file, stored);
     const before = await this.#store.readSaid(page, file);
     if (isGood(before)) return before;
-    const isFarm = this.#source.clientOf(page).upstream.farm !== undefined;
+    const isFarm = this.#source.clientOf(page).isFarm;
     let made = await this.#fromUpstream(page, file, signal);
     // A farm makes it itself, by whichever way it can be had.
     if (made === null && !isFarm) made = await this.#fromRanges(page, file, signal);
@@ -129,7 +129,7 @@ export class WheelMetadatas {
     signal: AbortSignal,
   ): Promise<Buffer | null> {
     const client = this.#source.clientOf(page);
-    const isFarm = client.upstream.farm !== undefined;
+    const isFarm = client.isFarm;
     if (file.upstreamMetadata === null && !isFarm) return null;
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(METADATA_DEADLINE_MS)]);
     using response = await client.request({

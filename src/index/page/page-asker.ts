@@ -74,7 +74,7 @@ export class PageAsker {
       return typeof value === "string" ? value : null;
     };
     // A farm whose index is away says so: what it sends then is not to be taken for fresh.
-    const stale = this.#isFarm && isStale(header("warning"));
+    const stale = this.#client.isFarm && isStale(header("warning"));
     const freshMs = stale ? 0 : freshness(header("cache-control"));
     const isAsked = etag !== null || lastModified !== null;
     if (response.status === 304 && isAsked && old !== undefined && old.page !== null) {
@@ -137,17 +137,13 @@ export class PageAsker {
     return { kept, page: { ...page, stale }, checkedAtMs: now, freshMs };
   }
 
-  get #isFarm(): boolean {
-    return this.#client.upstream.farm !== undefined;
-  }
-
   /** A farm tells of a project that is gone what was on its page. */
   async #toldGone(
     name: string,
     response: UpstreamResponse,
     contentType: string,
   ): Promise<Pick<PageEntry, "history" | "goneFrom">> {
-    if (!this.#isFarm || contentType !== FARM_PAGE_TYPE) return {};
+    if (!this.#client.isFarm || contentType !== FARM_PAGE_TYPE) return {};
     const page = parseFarmPage(await readBody(response, MAX_PAGE_BYTES), name);
     return page === null ? {} : { history: page.history, goneFrom: page.upstream };
   }

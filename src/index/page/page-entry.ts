@@ -17,7 +17,7 @@ export interface PageEntry {
 
 const MAX_HELD = 500;
 
-/** Parsed pages are large: who asks for all of the largest must not fill our memory with them. The least recently asked for goes. */
+/** Parsed pages are large: who asks for all of the largest must not fill our memory with them. What upstream was asked for longest ago goes. */
 export class HeldEntries {
   readonly #entries = new Map<string, PageEntry>();
   readonly #maxRows: number;

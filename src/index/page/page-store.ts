@@ -177,11 +177,7 @@ export class PageStore {
     if (found === undefined) return undefined;
     const { fetchedAtMs: checkedAtMs, freshMs } = found.kept;
     const history = await this.#histories.read(name);
-    return withHistory({ ...found, checkedAtMs, freshMs }, history, this.#isFarm);
-  }
-
-  get #isFarm(): boolean {
-    return this.#client.upstream.farm !== undefined;
+    return withHistory({ ...found, checkedAtMs, freshMs }, history, this.#client.isFarm);
   }
 
   /** With what changed since it was asked for before. */
@@ -192,7 +188,7 @@ export class PageStore {
       afterMs: old?.kept.fetchedAtMs ?? byMs,
       byMs,
     });
-    const noted = withHistory(entry, history, this.#isFarm);
+    const noted = withHistory(entry, history, this.#client.isFarm);
     if (history !== known && noted.page !== null)
       for (const replaced of replacedFiles(noted.page))
         if (replaced.byMs === byMs) this.#onReplaced(replacedLine(replaced));

@@ -129,9 +129,10 @@ function renderHtml(page: ProjectPage): string {
 }
 
 /** A link of HTML has one, and it is all that pip holds the file against where we can't: the best that there is. */
-const HASHES = ["sha256", "sha512", "sha384", "sha224", "sha1", "md5"];
+const HASHES = ["sha512", "sha384", "sha224", "sha1", "md5"];
 
-function hashOf({ raw }: IndexFile): string {
+function hashOf({ sha256, raw }: IndexFile): string {
+  if (sha256 !== null) return `#sha256=${sha256}`;
   const said = z.record(z.string(), z.string()).safeParse(raw["hashes"]).data ?? {};
   const best = HASHES.find((algorithm) => said[algorithm] !== undefined);
   return best === undefined ? "" : `#${best}=${said[best]?.toLowerCase() ?? ""}`;

@@ -80,6 +80,11 @@ export class UpstreamClient {
     };
   }
 
+  /** Whether it is a farm's index, which tells more than one of packages does. */
+  get isFarm(): boolean {
+    return this.upstream.farm !== undefined;
+  }
+
   /**
    * @returns any answer that is no redirect; the caller disposes it or reads it to its end.
    * @throws CreameryError `no-network`, `upstream`, `address-refused`, `deadline`, `interrupted`.
@@ -148,7 +153,7 @@ export class UpstreamClient {
    * host; null for any other answer, and for an index's.
    */
   async told(response: UpstreamResponse): Promise<CreameryError | null> {
-    if (this.upstream.farm === undefined) return null;
+    if (!this.isFarm) return null;
     const { status, headers } = response;
     if (status === 401 || status === 403)
       return new CreameryError("farm-refused", `the farm refuses this worker (${status})`, {
@@ -162,7 +167,7 @@ export class UpstreamClient {
   /** A farm has tried again already when it says that an index of its own fails. */
   #isTold({ status, headers }: UpstreamResponse): boolean {
     const final = status !== 429 && status !== 503;
-    return this.upstream.farm !== undefined && final && isProblem(headers["content-type"]);
+    return this.isFarm && final && isProblem(headers["content-type"]);
   }
 
   #isOwn(url: URL): boolean {
