@@ -26,3 +26,10 @@ export function keptOf(files: readonly DistFile[]): string[] {
 export function sha256Of(content: Buffer): string {
   return createHash("sha256").update(content).digest("hex");
 }
+
+/** A lock with another first hash than it had, whatever that was. */
+export function wrongHashIn(lock: string): string {
+  const wrong = lock.replace(/(?<=sha256 = ")[0-9a-f]/u, (digit) => (digit === "0" ? "1" : "0"));
+  if (wrong === lock) throw new Error("the lock has no hash");
+  return wrong;
+}

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { parsePylock, type Pylock } from "../../src/index/lock/pylock.ts";
 import type { AttemptJson } from "../../src/model/result-json.ts";
 import { bringTools, HOST_PYTHON, PACKAGING, UV, type HostTools } from "./host-tools.ts";
+import { wrongHashIn } from "./kept-files.ts";
 import { attemptOf } from "./local-farm.ts";
 import { CommandRoom, type Ended } from "./run-command.ts";
 
@@ -109,10 +110,7 @@ describe("the locks of a real attempt", () => {
 
   it("are held to their hashes", async () => {
     const text = texts.get("pylock.build.toml") ?? "";
-    writeFileSync(
-      path("pylock.wrong.toml"),
-      text.replace(/sha256 = "./u, (found) => `sha256 = "${found.endsWith("0") ? "1" : "0"}`),
-    );
+    writeFileSync(path("pylock.wrong.toml"), wrongHashIn(text));
     await expect(synced("pylock.wrong.toml")).rejects.toThrow(/hash/iu);
   });
 });

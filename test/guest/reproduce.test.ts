@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { parsePylock } from "../../src/index/lock/pylock.ts";
 import type { AttemptJson } from "../../src/model/result-json.ts";
-import { keptOf } from "./kept-files.ts";
+import { keptOf, wrongHashIn } from "./kept-files.ts";
 import { attemptOf, useFarm, wrongInRefusal } from "./local-farm.ts";
 import { FAILING, PASSING } from "./pack-projects.ts";
 import type { Ended } from "./run-command.ts";
@@ -217,7 +217,7 @@ describe("reproduce with no upstream at all", () => {
       const { first: before } = own();
       const path = before.evidence[which] ?? "";
       const text = textOf(path);
-      writeFileSync(path, text.replace(/sha256 = "./u, 'sha256 = "0'));
+      writeFileSync(path, wrongHashIn(text));
       const refused = await farm().reproduce([before.id]);
       writeFileSync(path, text);
       expect(
