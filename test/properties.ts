@@ -1,12 +1,10 @@
 import fc from "fast-check";
 
-/** Properties: with CREAMERY_TEST_SEED the same cases again, with CREAMERY_TEST_FULL ten times as many. */
-const seed = process.env["CREAMERY_TEST_SEED"];
+import { SEED } from "./seed.ts";
+
+/** Properties: with CREAMERY_TEST_FULL ten times as many cases. */
 const full = (process.env["CREAMERY_TEST_FULL"] ?? "") !== "";
-fc.configureGlobal({
-  ...(seed === undefined ? {} : { seed: Number(seed) }),
-  ...(full ? { numRuns: 1000 } : {}),
-});
+fc.configureGlobal({ seed: SEED, ...(full ? { numRuns: 1000 } : {}) });
 
 /** Of what anybody on the network can send: many more inputs than of another property. */
 export const FUZZ = { numRuns: full ? 50_000 : 500 } as const;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { startCluster, type Cluster } from "../postgresql/cluster.ts";
+import { SEED } from "../seed.ts";
 import { FAILING, PASSING, unittestOf } from "./pack-projects.ts";
 import { RandomKills } from "./random-kills.ts";
 import { ServiceFarm } from "./service-farm.ts";
@@ -13,7 +14,6 @@ import { wrongInFarm } from "./wrong-in-farm.ts";
 
 const FULL = (process.env["CREAMERY_TEST_FULL"] ?? "") !== "";
 const KILLS = Number(process.env["CREAMERY_TEST_KILLS"] ?? (FULL ? 250 : 15));
-const SEED = Number(process.env["CREAMERY_TEST_SEED"] ?? Date.now() % 1_000_000);
 const LONGEST_PAUSE_MS = 3000;
 const DRAIN_MS = 240_000;
 const TEST_MS = KILLS * 12_000 + DRAIN_MS + 60_000;
