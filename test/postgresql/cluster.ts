@@ -121,13 +121,13 @@ export async function startCluster({ settings = {} }: ClusterOptions = {}): Prom
   return cluster;
 }
 
-/** To the server and to each process of a connection: its children, all of them. */
+/** To the server, which starts no more then, and to each process of a connection: its children, all of them. */
 function signal(server: ChildProcess | undefined, name: "SIGSTOP" | "SIGCONT"): void {
-  const pid = server?.pid;
-  if (pid === undefined) return;
-  for (const one of [pid, ...processesBelow(pid).map((below) => below.pid)]) {
+  if (server?.pid === undefined) return;
+  server.kill(name);
+  for (const below of processesBelow(server.pid)) {
     try {
-      process.kill(one, name);
+      process.kill(below.pid, name);
     } catch {
       // A connection that ended meanwhile.
     }

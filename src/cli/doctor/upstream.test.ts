@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+import { freePort } from "../../../test/free-port.ts";
 import { cargoStamp } from "../../index/upstream/cargo-configuration.ts";
 import type { Finding } from "./finding.ts";
 import { upstreamFindings, type UpstreamQuestion } from "./upstream.ts";
@@ -71,9 +72,7 @@ describe("the index", () => {
     const [fault] = await findings({ index: `http://${origin()}/simple/` });
     expect(fault).toMatchObject({ name: "index", state: "lacks" });
     expect(fault?.detail).toMatch(/simple\/ answers 500$/u);
-    const gone = origin();
-    await new Promise((resolve) => server.close(resolve));
-    const [finding] = await findings({ index: `http://a:b@${gone}/simple/` });
+    const [finding] = await findings({ index: `http://a:b@127.0.0.1:${await freePort()}/simple/` });
     expect(finding).toMatchObject({ name: "index", state: "lacks" });
     expect(finding?.detail).toContain("can't be reached");
     expect(finding?.detail).not.toContain("a:b");
