@@ -129,6 +129,28 @@ test("a fetch that breaks off in the middle, as when its farm is restarted, is m
   expect(readdirSync(join(directory, ".new"))).toEqual([]);
 });
 
+test("what is larger than a worker may keep is fetched from its farm once", async () => {
+  const of = await fleet({}, { "big.bin": randomBytes(1 << 20) });
+  const hosts = new FarmRepositoryHosts(await of.farm.worker("one"), {
+    directory: temporaryDirectory("fleet"),
+    life: signal,
+  });
+  const mirrors = owned(
+    await GitMirrors.open({
+      directory: temporaryDirectory("fleet"),
+      maxBytes: 500_000,
+      hosts: () => ({
+        ask: (address, reference) => hosts.ask(address, reference),
+        reached: (address, work) =>
+          hosts.reached(address, (fetching) => work({ ...fetching, maxBytes: 500_000 })),
+      }),
+    }),
+  );
+  await expect(mirrors.repository(of.url, signal)).rejects.toThrow(/larger than 500000 bytes/u);
+  const told = of.farm.requests.filter((line) => line.includes("/repositories/"));
+  expect(told).toHaveLength(1);
+});
+
 test("a farm that first brings what a worker asks for may be silent for longer than an upstream", async () => {
   const of = await fleet();
   const hosts = new FarmRepositoryHosts(await of.farm.worker("one"), {

@@ -1,5 +1,6 @@
 import { CreameryError } from "../base/errors.ts";
 import { ToldRepository } from "../index/git/farm-repositories.ts";
+import { isTooLarge } from "../index/git/git-command.ts";
 import { Places } from "../index/git/places.ts";
 import { NotServed, type ReachedRepository } from "../index/git/reach-repository.ts";
 import {
@@ -57,7 +58,8 @@ export class FarmRepositoryHosts implements RepositoryHosts {
           );
         } catch (thrown) {
           // git tries nothing again, and by what it says a farm that was restarted meanwhile is not told from others.
-          const isOfTheWay = thrown instanceof CreameryError && thrown.code === "upstream";
+          const isOfTheWay =
+            thrown instanceof CreameryError && thrown.code === "upstream" && !isTooLarge(thrown);
           if (!isOfTheWay || tries >= TRIES) throw thrown;
         }
       }

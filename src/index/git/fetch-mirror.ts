@@ -10,7 +10,7 @@ import {
   WHOLE_TREE,
   type BareRepository,
 } from "./bare-repository.ts";
-import { runGit, tooLarge } from "./git-command.ts";
+import { isTooLarge, runGit, tooLarge } from "./git-command.ts";
 import type { ReachedRepository } from "./reach-repository.ts";
 
 export interface FetchMirrorOptions {
@@ -151,6 +151,9 @@ async function fetchInto(
     maxFileBytes: left,
     ...(reached.env === undefined ? {} : { env: reached.env }),
     ...(caFile === undefined ? {} : { caFile }),
+  }).catch((thrown: unknown) => {
+    // What git may write is less: what is there already counts.
+    throw isTooLarge(thrown) ? tooLarge(options.maxBytes, url) : thrown;
   });
 }
 

@@ -47,8 +47,9 @@ const MAX_ADDRESS_BYTES = 8 * 1024 ** 3;
 /** For a git whose farm was killed: nobody else would end it. */
 const ORPHAN_SECONDS = 1800;
 const MAX_CHARS = 65_536;
-const TOO_LARGE = /died of signal 25|File too large/u;
-const SIGXFSZ = 25;
+/** The write fails and is told of: a git that the signal ended would leave its parent to guess why. */
+const FAILS_AT_LIMIT = ["env", "--ignore-signal=XFSZ"];
+const TOO_LARGE = /File too large/u;
 
 /**
  * Runs git on this host, bounded.
@@ -61,10 +62,10 @@ export function runGit(command: GitCommand): Promise<string> {
     `--as=${MAX_ADDRESS_BYTES}`,
     ...(command.maxFileBytes === undefined ? [] : [`--fsize=${command.maxFileBytes}`]),
   ];
-  const words = [...limits, "timeout", "--signal=KILL", String(ORPHAN_SECONDS), "git"];
+  const words = [...limits, ...FAILS_AT_LIMIT, "timeout", "--signal=KILL", String(ORPHAN_SECONDS)];
   return new Promise((resolve, reject) => {
     // A group of its own: git's helpers end with it.
-    const child = spawn("prlimit", [...words, ...command.argv], {
+    const child = spawn("prlimit", [...words, "git", ...command.argv], {
       env: {
         ...GIT_ENVIRONMENT,
         ...command.env,
@@ -110,13 +111,12 @@ export function runGit(command: GitCommand): Promise<string> {
           }),
       );
     });
-    child.on("close", (code, by) => {
+    child.on("close", (code) => {
       signal.removeEventListener("abort", onAbort);
       if (fault !== null) reject(fault);
       else if (code === 0 || (code === 1 && stderr === "" && command.noneIsOne === true))
         resolve(stdout);
-      else if (by === "SIGXFSZ" || code === 128 + SIGXFSZ || TOO_LARGE.test(stderr))
-        reject(tooLarge(command.maxFileBytes ?? 0, url));
+      else if (TOO_LARGE.test(stderr)) reject(tooLarge(command.maxFileBytes ?? 0, url));
       else reject(gitFault(stderr, url));
     });
   });
@@ -127,8 +127,16 @@ export function tooLarge(maxBytes: number, url: string): CreameryError {
   return new CreameryError("upstream", `is larger than ${maxBytes} bytes`, {
     input: url,
     nextStep: "raise repositories.max_mib in creamery.toml if it is to be had",
+    cause: new TooLarge(),
   });
 }
+
+/** It was fetched as far as it may be: another try would come as far. */
+export function isTooLarge(thrown: unknown): thrown is CreameryError {
+  return thrown instanceof CreameryError && thrown.cause instanceof TooLarge;
+}
+
+class TooLarge extends Error {}
 
 export function noSuchReference(url: string): CreameryError {
   return new CreameryError("usage", "has no such branch, tag or commit", {

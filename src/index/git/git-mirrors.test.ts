@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -48,6 +49,21 @@ function fetches(): number {
 
 function inMirror(path: string, ...argv: string[]): string {
   return execFileSync("git", ["--git-dir", path, ...argv], { encoding: "utf8" }).trim();
+}
+
+/** How many packs upstream was asked for. */
+function packs(): number {
+  return forge.requests.filter((line) => line.endsWith(" fetch")).length;
+}
+
+/** Of what no pack makes smaller. @returns the new commit, pushed. */
+function addBytes(bytes: number, to = "main"): string {
+  const clone = forge.git("rev-parse", "--show-toplevel").trim();
+  writeFileSync(join(clone, "large.bin"), randomBytes(bytes));
+  forge.git("add", ".");
+  forge.git("commit", "-q", "-m", "large");
+  forge.git("push", "-q", "origin", `HEAD:${to}`);
+  return forge.git("rev-parse", "HEAD").trim();
 }
 
 /** @returns the new commit on `main`, pushed. */
@@ -220,6 +236,51 @@ test("no other mirror is made while those that were used just now are too much",
   await expect(mirrors.repository(second, signal)).rejects.toMatchObject({ code: "disk-full" });
   nowMs += 3 * 3_600_000;
   expect((await mirrors.repository(second, signal)).stale).toBeNull();
+});
+
+test("what is larger than a mirror may be is fetched once in an interval, and says how large it may be", async () => {
+  let nowMs = Date.now();
+  const maxBytes = 200_000;
+  const mirrors = await open({ now: () => nowMs, intervalMs: 60_000, maxBytes });
+  await mirrors.repository(url(), signal);
+  addBytes(300_000);
+  nowMs += 61_000;
+  const { stale } = await mirrors.repository(url(), signal);
+  expect(stale?.message).toBe(`is larger than ${maxBytes} bytes`);
+  const asked = packs();
+  nowMs += 59_000;
+  expect((await mirrors.repository(url(), signal)).stale).not.toBeNull();
+  expect(packs()).toBe(asked);
+  nowMs += 2000;
+  expect((await mirrors.repository(url(), signal)).stale).not.toBeNull();
+  expect(packs()).toBe(2 * asked - 1);
+});
+
+test("so is a commit beside all branches that is larger", async () => {
+  let nowMs = Date.now();
+  const mirrors = await open({ now: () => nowMs, intervalMs: 60_000, maxBytes: 200_000 });
+  await mirrors.repository(url(), signal);
+  forge.git("checkout", "-q", "--detach");
+  const aside = addBytes(300_000, "refs/pull/1/head");
+  const wanted = async (): Promise<void> =>
+    await expect(mirrors.commit(url(), aside, signal)).rejects.toThrow(/larger than 200000/u);
+  await wanted();
+  const asked = packs();
+  nowMs += 30_000;
+  await wanted();
+  expect(packs()).toBe(asked);
+});
+
+test("a farm whose cache was removed while it runs fetches anew", async () => {
+  const at = directory();
+  const mirrors = await open({ directory: at });
+  await mirrors.repository(url(), signal);
+  await rm(at, { recursive: true });
+  expect((await mirrors.resolve(url(), "main", signal)).commit).toBe(forge.commit);
+  await rm(at, { recursive: true });
+  const { repository } = await mirrors.resolve(url(), "v1.2", signal);
+  await mirrors.hold(repository, [forge.commit], signal);
+  expect(repository.stale).toBeNull();
 });
 
 test("objects that git finds wrong are refused, and no mirror is made of them", async () => {

@@ -20,7 +20,7 @@ import {
   type BareRepository,
 } from "./bare-repository.ts";
 import { fetchCommit, fetchMirror, initialiseMirror } from "./fetch-mirror.ts";
-import { noSuchReference } from "./git-command.ts";
+import { isTooLarge, noSuchReference } from "./git-command.ts";
 import { lockMirror } from "./mirror-lock.ts";
 import { mirrorName, normaliseRepositoryUrl } from "./repository-address.ts";
 import {
@@ -72,9 +72,8 @@ const State = z.object({ schema: z.literal(1), url: z.string(), fetchedAt: z.iso
 export class GitMirrors implements AsyncDisposable {
   readonly #options: GitMirrorsOptions;
   readonly #running = new Map<string, Promise<MirroredRepository>>();
+  /** Of repositories, and of commits that upstream would not hand out. */
   readonly #failed = new Map<string, { readonly fault: CreameryError; readonly untilMs: number }>();
-  /** Commits that upstream would not hand out. */
-  readonly #lacking = new Map<string, number>();
   readonly #hosts: RepositoryHosts;
   readonly #life = new AbortController();
   readonly #work = new Set<Promise<unknown>>();
@@ -90,7 +89,6 @@ export class GitMirrors implements AsyncDisposable {
   static async open(options: GitMirrorsOptions): Promise<GitMirrors> {
     const mirrors = new GitMirrors(options);
     await mkdir(mirrors.#newDirectory, { recursive: true });
-    await mkdir(mirrors.#lockDirectory, { recursive: true });
     // What ended processes left half made; where the git of one still writes, another time.
     for (const name of await readdir(mirrors.#newDirectory))
       if (isOfEnded(name))
@@ -109,13 +107,13 @@ export class GitMirrors implements AsyncDisposable {
   async repository(
     url: string,
     signal: AbortSignal,
-    newerThanMs = this.#nowMs - (this.#options.intervalMs ?? INTERVAL_MS),
+    newerThanMs = this.#nowMs - this.#intervalMs,
   ): Promise<MirroredRepository> {
     const address = normaliseRepositoryUrl(url);
     const kept = await this.kept(address);
     if (kept !== null && kept.fetchedAt.getTime() >= newerThanMs) return kept;
-    const failed = this.#failed.get(address);
-    if (failed !== undefined && failed.untilMs > this.#nowMs) return older(kept, failed.fault);
+    const failed = this.#failedLately(address);
+    if (failed !== null) return older(kept, failed);
     let running = this.#running.get(address);
     if (running === undefined) {
       // Of all who ask at once: it ends with the farm, not with the first of them.
@@ -131,7 +129,7 @@ export class GitMirrors implements AsyncDisposable {
     } catch (thrown) {
       signal.throwIfAborted();
       if (!(thrown instanceof CreameryError)) throw thrown;
-      remember(this.#failed, address, { fault: thrown, untilMs: this.#nowMs + AGAIN_MS });
+      this.#remember(address, thrown);
       return older(kept, thrown);
     }
   }
@@ -164,7 +162,8 @@ export class GitMirrors implements AsyncDisposable {
     const kept = await this.kept(address);
     if (kept !== null && (await holdsCommit(kept, commit, signal))) return kept;
     const key = `${address}#${commit}`;
-    if ((this.#lacking.get(key) ?? 0) > this.#nowMs) throw noSuchReference(address);
+    const failed = this.#failedLately(key);
+    if (failed !== null) throw failed;
     const fetched = await this.repository(address, signal, this.#nowMs);
     if (await holdsCommit(fetched, commit, signal)) return fetched;
     if (fetched.stale !== null) throw fetched.stale;
@@ -173,8 +172,8 @@ export class GitMirrors implements AsyncDisposable {
     } catch (thrown) {
       signal.throwIfAborted();
       // By git's words a server may refuse, or not know it: either way it can't be had.
-      if (thrown instanceof CreameryError && thrown.code === "usage")
-        remember(this.#lacking, key, this.#nowMs + AGAIN_MS);
+      if (thrown instanceof CreameryError && (thrown.code === "usage" || isTooLarge(thrown)))
+        this.#remember(key, thrown);
       throw thrown;
     }
     return fetched;
@@ -244,6 +243,10 @@ export class GitMirrors implements AsyncDisposable {
     await Promise.allSettled(this.#work);
   }
 
+  get #intervalMs(): number {
+    return this.#options.intervalMs ?? INTERVAL_MS;
+  }
+
   get #nowMs(): number {
     return (this.#options.now ?? Date.now)();
   }
@@ -294,7 +297,7 @@ export class GitMirrors implements AsyncDisposable {
         try {
           const { directory, maxRecentBytes = MAX_RECENT_BYTES } = this.#options;
           await assertRoom(directory, maxRecentBytes, this.#nowMs);
-          await mkdir(half);
+          await mkdir(half, { recursive: true });
           await initialiseMirror({ path: half, url: address }, { ...fetching, holds });
           await fetchMirror({ path: half, url: address }, { ...fetching, holds });
           await this.#writeState(half, address, fetchedAt);
@@ -316,13 +319,20 @@ export class GitMirrors implements AsyncDisposable {
     });
   }
 
+  #failedLately(key: string): CreameryError | null {
+    const failed = this.#failed.get(key);
+    return failed !== undefined && failed.untilMs > this.#nowMs ? failed.fault : null;
+  }
+
+  #remember(key: string, fault: CreameryError): void {
+    if (this.#failed.size >= MAX_REMEMBERED) this.#failed.clear();
+    // To know that again, all of it would be fetched again.
+    const forMs = isTooLarge(fault) ? Math.max(AGAIN_MS, this.#intervalMs) : AGAIN_MS;
+    this.#failed.set(key, { fault, untilMs: this.#nowMs + forMs });
+  }
+
   async #writeState(path: string, url: string, fetchedAt: Date): Promise<void> {
     const state: z.infer<typeof State> = { schema: 1, url, fetchedAt: fetchedAt.toISOString() };
     await replaceFile(join(path, MIRROR_STATE), Buffer.from(JSON.stringify(state)));
   }
-}
-
-function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
-  if (map.size >= MAX_REMEMBERED) map.clear();
-  map.set(key, value);
 }

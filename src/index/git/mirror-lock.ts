@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { open } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
 
 import { CreameryError } from "../../base/errors.ts";
 
@@ -14,6 +15,8 @@ export interface MirrorLock extends AsyncDisposable {
  * @throws CreameryError `host-lacks`; the signal's reason.
  */
 export async function lockMirror(path: string, signal: AbortSignal): Promise<MirrorLock> {
+  // Whoever removed the cache of a running farm took the directory with it.
+  await mkdir(dirname(path), { recursive: true });
   const file = await open(path, "a");
   try {
     await lockOpenFile(file.fd, signal);

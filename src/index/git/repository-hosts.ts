@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { authoritiesWith } from "../../base/authorities.ts";
@@ -155,6 +155,8 @@ export async function withCaFile<Value>(
 ): Promise<Value> {
   const caFile = `${newNameIn(directory)}.pem`;
   try {
+    // Whoever removed the cache of a running farm took it along.
+    await mkdir(directory, { recursive: true });
     if (ca === undefined) return await work(undefined);
     await writeFile(caFile, authoritiesWith(ca).join("\n"));
     return await work(caFile);
