@@ -2,7 +2,6 @@ import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 
 import { CreameryError } from "../base/errors.ts";
-import { discover } from "../discovery/discover.ts";
 import type { Discovery, InstalledListing, RejectedRung, TreeListing } from "../discovery/plan.ts";
 import {
   faultLines,
@@ -24,17 +23,17 @@ import type { Limits } from "../model/config/limits.ts";
 import type { AttemptJob, TestTree } from "./attempt-job.ts";
 import { auditLine } from "./audit-events.ts";
 import type { AttemptLog } from "./attempt-log.ts";
+import { chooseTests, NO_TREE } from "./choose-tests.ts";
 import { declaredMetadata, type DeclaredMetadata } from "./declared-metadata.ts";
 import { cpuLimitSeconds, guestSpec } from "./guest-spec.ts";
 import { GUEST, jobEnvironment } from "./guest-environment.ts";
-import { lackingModules, type SmokeResult } from "./guest-scans.ts";
+import { lackingModules, type SmokeResult, type UnpackedTree } from "./guest-scans.ts";
 import { GuestSession, type StepResult } from "./guest-session.ts";
 import { readyInstall, type Installation, type ReadyInstall } from "./install-release.ts";
 import { installerFor } from "./installer.ts";
 import { runPlans, type TestsOutcome } from "./run-tests.ts";
 import { pinRelease, setUpJob } from "./set-up-job.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { bringTestTree, findTestsElsewhere } from "./tests-elsewhere.ts";
 import { readInstalledNames } from "./unshadow.ts";
 import { indexOverlay } from "./overlay-of.ts";
 import { putWarmFiles, type WarmInstaller } from "./warm-installer.ts";
@@ -114,13 +113,6 @@ function markLater(guest: Guest): Promise<void> {
   return marked;
 }
 
-interface JobTree {
-  readonly listing: TreeListing;
-  readonly root: string;
-}
-
-const NO_TREE: TreeListing = { files: [], texts: {}, truncated: false };
-
 class AttemptRun {
   readonly #job: AttemptJob;
   readonly #deps: AttemptDeps;
@@ -134,9 +126,7 @@ class AttemptRun {
   #phase: Phase = "fetch";
   #farmFault: CreameryError | null = null;
   #unpackFailed: StepResult | null = null;
-  #tree: JobTree | null = null;
-  /** Where the tests are, if not in the source. */
-  #testTree: JobTree | null = null;
+  #tree: UnpackedTree | null = null;
   #testsFrom: TestTree | null = null;
   #session: GuestSession | null = null;
   #endpoint: Endpoint | null = null;
@@ -307,15 +297,28 @@ class AttemptRun {
   ): Promise<void> {
     const job = this.#job;
     this.#enter("discover", "");
-    await this.#bringSettledTree(session);
-    this.#discovery = this.#discover(this.#tree, installation, installed);
-    await this.#lookElsewhere(session, installation, installed);
-    if (this.#discovery.kind === "plans") {
-      this.#tests = await runPlans(this.#discovery.plans, {
+    const chosen = await chooseTests({
+      session,
+      job,
+      index: this.#deps.index,
+      tree: this.#tree,
+      installation,
+      installed,
+      elsewhere: (search) => {
+        this.#enter("discover", "its repository");
+        return this.#watch.lap("repository", search);
+      },
+    });
+    this.#discovery = chosen.discovery;
+    this.#testsFrom = chosen.from;
+    this.#notes = [...this.#notes, ...chosen.notes];
+    for (const note of chosen.notes) this.#deps.log.note(`-- ${note}`);
+    if (chosen.discovery.kind === "plans") {
+      this.#tests = await runPlans(chosen.discovery.plans, {
         session,
         installer: installerFor(job.interpreter),
-        treeRoot: (this.#testTree ?? this.#tree)?.root ?? GUEST.tree,
-        tree: (this.#testTree ?? this.#tree)?.listing ?? NO_TREE,
+        treeRoot: chosen.tree?.root ?? GUEST.tree,
+        tree: chosen.tree?.listing ?? NO_TREE,
         installed,
         lacking: this.#smoke === null ? [] : lackingModules(this.#smoke),
         installMs: this.#limits.installMs,
@@ -333,83 +336,6 @@ class AttemptRun {
         if (step.step.startsWith("dependencies")) this.#watch.add("dependencies", step.seconds);
       }
     }
-  }
-
-  /** What an earlier run took its tests from, where that was not the source. */
-  async #bringSettledTree(session: GuestSession): Promise<void> {
-    const from = this.#job.settled?.tree;
-    if (from === undefined) return;
-    this.#testTree = await bringTestTree(session, from);
-    this.#testsFrom = from;
-    if (this.#testTree === null)
-      throw new CreameryError("channel", "the tree of its tests could not be unpacked", {
-        input: from.file.filename,
-      });
-  }
-
-  /** A release whose sdist holds no tests is tested by those of its repository, where that is its own for sure. */
-  async #lookElsewhere(
-    session: GuestSession,
-    installation: Installation,
-    installed: InstalledListing,
-  ): Promise<void> {
-    const discovery = this.#discovery;
-    const tree = this.#tree;
-    if (discovery?.kind !== "smoke-only" || discovery.cause === "smoke-only" || tree === null)
-      return;
-    this.#enter("discover", "its repository");
-    const elsewhere = await this.#watch.lap("repository", () =>
-      findTestsElsewhere(session, this.#job, this.#deps.index, {
-        metadata: installed.metadata,
-        root: tree.root,
-      }),
-    );
-    const rejected = [
-      ...discovery.rejected,
-      { rung: "A1", why: "the sdist holds no tests" },
-      ...elsewhere.rejected,
-    ];
-    this.#discovery = { ...discovery, rejected };
-    const { found } = elsewhere;
-    if (found === null) return;
-    const other = this.#discover(found.tree, installation, installed);
-    if (other.kind === "smoke-only") {
-      const why = `${found.from.url}: its tree holds no tests either`;
-      this.#discovery = {
-        ...discovery,
-        rejected: [...rejected, { rung: found.from.rung, why }],
-      };
-      return;
-    }
-    this.#testTree = found.tree;
-    this.#testsFrom = found.from;
-    this.#notes = [...this.#notes, ...elsewhere.notes];
-    for (const note of elsewhere.notes) this.#deps.log.note(`-- ${note}`);
-    this.#discovery = {
-      kind: "plans",
-      plans: other.plans.map((plan) => ({
-        ...plan,
-        rung: `${found.from.rung}+${plan.rung}`,
-        rejected: [...rejected, ...plan.rejected],
-      })),
-    };
-  }
-
-  #discover(
-    tree: JobTree | null,
-    installation: Installation,
-    installed: InstalledListing,
-  ): Discovery {
-    const { smokeOnly, settled, interpreter, override } = this.#job;
-    if (smokeOnly === true) return { kind: "smoke-only", cause: "smoke-only", rejected: [] };
-    if (settled !== undefined) return { kind: "plans", plans: [settled.plan] };
-    return discover(tree?.listing ?? NO_TREE, installed, {
-      project: installation.project,
-      version: installation.version,
-      markers: installation.markers,
-      interpreter: interpreter.name,
-      ...(override === undefined ? {} : { override }),
-    });
   }
 
   /** What has changed until now of that which a job has no right to change. */
