@@ -129,7 +129,6 @@ export function bucketContract(
         expect(kept.digest("hex")).toBe(made[0]?.sha256);
       }
     },
-    60_000,
   );
 
   test.each([10, 17 * 1024 * 1024])(

@@ -19,7 +19,7 @@ let directory = "";
 let file = "";
 beforeAll(async () => {
   cluster = await startCluster();
-}, 120_000);
+});
 afterAll(() => cluster[Symbol.asyncDispose]());
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "creamery-export-"));

@@ -72,7 +72,7 @@ process.on("message", async ({ path, at }) => {
   }
   for (const child of children) child.disconnect();
   expect(await Promise.all(children.map(exitOf))).toEqual([0, 0, 0]);
-}, 30_000);
+});
 
 test("a write that dies midway leaves nothing of it", async () => {
   {

@@ -82,7 +82,7 @@ function begin(): string {
 test("is well in all widths and schemes, also while it runs", async () => {
   for (const path of [`/a/${failed}`, `/a/${begin()}`])
     expect(await faultsInAllViews(browser, `${served.url}${path}`)).toEqual([]);
-}, 60_000);
+});
 
 test("its tests are searched and leafed through by the keyboard alone, without scripts", async () => {
   await using visited = await visit(browser, `${served.url}/a/${failed}`, {

@@ -313,7 +313,7 @@ it("reads the real agent's answers, and a program that is told to stop stops", a
   await link.stop();
   await link.stop();
   await exited;
-}, 60_000);
+});
 
 it("decodes what it encodes for the agent", () => {
   const [frame] = new FrameDecoder().push(message(4, { op: "stop" }));

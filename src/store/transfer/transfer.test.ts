@@ -97,7 +97,7 @@ test("whatever lies in a store is the same after it was in PostgreSQL and in SQL
     }),
     { numRuns: 12, endOnFailure: true },
   );
-}, 120_000);
+});
 
 test("no table and no column of the schema is forgotten, in either database", async () => {
   await fillAll(file("full"), NEWEST, PLAIN);

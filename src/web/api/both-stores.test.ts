@@ -11,7 +11,7 @@ import { sampleFarm, type SampleFarm } from "./farm.sample.ts";
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster();
-}, 120_000);
+});
 afterAll(() => cluster[Symbol.asyncDispose]());
 
 const EVERYTHING = { allPublic: true, private: "all", public: [] } as const;

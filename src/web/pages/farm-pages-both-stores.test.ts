@@ -10,7 +10,7 @@ import { sampleSite } from "./site.sample.ts";
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster();
-}, 120_000);
+});
 afterAll(() => cluster[Symbol.asyncDispose]());
 
 const PATHS = [

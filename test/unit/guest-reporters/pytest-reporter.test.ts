@@ -69,7 +69,7 @@ beforeAll(async () => {
   env = { PYTHONPATH: `${join(GUEST, "report")}:${site}` };
   await mkdir(join(directory, "tests"));
   await writeFile(join(directory, "tests", "test_suite.py"), SUITE);
-}, 180_000);
+});
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const run = (...more: string[]) =>
