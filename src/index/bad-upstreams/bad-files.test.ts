@@ -9,6 +9,7 @@ import {
   honestPage,
   other,
   redirect,
+  SILENT,
   trying,
   type BadAnswer,
 } from "./bad-upstreams.sample.ts";
@@ -66,11 +67,17 @@ const BAD_FILES: readonly BadAnswer[] = [
     ),
     fault: ["upstream-hash", /sha256/u],
   },
-  { is: "nothing, not even a head", answer: () => undefined, fault: ["upstream", /sent nothing/u] },
+  {
+    is: "nothing, not even a head",
+    answer: () => undefined,
+    patience: SILENT,
+    fault: ["upstream", /sent nothing/u],
+  },
   {
     is: "a head, and then nothing",
     answer: (_request, response) =>
       response.writeHead(200, { "content-length": content.length }).flushHeaders(),
+    patience: SILENT,
     fault: ["upstream", /sent nothing|broke off/u],
   },
   {
@@ -80,6 +87,7 @@ const BAD_FILES: readonly BadAnswer[] = [
       const drip = setInterval(() => response.write(content.subarray(0, 1)), 50);
       response.on("close", () => clearInterval(drip));
     },
+    patience: { deadlineMs: 4000 },
     fault: ["deadline", /too long/u],
   },
   {
@@ -188,12 +196,12 @@ const BAD_FILES: readonly BadAnswer[] = [
 
 test.each(BAD_FILES)(
   "a file is $is: whole for nobody, told, and not kept",
-  { timeout: 30_000 },
-  async ({ answer, fault: [code, line] }) => {
-    const tried = await trying([
+  async ({ answer, patience, fault: [code, line] }) => {
+    const answers = [
       ["/simple/spam/", honestPage],
       ["/packages/", answer],
-    ]);
+    ] as const;
+    const tried = await trying(answers, {}, patience);
     const got = await tried.file();
     // Never whole and never as if it were the file, however it ends.
     expect(got.status === 200 && got.whole).toBe(false);
@@ -205,7 +213,7 @@ test.each(BAD_FILES)(
   },
 );
 
-test("a file that is cut off at any byte is whole for nobody", { timeout: 60_000 }, async () => {
+test("a file that is cut off at any byte is whole for nobody", async () => {
   const ends = interesting.map(async (at) => {
     const tried = await trying([
       ["/simple/spam/", honestPage],

@@ -10,7 +10,7 @@ import {
   type Answer,
 } from "../../../test/upstream/bad-upstream.ts";
 import { makeWheel } from "../../../test/upstream/make-wheel.ts";
-import { pageOf, sha, trying } from "./bad-upstreams.sample.ts";
+import { pageOf, sha, SILENT, trying } from "./bad-upstreams.sample.ts";
 import { verifyIndex } from "../cache/verify-index.ts";
 
 const signal = new AbortController().signal;
@@ -113,6 +113,7 @@ test("what one index says of a hash is nothing to another's: neither its metadat
       ["/packages/", sendsFile(wheel)],
     ],
     { extra: [bad.url] },
+    SILENT,
   );
   const files = tried.endpoint.indexPath.replace("simple/", "files/");
   const bait = await tried.ask(`${files}bait/${sha(wheel)}/${WHEEL}.metadata`);

@@ -10,6 +10,7 @@ import {
   pageOf,
   redirect,
   row,
+  SILENT,
   trying,
   type BadAnswer,
 } from "./bad-upstreams.sample.ts";
@@ -143,11 +144,17 @@ const BAD_PAGES: readonly BadAnswer[] = [
     answer: json(`{"name":"spam","files":${"[".repeat(100_000)}${"]".repeat(100_000)}}`),
     fault: NO_PAGE,
   },
-  { is: "no head", answer: () => undefined, fault: ["upstream", /sent nothing/u] },
+  {
+    is: "no head",
+    answer: () => undefined,
+    patience: SILENT,
+    fault: ["upstream", /sent nothing/u],
+  },
   {
     is: "a head, and then nothing",
     answer: (_request, response) =>
       response.writeHead(200, { "content-type": PAGE_TYPE, "content-length": 50 }).flushHeaders(),
+    patience: SILENT,
     fault: ["upstream", /broke off|sent nothing/u],
   },
   {
@@ -184,9 +191,8 @@ const BAD_PAGES: readonly BadAnswer[] = [
 
 test.each(BAD_PAGES)(
   "a page is $is: told, not kept, and none in its stead",
-  { timeout: 60_000 },
-  async ({ answer, fault: [code, line] }) => {
-    const tried = await trying([["/simple/spam/", answer]]);
+  async ({ answer, patience, fault: [code, line] }) => {
+    const tried = await trying([["/simple/spam/", answer]], {}, patience);
     const got = await tried.page();
     expect(got.status).toBeGreaterThanOrEqual(500);
     const { faults, pages, missing } = tried.endpoint.record();
@@ -201,9 +207,8 @@ test.each(BAD_PAGES)(
 
 test.each(BAD_PAGES)(
   "a page that was good and is $is now: the old one is served, and says that it is old",
-  { timeout: 60_000 },
-  async ({ answer }) => {
-    const tried = await trying(HONEST);
+  async ({ answer, patience }) => {
+    const tried = await trying(HONEST, {}, patience);
     const good = await tried.page({ accept: PAGE_TYPE });
     tried.up.answers = [["/simple/spam/", answer], ...HONEST.slice(1)];
     tried.later();

@@ -19,6 +19,7 @@ import { takeInventory } from "../cache/inventory.ts";
 import { verifyIndex } from "../cache/verify-index.ts";
 import { openIndexService, type Endpoint, type IndexService } from "../index-service.ts";
 import { sampleUpstreams } from "../upstream/upstreams.sample.ts";
+import type { MirrorOptions } from "../mirror.ts";
 import type { UpstreamSettings } from "../upstream/upstreams.ts";
 
 /**
@@ -66,17 +67,23 @@ export interface Tried {
   file(filename?: string, key?: string): Promise<Got>;
 }
 
-const QUICK = { idleMs: 150, deadlineMs: 4000, maxFileBytes: 1 << 20 };
+/** How long is waited for one who is silent, or never comes to an end. */
+export type Patience = Pick<MirrorOptions, "idleMs" | "deadlineMs">;
+/** With one who says nothing. The honest one beside it has to answer in that time too, on a busy machine. */
+export const SILENT: Patience = { idleMs: 500 };
+
+const SMALL = { maxFileBytes: 1 << 20 };
 
 /** Another process on the same directory. */
 export async function openAgain({ directory, up }: Tried): Promise<IndexService> {
   const upstreams = await sampleUpstreams({ index: up.url });
-  return await openIndexService({ directory, upstreams, ...QUICK });
+  return await openIndexService({ directory, upstreams, ...SMALL });
 }
 
 export async function trying(
   answers: BadUpstream["answers"],
   settings: Pick<UpstreamSettings, "extra"> = {},
+  patience: Patience = {},
 ): Promise<Tried> {
   const up = owned(await startBadUpstream(answers));
   const directory = temporaryDirectory("bad");
@@ -86,7 +93,8 @@ export async function trying(
     await openIndexService({
       directory,
       upstreams: await sampleUpstreams({ index: up.url, ...settings }),
-      ...QUICK,
+      ...SMALL,
+      ...patience,
       now: () => now,
       onReplaced: (line) => told.push(line),
     }),
@@ -113,11 +121,12 @@ export async function trying(
 /** Nothing is kept but what an honest upstream has, and it is all served right once there is one. */
 export async function expectUnpoisoned(tried: Tried): Promise<void> {
   const { directory, up } = tried;
+  // A half goes after its fault was told.
+  await expect.poll(async () => (await takeInventory(directory, signal)).partialBytes).toBe(0);
   const before = await takeInventory(directory, signal);
   const files = before.units.filter(({ area }) => area === "files").map(({ name }) => name);
   expect(files.filter((name) => name !== sha(content))).toEqual([]);
   expect(await verifyIndex({ directory, signal })).toMatchObject({ faults: [] });
-  expect(before.partialBytes).toBe(0);
   up.answers = HONEST;
   tried.later();
   const page = await tried.page({ accept: PAGE_TYPE });
@@ -134,6 +143,8 @@ export async function expectUnpoisoned(tried: Tried): Promise<void> {
 export interface BadAnswer {
   readonly is: string;
   readonly answer: Answer;
+  /** Where its end is that it was waited for long enough. */
+  readonly patience?: Patience;
   /** Its code, and what its line says. */
   readonly fault: readonly [string, RegExp];
 }
