@@ -130,8 +130,10 @@ test("what is no HTTP, and a catalogue that fails in any way, end one connection
   for (const text of sent) {
     const socket = connect(socketPath);
     socket.on("error", () => undefined);
+    // An answer, or the connection's end.
+    const heard = new Promise((resolve) => socket.once("data", resolve).once("close", resolve));
     socket.write(text);
-    await sleep(20);
+    await heard;
     socket.destroy();
   }
   await sleep(20);
@@ -162,12 +164,12 @@ test("what is asked for at once is answered by turns: files are open for what is
       return socket;
     }),
   );
+  await expect.poll(() => openFiles(sha256)).toBeGreaterThan(0);
   let open = 0;
   for (let look = 0; look < 20; look++) {
     await sleep(20);
     open = Math.max(open, openFiles(sha256));
   }
-  expect(open).toBeGreaterThan(0);
   expect(open).toBeLessThanOrEqual(16);
   for (const socket of sockets) socket.destroy();
   await expect.poll(() => openFiles(sha256)).toBe(0);

@@ -60,7 +60,8 @@ test("a connection on which nothing moves is ended, and its answer with it", asy
       await once(signal, "abort");
       aborted.resolve();
     },
-    { stalledMs: 50 },
+    // Not so short that it is over before the request has come.
+    { stalledMs: 1000 },
   );
   const socket = connect(port, "127.0.0.1");
   socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
@@ -70,14 +71,19 @@ test("a connection on which nothing moves is ended, and its answer with it", asy
 });
 
 test("told to stop, it lets what runs end for so long, and cuts off what takes longer", async () => {
+  const come: string[] = [];
+  const ends = Promise.withResolvers<void>();
   const { url, server } = await serving(async ({ path, response, signal }) => {
-    await (path === "/quick" ? sleep(50) : once(signal, "abort"));
+    come.push(path);
+    await (path === "/quick" ? ends.promise : once(signal, "abort"));
     if (path === "/quick") sendText(response, 200, "done");
   });
   const quick = fetch(`${url}/quick`);
   const slow = fetch(`${url}/slow`).catch((thrown: unknown) => thrown);
-  await sleep(20);
-  await server.close(300);
+  await expect.poll(() => come).toHaveLength(2);
+  const closed = server.close(1000);
+  ends.resolve();
+  await closed;
   expect(await (await quick).text()).toBe("done\n");
   expect(await slow).toBeInstanceOf(TypeError);
 });
