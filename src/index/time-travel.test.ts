@@ -13,6 +13,7 @@ import { startUpstream, type DistFile } from "../../test/upstream/upstream.ts";
 import { openIndexService, type AttemptRecord, type IndexService } from "./index-service.ts";
 import { sampleUpstreams } from "./upstream/upstreams.sample.ts";
 
+const { signal } = new AbortController();
 const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
 const Page = z.object({
   meta: z.record(z.string(), z.unknown()),
@@ -162,9 +163,9 @@ test("what was yanked, deleted or archived since is as it was, as far as this mi
   upstream.files.splice(0);
   expect((await fetch(`${url}/simple/spam/`)).status).toBe(404);
   const other = await open();
-  const there = await other.project("spam", AbortSignal.timeout(5000), { at: new Date(before) });
+  const there = await other.project("spam", signal, { at: new Date(before) });
   expect(there?.files.map(({ filename }) => filename).toSorted()).toEqual(["spam-1.0.tar.gz"]);
-  expect(await other.project("spam", AbortSignal.timeout(5000))).toBeNull();
+  expect(await other.project("spam", signal)).toBeNull();
   expect(await readdir(join(directory, "history"))).toHaveLength(1);
 });
 
