@@ -429,14 +429,27 @@ test(
             return { at, act };
           });
           const outcomes = [...commits];
-          it.memory.failing(() => outcomes.shift() ?? "well");
           let edge = 0;
           const stale = (): boolean => edges[edge++ % edges.length] === true && edge < 100;
           it.upstream.edge = () => (stale() ? history.lastSerial - 3 : Infinity);
           it.upstream.replica = () => (stale() ? history.lastSerial - 5 : Infinity);
           await runTrial({
             ...it,
-            steps: [...steps, { at: at + 1, act: () => history.reveal() }],
+            steps: [
+              {
+                // By then it is known where the journal begins: what comes before that is never told.
+                at: MINUTE,
+                act: () => it.memory.failing(() => outcomes.shift() ?? "well"),
+              },
+              ...steps,
+              {
+                at: at + 1,
+                act: () => {
+                  history.reveal();
+                  outcomes.length = 0;
+                },
+              },
+            ],
             restarts: restarts.map((minutes) => minutes * MINUTE),
             endsAt: at + 180 * MINUTE,
           });

@@ -297,7 +297,13 @@ test(
                 },
               },
               ...steps,
-              { at: at + MINUTE, act: () => (stale = false) },
+              {
+                at: at + MINUTE,
+                act: () => {
+                  stale = false;
+                  outcomes.length = 0;
+                },
+              },
             ],
             restarts: restarts.map((minutes) => 2 * HOUR + minutes * MINUTE),
             endsAt: at + 4 * HOUR,
