@@ -13,10 +13,10 @@ const DAY_MS = 86_400_000;
 const COVERED_DAYS = 7;
 
 export function aboutRoutes(app: Hono<PagesEnv>, deps: PagesDeps, readings: FarmReadings): void {
-  const { database, imagesDir, version } = deps;
-  const covered = new KeptReading<Coverage>();
-  const errors = new KeptReading<ErrorFigures>();
-  const image = new KeptReading<string | null>();
+  const { database, imagesDir, version, elapsedMs } = deps;
+  const covered = new KeptReading<Coverage>(0, elapsedMs);
+  const errors = new KeptReading<ErrorFigures>(0, elapsedMs);
+  const image = new KeptReading<string | null>(0, elapsedMs);
 
   app.get("/about", async (context) => {
     const page = context.get("page");

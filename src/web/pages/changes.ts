@@ -15,8 +15,8 @@ const MOST_ENTRIES = 50;
 
 /** What changed, as a page and as feeds. */
 export function changesRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
-  const { database } = deps;
-  const kept = new KeptReading<ChangesFacts>();
+  const { database, elapsedMs } = deps;
+  const kept = new KeptReading<ChangesFacts>(0, elapsedMs);
 
   app.get("/changes", async (context) => {
     const page = context.get("page");

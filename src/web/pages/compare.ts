@@ -25,9 +25,9 @@ const Asked = z.object({
 });
 
 export function compareRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
-  const { database, bucket } = deps;
+  const { database, bucket, elapsedMs } = deps;
   const kept = new KeptComparisons(bucket);
-  const ids = new KeptReading<readonly string[]>();
+  const ids = new KeptReading<readonly string[]>(0, elapsedMs);
 
   app.get("/compare", async (context) => {
     const page = context.get("page");

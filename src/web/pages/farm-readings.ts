@@ -4,6 +4,7 @@ import type { Database } from "../../store/database.ts";
 import { countQueue } from "../api/count-queue.ts";
 import type { QueueState } from "../api/schemas/queue.ts";
 import { KeptReading } from "../kept-reading.ts";
+import type { PagesDeps } from "./page-deps.ts";
 
 const DAY_MS = 86_400_000;
 const MOST_MEASURED = 100;
@@ -11,11 +12,13 @@ const MOST_MEASURED = 100;
 /** What several pages show and is dear to read: read once for all of them. */
 export class FarmReadings {
   readonly #database: Database;
-  readonly #counts = new KeptReading<QueueState>();
-  readonly #latencies = new KeptReading<ReleaseLatency | null>();
+  readonly #counts: KeptReading<QueueState>;
+  readonly #latencies: KeptReading<ReleaseLatency | null>;
 
-  constructor(database: Database) {
+  constructor({ database, elapsedMs }: Pick<PagesDeps, "database" | "elapsedMs">) {
     this.#database = database;
+    this.#counts = new KeptReading(0, elapsedMs);
+    this.#latencies = new KeptReading(0, elapsedMs);
   }
 
   /** How much is queued, of what somebody gets to see. */

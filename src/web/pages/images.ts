@@ -8,9 +8,9 @@ import { KeptReading } from "../kept-reading.ts";
 import type { PagesDeps, PagesEnv } from "./page-deps.ts";
 import { sendPage } from "./send-page.ts";
 
-export function imageRoutes(app: Hono<PagesEnv>, { imagesDir }: PagesDeps): void {
+export function imageRoutes(app: Hono<PagesEnv>, { imagesDir, elapsedMs }: PagesDeps): void {
   const differences = new ImageDifferences(imagesDir);
-  const read = new KeptReading<readonly ShownImage[]>();
+  const read = new KeptReading<readonly ShownImage[]>(0, elapsedMs);
 
   app.get("/images", async (context) => {
     const { a = "", b = "" } = context.req.query();

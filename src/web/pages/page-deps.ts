@@ -20,6 +20,8 @@ export interface PagesDeps extends ApiDeps {
   readonly sessions: SessionBook;
   /** The operator's provider of OpenID Connect; null where there is none. */
   readonly oidc: OidcLogin | null;
+  /** By which it is measured what is dear to read, and kept for a while; by default the process's. */
+  readonly elapsedMs?: () => number;
   /** @throws CreameryError `unknown-image`, `usage`. */
   promoteImage(channel: Channel, imageId: string): Promise<void>;
 }

@@ -53,7 +53,7 @@ export function pagesApp(
   outer.use(authenticated);
   app.use(pageContext(deps));
   app.onError((thrown, context) => faultPage(context, thrown, deps));
-  const readings = new FarmReadings(deps.database);
+  const readings = new FarmReadings(deps);
   homeRoutes(app, deps, readings);
   queueRoutes(app, deps, readings);
   hostRoutes(app, deps);

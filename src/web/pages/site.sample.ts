@@ -74,6 +74,8 @@ export async function sampleSite(
     tokens,
     sessions: book,
     oidc,
+    // A page shows what is in the store, however slowly it was read.
+    elapsedMs: () => 0,
     promoteImage: async (channel, id) => void promoted.push(`${channel} ${id}`),
     ...change.pages,
   };
