@@ -139,7 +139,7 @@ describe("a log of 100 MB", () => {
     await page.locator("#L654321.is-target").waitFor();
     expect(await seen(page)).toContain("L654321");
     await page.locator("#L654325 a").click();
-    expect(page.url()).toContain("#L654325");
+    await page.waitForURL(/#L654325$/u);
     expect(await page.locator(".is-target").getAttribute("id")).toBe("L654325");
     expect(complaints).toEqual([]);
   });
@@ -225,10 +225,14 @@ describe("the log of an attempt that runs", () => {
   test("goes on where the connection was lost", async () => {
     const run = begin();
     let isFirst = true;
+    const lossWasSeen = Promise.withResolvers<void>();
     await using visited = await visit(browser, "about:blank");
     const { page } = visited;
-    await page.route("**/log/live", (route) => {
-      if (!isFirst) return route.continue();
+    await page.route("**/log/live", async (route) => {
+      if (!isFirst) {
+        await lossWasSeen.promise;
+        return route.continue();
+      }
       isFirst = false;
       const body = `retry: 300\n\nevent: log\nid: 0-1\ndata: {"text":"first\\n"}\n\n`;
       return route.fulfill({ contentType: "text/event-stream", body });
@@ -236,6 +240,7 @@ describe("the log of an attempt that runs", () => {
     await page.goto(`${served.url}/a/${run.id}`);
     await page.locator(".log-live pre").getByText("first").waitFor();
     await page.getByText("The connection was lost").waitFor();
+    lossWasSeen.resolve();
     run.log("second\n");
     await page.locator(".log-live pre").getByText("second").waitFor();
     await page.getByText("Live.").waitFor();
