@@ -64,6 +64,8 @@ export interface Visit extends AsyncDisposable {
   readonly page: Page;
   /** What the browser complained of: errors of scripts, of the policy, of loads. */
   readonly complaints: string[];
+  /** Waits until the page follows the farm's events: what changed before is told to nobody. */
+  followed(): Promise<void>;
   /** How far the page moved by itself since it was loaded (cumulative layout shift). */
   shift(): Promise<number>;
 }
@@ -89,13 +91,22 @@ export async function visit(
     void dialog.dismiss();
   });
   if (options.javaScriptEnabled !== false) await page.addInitScript({ content: MEASURE_SHIFT });
+  const following = followedBy(page);
+  // Most pages follow nothing, or are closed before.
+  following.catch(() => undefined);
   await page.goto(url);
   return {
     page,
     complaints,
+    followed: () => following,
     shift: async () => Number(await page.evaluate("globalThis.shifted ?? 0")),
     [Symbol.asyncDispose]: () => context.close(),
   };
+}
+
+/** Waits until a page that begins to follow the farm's events does so. */
+export async function followedBy(page: Page): Promise<void> {
+  await page.waitForResponse((response) => response.url().endsWith("/api/v1/events"));
 }
 
 /** What axe finds wrong with a page, a line each; nothing where it is well. */

@@ -56,6 +56,7 @@ test("a root is unfolded by the keyboard, and leads to both attempts; filters wo
 test("stays as the farm is: what was opened stays open, at the root that it was opened of", async () => {
   await using visited = await visit(browser, `${served.url}/changes`);
   const { page, complaints } = visited;
+  await visited.followed();
   await page.locator("summary").click();
   const before = await page.locator(".root-list > li").count();
   const recorder = new ChangeRecorder(site.farm.database, SAMPLE_START_MS - 60_000);

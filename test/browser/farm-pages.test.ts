@@ -65,7 +65,7 @@ test("what the farm says of itself, and comparisons, are well in all widths and 
 test("a job that is queued appears by itself, and nothing moves; without scripts its form works", async () => {
   await using visited = await visit(browser, `${served.url}/queue`);
   const { page, complaints } = visited;
-  await page.getByRole("button", { name: "Pause live updates" }).waitFor();
+  await visited.followed();
   await site.farm.enqueue("six");
   site.farm.deps.live.changed({
     kind: "attempt",
@@ -83,5 +83,6 @@ test("a job that is queued appears by itself, and nothing moves; without scripts
   await plain.page.getByLabel("Project").fill("LMDB");
   await plain.page.getByLabel("State").selectOption("queued");
   await plain.page.getByRole("button", { name: "Show" }).click();
+  await plain.page.waitForURL(/state=queued/u);
   expect(await plain.page.locator(".jobs tbody tr").count()).toBe(1);
 });

@@ -2,7 +2,14 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { sampleSite, type SampleSite } from "../../src/web/pages/site.sample.ts";
-import { faultsInAllViews, openBrowser, serveApp, visit, type Served } from "./browser.ts";
+import {
+  faultsInAllViews,
+  followedBy,
+  openBrowser,
+  serveApp,
+  visit,
+  type Served,
+} from "./browser.ts";
 
 let browser: Browser;
 let site: SampleSite;
@@ -36,7 +43,7 @@ test("the farm's first page is well in all widths and schemes", async () => {
 test("a verdict that comes appears by itself: nothing moves, and who was at another stays at it", async () => {
   await using visited = await visit(browser, `${served.url}/`);
   const { page, complaints } = visited;
-  await page.getByRole("button", { name: "Pause live updates" }).waitFor();
+  await visited.followed();
   const link = page.getByRole("link", { name: "29.0", exact: true });
   await link.focus();
   const scrolled = () => page.evaluate("scrollY");
@@ -57,7 +64,7 @@ test("a verdict that comes appears by itself: nothing moves, and who was at anot
 test("what would go while somebody is at it stays until they leave it", async () => {
   await using visited = await visit(browser, `${served.url}/`);
   const { page } = visited;
-  await page.getByRole("button", { name: "Pause live updates" }).waitFor();
+  await visited.followed();
   const last = page.locator(".verdict-list li").last().getByRole("link").first();
   await last.focus();
   await recorded("31.0");
@@ -82,7 +89,9 @@ test("it is paused by its button, in all pages of the tab, and goes on by it", a
   await recorded("32.0");
   await page.waitForTimeout(3000);
   expect(asked).toEqual([]);
+  const following = followedBy(page);
   await page.getByRole("button", { name: "Resume live updates" }).press("Enter");
+  await following;
   await recorded("33.0");
   await page.getByRole("link", { name: "33.0", exact: true }).waitFor();
 });
