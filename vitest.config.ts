@@ -2,6 +2,8 @@ import { defineConfig } from "vitest/config";
 
 // No test here is a timed one: only what hangs is to be ended, on a machine that is busy with others too.
 const HANGS_MS = 600_000;
+/** What is polled for is no timed thing: it is to come, on a busy machine too. */
+const PATIENT = { poll: { timeout: 30_000 } };
 
 // `unit` needs nothing but Node and Python; `browser` Chromium; `guest` needs root, a built image and the gVisor binary.
 export default defineConfig({
@@ -10,6 +12,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          expect: PATIENT,
           setupFiles: ["test/properties.ts"],
           testTimeout: 180_000,
           // A PostgreSQL of its own is started by some, while others take the processors.
@@ -22,6 +25,7 @@ export default defineConfig({
         test: {
           // Needs Debian's Chromium.
           name: "browser",
+          expect: PATIENT,
           include: ["test/browser/**/*.test.ts"],
           testTimeout: HANGS_MS,
           hookTimeout: HANGS_MS,
@@ -32,6 +36,7 @@ export default defineConfig({
         test: {
           // Needs root, a built image for the clients of Python 2.7, and the index of this host's pip for the clients themselves.
           name: "clients",
+          expect: PATIENT,
           include: ["test/clients/**/*.test.ts"],
           testTimeout: HANGS_MS,
           hookTimeout: HANGS_MS,
@@ -41,6 +46,7 @@ export default defineConfig({
       {
         test: {
           name: "guest",
+          expect: PATIENT,
           include: ["src/**/*.guest.test.ts", "test/guest/**/*.test.ts"],
           testTimeout: HANGS_MS,
           hookTimeout: HANGS_MS,
