@@ -4,7 +4,6 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ExecRequest } from "../machine.ts";
 import { AgentLink } from "./agent-link.ts";
@@ -58,7 +57,7 @@ async function linked(): Promise<{ link: AgentLink; guest: Socket }> {
   const accepted = AgentLink.accept({
     guest: server,
     nonce: NONCE,
-    deadlineMs: 5000,
+    deadlineMs: 60_000,
     signal: never,
   });
   const guest = connect(join(directory, "agent.sock"));
@@ -83,7 +82,7 @@ describe("a hello", () => {
     const accepted = AgentLink.accept({
       guest: server,
       nonce: NONCE,
-      deadlineMs: 5000,
+      deadlineMs: 60_000,
       signal: never,
     });
     const guest = connect(join(directory, "agent.sock"));
@@ -174,7 +173,7 @@ describe("a hostile agent", () => {
     const flood = encodeFrame("stdout", 1, Buffer.alloc(1 << 20));
     for (let sent = 0; sent < 70 && link.fault === null; sent++)
       await new Promise((resolve) => guest.write(flood, resolve));
-    await expect.poll(() => link.fault?.code).toBe("channel");
+    await expect.poll(() => link.fault?.code, { timeout: 30_000 }).toBe("channel");
   });
 });
 
@@ -198,7 +197,7 @@ it("reads the real agent's answers, and a program that is told to stop stops", a
   await using link = await AgentLink.accept({
     guest: server,
     nonce: NONCE,
-    deadlineMs: 10_000,
+    deadlineMs: 60_000,
     signal: never,
   });
 
@@ -232,15 +231,16 @@ it("reads the real agent's answers, and a program that is told to stop stops", a
   const flood = await run(["yes"], { outputBytes: 100_000 });
   expect(flood.result.limit).toBe("log-size");
   expect(flood.stdout.length).toBe(100_000);
-  expect((await run(["sleep", "60"], { wallMs: 200 })).result).toMatchObject({
-    limit: "timeout",
-    signal: "SIGTERM",
-  });
   expect((await run(["sh", "-c", "echo x; sleep 60"], { silenceMs: 200 })).result.limit).toBe(
     "silent",
   );
+  // Long enough for what is started to have begun, on a busy machine too.
+  expect((await run(["sleep", "60"], { wallMs: 2000 })).result).toMatchObject({
+    limit: "timeout",
+    signal: "SIGTERM",
+  });
   const stubborn = await run(["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"], {
-    wallMs: 200,
+    wallMs: 2000,
   });
   expect(stubborn.result).toMatchObject({ limit: "timeout", signal: "SIGKILL" });
   const stacks = await run(
@@ -249,7 +249,7 @@ it("reads the real agent's answers, and a program that is told to stop stops", a
       "-c",
       "import faulthandler, time; faulthandler.register(62); print('ready', flush=True)\ndef hangs(): time.sleep(60)\nhangs()",
     ],
-    { wallMs: 1500, dumpStacks: true },
+    { wallMs: 4000, dumpStacks: true },
   );
   expect(stacks.stderr).toContain("in hangs");
 
@@ -303,12 +303,12 @@ it("reads the real agent's answers, and a program that is told to stop stops", a
   // An abort kills the program and leaves the link of use.
   const stop = new AbortController();
   const aborted = run(["sh", "-c", `echo $$ > ${directory}/pid; exec sleep 4322`], {}, stop.signal);
-  await sleep(300);
+  const pid = () => readFile(join(directory, "pid"), "utf8").catch(() => "");
+  await expect.poll(pid, { timeout: 30_000 }).toMatch(/\n$/u);
   stop.abort(new Error("interrupted"));
   await expect(aborted).rejects.toThrow("interrupted");
   expect((await run(["echo", "still here"])).stdout).toBe("still here\n");
-  const pid = (await readFile(join(directory, "pid"), "utf8")).trim();
-  expect(await commandOf(pid)).toBe("");
+  expect(await commandOf((await pid()).trim())).toBe("");
 
   await link.stop();
   await link.stop();
