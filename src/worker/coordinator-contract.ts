@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import { expect, test } from "vitest";
 
 import { sampleAttempt } from "../model/result-json.sample.ts";
@@ -62,13 +60,20 @@ export function coordinatorContract(open: () => Promise<CoordinatorTrial>): void
     await using trial = await open();
     const farm = await trial.coordinator("one", "b1");
     await farm.arrive({ boot: "b1", slots: 2, facts }, signal);
+    const [waits, heard] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const changed = trial.queue.changed.bind(trial.queue);
+    trial.queue.changed = async (timeoutMs, ends) => {
+      ends.addEventListener("abort", () => heard.resolve(), { once: true });
+      waits.resolve();
+      await changed(timeoutMs, ends);
+    };
     const gone = new AbortController();
     const asked = farm.claim({ ...wish, waitMs: 20_000 }, gone.signal).catch(() => []);
-    await sleep(100);
+    await waits.promise;
     gone.abort();
     expect(await asked).toEqual([]);
     // The farm hears of it by its connection's end.
-    await sleep(300);
+    await heard.promise;
     await trial.queue.enqueue([request("six")]);
     const other = await trial.coordinator("two", "b2");
     await other.arrive({ boot: "b2", slots: 2, facts }, signal);

@@ -23,9 +23,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-async function farm(leaseMs = 60_000) {
+async function farm(leaseMs = 60_000, now: () => number = Date.now) {
   const database = await openDatabase(join(directory, "store.sqlite"));
-  const queue = new Queue(database, { policy: { leaseMs }, newId: () => newAttemptId() });
+  const queue = new Queue(database, { policy: { leaseMs }, now, newId: () => newAttemptId() });
   const hosts = new Hosts(database);
   const coordinator = (name = "one") =>
     new LocalCoordinator({ name, queue, hosts, store: new SqlStore(database) });
@@ -127,7 +127,7 @@ test("a worker that is stopped gives back what it runs, and another takes it at 
 });
 
 test("a job that was cancelled is ended where it runs, and nothing of it is kept", async () => {
-  await using here = await farm(300);
+  await using here = await farm(1500);
   const stop = new AbortController();
   const wanted = request("a");
   await here.queue.enqueue([wanted]);
@@ -142,16 +142,29 @@ test("a job that was cancelled is ended where it runs, and nothing of it is kept
 });
 
 test("a lease is renewed for as long as its job takes", async () => {
-  await using here = await farm(300);
+  let nowMs = Date.now();
+  await using here = await farm(300, () => nowMs);
   const stop = new AbortController();
   const wanted = request("a");
   await here.queue.enqueue([wanted]);
+  const coordinator = here.coordinator();
+  let [begun, heard] = [0, 0];
+  const heartbeat = coordinator.heartbeat.bind(coordinator);
+  coordinator.heartbeat = async (beat) => {
+    const which = ++begun;
+    const answer = await heartbeat(beat);
+    heard = which;
+    return answer;
+  };
   let runs = 0;
-  const running = loop(here.coordinator(), {
+  const running = loop(coordinator, {
     run: async (job) => {
       runs++;
+      // The farm's time passes from beat to beat, however long one takes.
       for (let beat = 0; beat < 10; beat++) {
-        await sleep(100);
+        const before = begun;
+        await until(() => heard > before);
+        nowMs += 200;
         await here.queue.reap();
       }
       return pass(job);
@@ -232,7 +245,7 @@ test("a worker whose place another took ends, and says why", async () => {
 });
 
 test("a host that is draining takes nothing more, and ends what it runs", async () => {
-  await using here = await farm(300);
+  await using here = await farm();
   const stop = new AbortController();
   const [running, waiting] = [request("a"), request("b")];
   await here.queue.enqueue([running]);
