@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { cpuMs } from "../../test/cpu-time.ts";
 import { markersOf } from "../python/interpreter-markers.ts";
 import { splitCommands } from "./command-words.ts";
 import { discover } from "./discover.ts";
@@ -493,11 +494,12 @@ describe("hostile trees", () => {
         ),
         text,
         (path, content) => {
-          const started = performance.now();
-          expect(["plans", "smoke-only"]).toContain(
-            made({ files: tests, texts: { [path]: content } }).kind,
+          const took = cpuMs(() =>
+            expect(["plans", "smoke-only"]).toContain(
+              made({ files: tests, texts: { [path]: content } }).kind,
+            ),
           );
-          expect(performance.now() - started).toBeLessThan(2000);
+          expect(took).toBeLessThan(2000);
         },
       ),
       { numRuns: 300, seed: 7 },

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { cpuMs } from "../../test/cpu-time.ts";
 import { boundedText } from "./bounded-log.ts";
 import { counterEnd, limitEnd, signalEnd, toldCrash } from "./causes/ends.ts";
 import { environmentCause, ENVIRONMENT_RULES } from "./causes/environment.ts";
@@ -78,11 +79,7 @@ const timesOrdinary = (work: (raw: string) => void) => {
   const ordinary = Array.from({ length: 5000 }, (_, index) => line(index))
     .join("")
     .slice(0, CHARS);
-  const used = (raw: string) => {
-    const began = process.cpuUsage().user;
-    work(raw);
-    return process.cpuUsage().user - began;
-  };
+  const used = (raw: string) => cpuMs(() => work(raw));
   const least = (raw: string) => Math.min(used(raw), used(raw), used(raw));
   least(ordinary);
   const unit = least(ordinary);
