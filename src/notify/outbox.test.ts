@@ -58,7 +58,8 @@ onBothDatabases("notices", (open) => {
     const store = new SqlStore(database);
     const clock = { nowMs: Date.UTC(2026, 10, 24, 10) };
     const now = () => clock.nowMs;
-    const queue = new Queue(database, { now, random: () => 1, newId: () => newAttemptId() });
+    const newId = () => newAttemptId(clock.nowMs);
+    const queue = new Queue(database, { now, random: () => 1, newId });
     const { host } = await new Hosts(database, now).arrive({
       name: "host",
       boot: "1",
