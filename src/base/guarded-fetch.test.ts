@@ -81,7 +81,7 @@ test.each([
 ])("%s is refused before anything is sent", async (url, reason) => {
   const fetched = guardedFetch(url, {
     signal: new AbortController().signal,
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
     maxBytes: 1000,
   });
   const failure: unknown = await fetched.catch((thrown: unknown) => thrown);
@@ -104,7 +104,7 @@ test("where its headers are all that is wanted, an answer without end is not rea
   if (address === null || typeof address === "string") throw new Error("no port");
   const answer = await guardedFetch(`https://127.0.0.1:${address.port}/x`, {
     signal: new AbortController().signal,
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     maxBytes: 0,
     headersOnly: true,
     allow: ["127.0.0.1"],

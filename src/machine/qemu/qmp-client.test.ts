@@ -73,7 +73,7 @@ async function play(name: string): Promise<void> {
 }
 
 async function opened(onEvent?: (event: QmpEvent) => void): Promise<QmpClient> {
-  const options = { deadlineMs: 5000, signal: never };
+  const options = { deadlineMs: 60_000, signal: never };
   return await QmpClient.open(farm, onEvent === undefined ? options : { ...options, onEvent });
 }
 
@@ -147,7 +147,7 @@ describe("the client of QEMU's control channel", () => {
     const control = await opened((event) => seen.push(event));
     expect(await control.command("anything")).toBe(7);
     qemu.write('{"event": "BLOCK_IO_ERROR", "data": {"nospace": true, "device": "d1"}}\n');
-    await control.event(({ event }) => event === "BLOCK_IO_ERROR", { deadlineMs: 5000 });
+    await control.event(({ event }) => event === "BLOCK_IO_ERROR", { deadlineMs: 60_000 });
     expect(seen).toEqual([{ event: "BLOCK_IO_ERROR", data: { nospace: true } }]);
   });
 

@@ -9,7 +9,7 @@ import { attemptKey } from "../../worker/bucket-keys.ts";
 import { KeptLogs, type LogBounds } from "./kept-logs.ts";
 import { readLog, readLogPage } from "./log-view.ts";
 
-const signal = AbortSignal.timeout(60_000);
+const { signal } = new AbortController();
 const LONG_MS = 60_000;
 
 let directory = "";
