@@ -57,6 +57,7 @@ export function queueTrial(open: () => Promise<Database>): QueueTrial {
       ...rest,
     };
   };
+  let leased = 0;
   const trial: QueueTrial = {
     nowMs: 0,
     serial: 0,
@@ -66,7 +67,8 @@ export function queueTrial(open: () => Promise<Database>): QueueTrial {
         policy,
         now: () => trial.nowMs,
         random: () => 1,
-        newId: () => newAttemptId(),
+        // In the order of leases: two of one millisecond would be in any.
+        newId: () => newAttemptId(++leased),
       });
       const hosts = new Hosts(database, () => trial.nowMs);
       return {
