@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => site[Symbol.asyncDispose]());
 
-const signal = AbortSignal.timeout(60_000);
+const { signal } = new AbortController();
 
 async function recorded(log: string, visibility: "public" | "private" = "public"): Promise<string> {
   const id = await site.farm.record({ project: "six" }, { visibility });
