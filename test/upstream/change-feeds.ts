@@ -61,7 +61,8 @@ export async function startChangeFeeds(options: ChangeFeedsOptions): Promise<Run
     running.requests.push(`${request.method ?? ""} ${path}`);
     const fault = running.faults.find(({ on, times }) => path.includes(on) && times !== 0);
     if (fault?.times !== undefined) fault.times--;
-    void answer(request, response, path, fault, options, running);
+    // Of a client that goes away within its question.
+    answer(request, response, path, fault, options, running).catch(() => response.destroy());
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -57,7 +57,11 @@ export async function startForge(options: ForgeOptions): Promise<Forge> {
     const moved = Object.entries(options.redirects ?? {}).find(([from]) =>
       url.pathname.startsWith(from),
     );
-    if (moved === undefined) return void serveGit(root, url, request, response, forge);
+    if (moved === undefined) {
+      // Of a client that goes away within its question.
+      serveGit(root, url, request, response, forge).catch(() => response.destroy());
+      return;
+    }
     const [from, to] = moved;
     const location = `${to}${url.pathname.slice(from.length)}${url.search}`;
     response.writeHead(301, { location }).end();
