@@ -199,6 +199,8 @@ interface PutOptions {
   readonly sha256?: string;
   readonly length?: number | null;
   readonly compression?: string;
+  /** Of one that says that more comes: until it goes away. Without it waits to be answered. */
+  readonly leaves?: () => Promise<void>;
 }
 
 /** A PUT as no client of ours makes it. */
@@ -206,7 +208,7 @@ async function put(
   { url }: LocalFarm,
   path: string,
   content: Buffer,
-  { sha256 = sha(content), length = content.length, compression = "none" }: PutOptions = {},
+  { sha256 = sha(content), length = content.length, compression = "none", leaves }: PutOptions = {},
 ): Promise<{ status: number; text: string }> {
   const outgoing = request(`${url}/api/v1/${path}`, {
     method: "PUT",
@@ -227,9 +229,11 @@ async function put(
   outgoing.on("error", () => answered.resolve({ status: 0, text: "" }));
   if (length !== null && length > content.length) {
     outgoing.write(content);
-    setTimeout(() => outgoing.destroy(), 100);
+    void leaves?.().then(() => outgoing.destroy());
   } else outgoing.end(content);
-  return await answered.promise;
+  const answer = await answered.promise;
+  outgoing.destroy();
+  return answer;
 }
 
 test("what is too large, cut short, of another hash or says too little is refused with nothing left", async () => {
@@ -241,8 +245,10 @@ test("what is too large, cut short, of another hash or says too little is refuse
   expect((await put(farm, log, SOURCE, { sha256: "" })).status).toBe(400);
   expect((await put(farm, log, SOURCE, { compression: "xz" })).status).toBe(400);
   expect((await put(farm, log, SOURCE, { length: null })).status).toBe(400);
-  expect((await put(farm, log, SOURCE, { length: SOURCE.length + 5 })).status).toBe(0);
-  await expect.poll(() => readdirSync(join(root, ".new"))).toEqual([]);
+  const halves = () => readdirSync(join(root, ".new"));
+  const leaves = async () => await expect.poll(halves).not.toEqual([]);
+  expect((await put(farm, log, SOURCE, { length: SOURCE.length + 5, leaves })).status).toBe(0);
+  await expect.poll(halves).toEqual([]);
   expect(await kept.list("")).toEqual([]);
 });
 
