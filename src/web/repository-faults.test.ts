@@ -16,6 +16,8 @@ import { workerToken } from "./local-farm.sample.ts";
 import { fleet, ROOT, type Fleet } from "./repository-fleet.sample.ts";
 
 const signal = new AbortController().signal;
+/** For an answer while others ask for what never comes: those hold it up for longer. */
+const WAITED_MS = 40_000;
 const tokenOf = (name: string) => ({ authorization: `Bearer ${workerToken(name)}` });
 const pathOf = ({ url }: Fleet): string => url.slice("https://".length);
 
@@ -67,18 +69,18 @@ test("a worker that names what never answers holds up no other, and one attempt 
       const at = `${of.farm.url}${ROOT}repositories/127.0.0.1:${portOf(silent)}/${before}-${each}`;
       fetch(at, { headers: tokenOf("bad") }).catch(() => undefined);
     }
-    await vi.waitFor(() => expect(of.farm.requests.length).toBe(before + count));
+    await expect.poll(() => of.farm.requests.length).toBe(before + count);
   };
   await name(2);
-  await vi.waitFor(() => expect(sockets.length).toBe(2));
+  await expect.poll(() => sockets.length).toBe(2);
   const own = await of.worker("bad");
-  expect((await own.resolve(of.url, "main", AbortSignal.timeout(10_000))).commit).toBe(
+  expect((await own.resolve(of.url, "main", AbortSignal.timeout(WAITED_MS))).commit).toBe(
     of.forge.commit,
   );
   await name(10);
-  await vi.waitFor(() => expect(sockets.length).toBeGreaterThan(2));
+  await expect.poll(() => sockets.length).toBeGreaterThan(2);
   const other = await of.worker("good");
-  const found = await other.resolve(of.url, "main", AbortSignal.timeout(10_000));
+  const found = await other.resolve(of.url, "main", AbortSignal.timeout(WAITED_MS));
   expect(found.commit).toBe(of.forge.commit);
 });
 
@@ -91,10 +93,10 @@ test("a worker that takes nothing of what it asks for holds up no other", async 
       "response",
       (answer) => void answers.push(answer),
     );
-  await vi.waitFor(() => expect(answers.length).toBeGreaterThan(1), 20_000);
-  await vi.waitFor(() => expect(of.farm.requests.length).toBe(6));
+  await expect.poll(() => answers.length).toBeGreaterThan(1);
+  await expect.poll(() => of.farm.requests.length).toBe(6);
   const other = await of.worker("good");
-  const found = await other.repository(of.url, AbortSignal.timeout(20_000));
+  const found = await other.repository(of.url, AbortSignal.timeout(WAITED_MS));
   expect(found.stale).toBeNull();
 });
 
@@ -223,7 +225,7 @@ test("a worker that asks for commits that nobody has, and goes away, holds up no
     asked.destroy();
   }
   const other = await of.worker("good");
-  const found = await other.resolve(of.url, "main", AbortSignal.timeout(10_000));
+  const found = await other.resolve(of.url, "main", AbortSignal.timeout(WAITED_MS));
   expect(found.commit).toBe(of.forge.commit);
 });
 
