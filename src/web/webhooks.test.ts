@@ -308,13 +308,17 @@ test("a body that breaks off is a bad request", async () => {
 });
 
 test("on a real server a slow sender and a large one are cut, and the others are served", async () => {
-  const farm = sampleFarm({ bodyTimeoutMs: 50, maxBodyBytes: 100_000 });
-  const server = createAdaptorServer({ fetch: farm.app.fetch });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const bound = server.address();
-  const port = typeof bound === "object" && bound !== null ? bound.port : 0;
-  const raw = async (text: string): Promise<string> => {
+  const servers: ReturnType<typeof createAdaptorServer>[] = [];
+  const serve = async (change: Parameters<typeof sampleFarm>[0]): Promise<number> => {
+    const farm = sampleFarm({ maxBodyBytes: 100_000, ...change });
+    const server = createAdaptorServer({ fetch: farm.app.fetch });
+    servers.push(server);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const bound = server.address();
+    return typeof bound === "object" && bound !== null ? bound.port : 0;
+  };
+  const raw = async (port: number, text: string): Promise<string> => {
     const socket = connect(port, "127.0.0.1");
     socket.on("error", () => undefined);
     socket.write(text);
@@ -328,10 +332,14 @@ test("on a real server a slow sender and a large one are cut, and the others are
   };
   try {
     const start = "POST /github HTTP/1.1\r\nhost: farm.example\r\n";
-    expect(await raw(`${start}content-length: 10\r\n\r\nabc`)).toContain("408");
-    expect(await raw(`${start}content-length: 100001\r\n\r\nabc`)).toContain("413");
+    const [hasty, port] = [await serve({ bodyTimeoutMs: 50 }), await serve({})];
+    expect(await raw(hasty, `${start}content-length: 10\r\n\r\nabc`)).toContain("408");
+    expect(await raw(port, `${start}content-length: 100001\r\n\r\nabc`)).toContain("413");
     expect(
-      await raw(`${start}transfer-encoding: chunked\r\n\r\n1e848\r\n${"x".repeat(125_000)}\r\n`),
+      await raw(
+        port,
+        `${start}transfer-encoding: chunked\r\n\r\n1e848\r\n${"x".repeat(125_000)}\r\n`,
+      ),
     ).toContain("413");
     const answer = await fetch(`http://127.0.0.1:${port}/github`, {
       method: "POST",
@@ -340,7 +348,9 @@ test("on a real server a slow sender and a large one are cut, and the others are
     });
     expect(answer.status).toBe(202);
   } finally {
-    server.close();
-    if ("closeAllConnections" in server) server.closeAllConnections();
+    for (const server of servers) {
+      server.close();
+      if ("closeAllConnections" in server) server.closeAllConnections();
+    }
   }
 });
