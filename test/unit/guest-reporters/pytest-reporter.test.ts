@@ -53,7 +53,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "creamery-pytest-"));
   const site = join(directory, "site");
-  // pytest comes by the host's own pip, from the index it is configured to use.
+  // pytest comes by the host's own pip, from the index it is configured to use, and is the same whatever was released since.
   const pip = [
     "-m",
     "pip",
@@ -62,8 +62,9 @@ beforeAll(async () => {
     "--disable-pip-version-check",
     "--target",
     site,
-    "pytest",
-    "pytest-xdist",
+    'pytest==9.2.0; python_version >= "3.10"',
+    'pytest==8.4.2; python_version < "3.10"',
+    "pytest-xdist==3.8.0",
   ];
   await promisify(execFile)("python3", pip, { timeout: 170_000 });
   env = { PYTHONPATH: `${join(GUEST, "report")}:${site}` };
