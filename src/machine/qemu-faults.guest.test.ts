@@ -8,7 +8,12 @@ import { z } from "zod";
 import { sessionCgroups } from "../launcher/cgroup.ts";
 import { SnapshotManifest } from "../launcher/qemu/snapshot-manifest.ts";
 import { QEMU_CHECKS } from "./contract/qemu-checks.ts";
-import { cacheDirectory, FarmUnderTest, imageForTests } from "./contract/farm-under-test.ts";
+import {
+  cacheDirectory,
+  FarmUnderTest,
+  GONE_MS,
+  imageForTests,
+} from "./contract/farm-under-test.ts";
 
 /** What may befall a virtual machine, and what the farm says of it; and what only virtual machines must do. */
 
@@ -73,7 +78,7 @@ function memoryGroup(guestId: string): string {
 
 async function expectNothingLeft(id: string): Promise<void> {
   expect(
-    await farm.leaksAfter(5000, (leak) => leak.endsWith(`/${id}`) || leak.includes(`/${id} `)),
+    await farm.leaksAfter(GONE_MS, (leak) => leak.endsWith(`/${id}`) || leak.includes(`/${id} `)),
   ).toEqual([]);
 }
 

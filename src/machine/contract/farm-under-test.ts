@@ -20,6 +20,8 @@ import { z } from "zod";
 import { CreameryError } from "../../base/errors.ts";
 import { sessionCgroups } from "../../launcher/cgroup.ts";
 
+/** For what was killed to be gone: on a busy host that takes a while, and where nothing is left nobody waits. */
+export const GONE_MS = 30_000;
 const REPOSITORY = join(import.meta.dirname, "..", "..", "..");
 
 const answerSchema = z.union([
