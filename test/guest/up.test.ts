@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
+import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -45,6 +46,16 @@ describe("a farm that is started", () => {
     return Number(child);
   };
 
+  const stateOf = (pid: number) => {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const [, pending = "0"] = /^ShdPnd:\t([0-9a-f]+)$/mu.exec(status) ?? [];
+    const terminate = 1n << BigInt(constants.signals.SIGTERM - 1);
+    return {
+      isStopped: /^State:\tT/mu.test(status),
+      isToEnd: (BigInt(`0x${pending}`) & terminate) !== 0n,
+    };
+  };
+
   it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
     "ends by %s in good order, with code 0, and leaves nothing that runs",
     async (signal) => {
@@ -64,16 +75,21 @@ describe("a farm that is started", () => {
   it("that hangs is ended by the second signal, and the next one starts", async () => {
     const farm = start();
     await farm.said(/"event":"started"/u);
-    process.kill(commandLineOf(farm.pid), "SIGSTOP");
+    const commandLine = commandLineOf(farm.pid);
+    process.kill(commandLine, "SIGSTOP");
+    await expect.poll(() => stateOf(commandLine).isStopped).toBe(true);
     process.kill(farm.pid, "SIGTERM");
     // At once after the first it counts as the same.
     process.kill(farm.pid, "SIGTERM");
+    // The launcher may be late to hear it: it has once it has passed it on.
+    await expect.poll(() => stateOf(commandLine).isToEnd).toBe(true);
     await sleep(1500);
     const said = performance.now();
     process.kill(farm.pid, "SIGTERM");
-    const ended = await farm.ended;
+    await expect.poll(() => existsSync(`/proc/${commandLine}`)).toBe(false);
     // By itself it would have taken 8.5 s more.
     expect(performance.now() - said).toBeLessThan(7000);
+    const ended = await farm.ended;
     expect(ended.code, ended.stderr).toBe(137);
     expect(ended.leaks).toEqual([]);
     const next = start();
