@@ -1,18 +1,17 @@
 import { once } from "node:events";
 import { createServer, request as ask } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 
-/** What stands before an upstream and passes everything on, one path only after a while. */
+/** What stands before an upstream and passes everything on, one path only once the door is opened. */
 export async function openSlowDoor(
   to: string,
   slow: string,
-  ms: number,
+  opened: Promise<void>,
 ): Promise<AsyncDisposable & { readonly origin: string }> {
   const server = createServer((request, response) => {
     const path = request.url ?? "/";
     const { host: _host, ...headers } = request.headers;
-    const wait = path === slow && headers.range === undefined ? ms : 0;
-    void sleep(wait).then(() => {
+    const isHeld = path === slow && headers.range === undefined;
+    void (isHeld ? opened : Promise.resolve()).then(() => {
       const passed = ask(`${to}${path}`, { headers }, (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(response);

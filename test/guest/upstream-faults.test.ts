@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -116,19 +117,24 @@ describe("attempts side by side", () => {
   const farm = useFarm("side-by-side", [{ name: "creamery-e2e-alone", publish: ["wheel"] }]);
 
   it("have one download of the wheel that both ask for", async () => {
-    const { configure, upstream, test } = farm();
+    const { configure, upstream, room } = farm();
     const wheel = "/packages/creamery_e2e_alone-1.0-py2.py3-none-any.whl";
-    await using door = await openSlowDoor(upstream.origin, wheel, 3000);
+    const bothWant = Promise.withResolvers<void>();
+    await using door = await openSlowDoor(upstream.origin, wheel, bothWant.promise);
     const config = configure("door.toml", { upstreams: upstreamsOf(`${door.origin}/simple/`) });
     const on = ["--on", "cpython-3.13,cpython-3.11", "--jobs", "2"];
-    const ended = await test(["creamery-e2e-alone", "--config", config, "--json", ...on]);
+    const running = room.start(["test", "creamery-e2e-alone", "--config", config, "--json", ...on]);
+    await running.said(/: fetch [^]*: fetch /u);
+    await sleep(1500);
+    bothWant.resolve();
+    const ended = await running.ended;
     const attempts = attemptsOf(ended);
     expect(
       attempts.map(({ installed }) => installed),
       ended.stdout,
     ).toEqual(["wheel", "wheel"]);
     // Both waited for it.
-    expect(attempts.filter(({ seconds }) => (seconds["install"] ?? 0) > 0.7)).toHaveLength(2);
+    expect(attempts.filter(({ seconds }) => (seconds["total"] ?? 0) > 1.4)).toHaveLength(2);
     expect(upstream.requests.filter((line) => line === `GET ${wheel}`)).toHaveLength(1);
   });
 });
