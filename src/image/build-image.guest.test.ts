@@ -106,7 +106,7 @@ test(
       rootfs,
       argv: ["sh", "-c", "touch /tmp/left && id -u && grep -c : /proc/net/dev"],
       owner: "1000:1000",
-      deadlineMs: 20_000,
+      deadlineMs: 60_000,
       signal: never,
     });
     expect({ code, tail }).toEqual({ code: 0, tail: ["1000", "1"] });
@@ -114,7 +114,7 @@ test(
   },
 );
 
-test("an aborted build leaves no tree, no mount and no process", { timeout: 60_000 }, async () => {
+test("an aborted build leaves no tree, no mount and no process", { timeout: 600_000 }, async () => {
   const images = await mkdtemp(join(tmpdir(), "images-"));
   const abort = new AbortController();
   const building = buildImage({
@@ -132,7 +132,7 @@ test("an aborted build leaves no tree, no mount and no process", { timeout: 60_0
     argv: ["true"],
     env: { PATH: "/usr/bin:/bin" },
     network: false,
-    deadlineMs: 5000,
+    deadlineMs: 60_000,
     signal: never,
   });
   expect(tail).toEqual([]);

@@ -54,7 +54,8 @@ describe("an interruption", () => {
       if (how === "Ctrl-C") process.kill(-command.pid, "SIGINT");
       else process.kill(command.pid, "SIGTERM");
       const ended = await command.ended;
-      expect(performance.now() - began).toBeLessThan(12_000);
+      // One that does not end by itself is ended after 10 s, and then by another code.
+      expect(performance.now() - began).toBeLessThan(60_000);
       expect(ended.code, ended.stderr).toBe(code);
       expect(ended.stderr).toMatch(/^creamery: interrupted by SIG(?:INT|TERM)[^\n]*\n$/mu);
       expect(attemptsOf(ended).map(({ project }) => project)).toEqual(finished);

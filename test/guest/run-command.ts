@@ -15,7 +15,9 @@ import { leaksOf } from "../../src/machine/contract/farm-under-test.ts";
 export const REPOSITORY = resolve(import.meta.dirname, "../..");
 const COMMAND = join(REPOSITORY, "creamery");
 const WATCH_MS = 250;
-const LEFTOVERS_MS = 5000;
+/** For what ends by itself, on a busy host too, and for what nothing but a launcher removes. */
+const ENDED_MS = 30_000;
+const REMOVED_MS = 5000;
 
 export interface Ended {
   /** Null for one that a signal ended. */
@@ -128,9 +130,13 @@ export class CommandRoom implements AsyncDisposable {
   async leftovers(of: Iterable<string>): Promise<string[]> {
     const sessions = [...of];
     const left = () => sessions.flatMap((session) => this.#leaksOf(session));
-    const deadline = performance.now() + LEFTOVERS_MS;
-    while (left().length > 0 && performance.now() < deadline) await sleep(100);
-    return left();
+    const began = performance.now();
+    for (;;) {
+      const leaks = left();
+      const waitMs = leaks.some(endsByItself) ? ENDED_MS : REMOVED_MS;
+      if (leaks.length === 0 || performance.now() - began > waitMs) return leaks;
+      await sleep(100);
+    }
   }
 
   /** Ends what still runs, and removes all of it. */
@@ -161,6 +167,7 @@ export class CommandRoom implements AsyncDisposable {
 }
 
 const isProcess = (leak: string): boolean => leak.startsWith("process");
+const endsByItself = (leak: string): boolean => isProcess(leak) || leak.startsWith("mount");
 
 interface Collected {
   readonly text: () => string;

@@ -26,9 +26,10 @@ export interface ServiceOptions {
 const LogLine = z.looseObject({ event: z.string() });
 export type LogLine = z.infer<typeof LogLine>;
 
-const START_MS = 60_000;
-const STOP_MS = 20_000;
-const LEFT_MS = 10_000;
+const START_MS = 120_000;
+/** After that it hangs: a launcher gives its command 10 s, and ends what is left of it. */
+const STOP_MS = 60_000;
+const LEFT_MS = 30_000;
 const SAID_CHARS = 4000;
 
 /**
