@@ -23,6 +23,8 @@ import { removeScratchDisks } from "./qemu/scratch-disks.ts";
 import { deadSessions, removeSession, type Session } from "./session.ts";
 
 const REAP_MS = 5000;
+/** Of a program that is read from a cold disk. */
+const PROBE_MS = 20_000;
 
 export interface ServeOptions {
   readonly session: Session;
@@ -225,7 +227,7 @@ function probe(
   directories: Directories,
 ): { version: string } {
   const command = runtimeCommand(runtime, env, directories);
-  const asked = spawnSync(command, ["--version"], { encoding: "utf8", timeout: 5000 });
+  const asked = spawnSync(command, ["--version"], { encoding: "utf8", timeout: PROBE_MS });
   if (asked.error !== undefined || asked.status !== 0) {
     throw new CreameryError(
       "host-lacks",
