@@ -112,11 +112,11 @@ export class ServiceProcess {
     // What the launcher will call its session: its process stays the same one.
     if (started.pid !== undefined)
       this.#sessions.add(`s${started.pid}-${startTicks(started.pid) ?? ""}`);
-    this.#lives++;
+    const life = ++this.#lives;
     this.#atWork = false;
     this.#ended = once(started, "exit");
     this.#ended.catch(() => undefined);
-    createInterface({ input: started.stdout }).on("line", (line) => this.#note(line));
+    createInterface({ input: started.stdout }).on("line", (line) => this.#note(line, life));
     started.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.#said = (this.#said + text).slice(-SAID_CHARS);
     });
@@ -190,7 +190,8 @@ export class ServiceProcess {
     return left;
   }
 
-  #note(line: string): void {
+  /** What a life has said may be heard in the next one. */
+  #note(line: string, life: number): void {
     let value: unknown;
     try {
       value = JSON.parse(line);
@@ -201,7 +202,7 @@ export class ServiceProcess {
     const parsed = LogLine.safeParse(value);
     if (!parsed.success) return;
     this.log.push(parsed.data);
-    if (parsed.data.event === "started") this.#atWork = true;
+    if (parsed.data.event === "started" && life === this.#lives) this.#atWork = true;
   }
 }
 
