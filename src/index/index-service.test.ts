@@ -7,6 +7,7 @@ import { inspect, promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 
+import { freePort } from "../../test/free-port.ts";
 import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { startRelay } from "../../test/upstream/relay.ts";
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
@@ -229,7 +230,7 @@ async function hangs(up: RunningUpstream): Promise<unknown> {
 
 test("an index that is away: an old page is served and says so; without one, the reason", async () => {
   let now = Date.now();
-  const up = await upstream({ files: [sdist], maxAgeSeconds: 10 });
+  const up = await upstream({ files: [sdist], maxAgeSeconds: 10, port: await freePort() });
   const farm = await service({ index: up.url }, { now: () => now });
   expect((await farm.project("spam", signal))?.stale).toBe(false);
   await up[Symbol.asyncDispose]();
@@ -301,9 +302,7 @@ test.each([401, 403])("who may see an index no more (%i) is shown no old page", 
 });
 
 test("an upstream that can't be reached is named as it is configured, with the reason, each time and when", async () => {
-  const up = await upstream({ files: [sdist] });
-  const { port } = new URL(up.url);
-  await up[Symbol.asyncDispose]();
+  const port = await freePort();
   for (const host of ["127.0.0.1", "localhost"]) {
     const index = `http://user:planted-s3cret@${host}:${port}/simple/`;
     const { endpoint: on, socketPath } = await endpoint(await service({ index }));

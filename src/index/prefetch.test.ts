@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
+import { freePort } from "../../test/free-port.ts";
 import { owned, temporaryDirectory } from "../../test/owned.ts";
 import { makeWheel } from "../../test/upstream/make-wheel.ts";
 import { startRelay } from "../../test/upstream/relay.ts";
@@ -114,6 +115,7 @@ test(
   { timeout: 60_000 },
   async () => {
     const up = await startUpstream({
+      port: await freePort(),
       files: [
         file("spam-1.0-py3-none-any.whl", {
           content: makeWheel("spam", "1.0", { "spam.py": "" }, ["eggs>=1"]),

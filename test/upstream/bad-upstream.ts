@@ -14,7 +14,11 @@ export interface BadUpstream extends AsyncDisposable {
   answers: readonly (readonly [string, Answer])[];
 }
 
-export async function startBadUpstream(answers: BadUpstream["answers"]): Promise<BadUpstream> {
+/** @param port of a test in which it goes away: one that nobody is given after it (`freePort`). */
+export async function startBadUpstream(
+  answers: BadUpstream["answers"],
+  port = 0,
+): Promise<BadUpstream> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const path = request.url ?? "";
@@ -25,7 +29,7 @@ export async function startBadUpstream(answers: BadUpstream["answers"]): Promise
     else found[1](request, response);
   });
   server.on("clientError", (_error, socket) => socket.destroy());
-  server.listen(0, "127.0.0.1");
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");

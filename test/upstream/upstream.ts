@@ -47,6 +47,8 @@ export interface UpstreamOptions {
   readonly statuses?: ReadonlyMap<string, string>;
   /** PEP 740, by filename: served, and named on the page as absolute addresses of this upstream. */
   readonly provenances?: Readonly<Record<string, Buffer>>;
+  /** Of a test in which it goes away: one that nobody is given after it (`freePort`). */
+  readonly port?: number;
 }
 
 export interface RunningUpstream extends AsyncDisposable {
@@ -77,7 +79,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<RunningUp
     if (fault?.times !== undefined) fault.times--;
     answer(request, response, path, files, options, fault);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(options.port ?? 0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");

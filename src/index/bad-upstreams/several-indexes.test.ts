@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { freePort } from "../../../test/free-port.ts";
 import { owned } from "../../../test/owned.ts";
 import {
   PAGE_TYPE,
@@ -27,8 +28,8 @@ import {
 
 /** A private index before a public one: a name is never taken from the second because something is wrong with the first. */
 
-async function privateIndex(answers: BadUpstream["answers"]): Promise<BadUpstream> {
-  const started = owned(await startBadUpstream(answers));
+async function privateIndex(answers: BadUpstream["answers"], port = 0): Promise<BadUpstream> {
+  const started = owned(await startBadUpstream(answers, port));
   return started;
 }
 
@@ -65,7 +66,7 @@ test.each(NO_ANSWERS)(
 );
 
 test("an index that can't be reached is not passed over either, and is served from what it said before", async () => {
-  const first = await privateIndex([["/simple/spam/", ownPage]]);
+  const first = await privateIndex([["/simple/spam/", ownPage]], await freePort());
   const tried = await trying(HONEST, { extra: [first.url] });
   expect((await tried.page({ accept: PAGE_TYPE })).body.toString()).toContain(OWN);
   await first[Symbol.asyncDispose]();
