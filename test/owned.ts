@@ -13,6 +13,7 @@ export function owned<Resource extends AsyncDisposable>(resource: Resource): Res
 /** An empty directory of a test's own, removed with all that is in it. @param what a word for who finds it. */
 export function temporaryDirectory(what: string): string {
   const path = mkdtempSync(join(tmpdir(), `creamery-${what}-`));
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  // Something may just be writing its last file there, and what was empty a moment ago is not.
+  onTestFinished(() => rmSync(path, { recursive: true, force: true, maxRetries: 10 }));
   return path;
 }
