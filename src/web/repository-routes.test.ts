@@ -118,7 +118,6 @@ test("what takes long is asked for until it is there", async () => {
   const hosts = new FarmRepositoryHosts(await slow.worker("one"), {
     directory: temporaryDirectory("fleet"),
     life: signal,
-    timeoutMs: 20_000,
   });
   await hosts.reached(of.url, async ({ asOf }) => {
     expect(asOf?.fetchedAt).toEqual((await of.mirrors.kept(of.url))?.fetchedAt);

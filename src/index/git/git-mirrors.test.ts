@@ -31,7 +31,6 @@ async function open(more: Partial<GitMirrorsOptions> = {}): Promise<GitMirrors> 
       directory: directory(),
       allow: ["127.0.0.1"],
       authorities: async () => forge.ca,
-      timeoutMs: 20_000,
       ...more,
     }),
   );

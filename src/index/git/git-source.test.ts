@@ -48,7 +48,6 @@ async function fetchSource(
     directory: mkdtempSync(join(root, "mirrors-")),
     allow: ["127.0.0.1"],
     authorities: async () => forge.ca,
-    timeoutMs: 20_000,
     ...more,
   });
   const reference = parseGitReference(`git+${forge.origin}${path}`);
