@@ -11,7 +11,7 @@ function slow(tookMs: number) {
       state.nowMs += tookMs;
       return ++state.reads;
     });
-  return { state, ask };
+  return { state, ask, kept };
 }
 
 test("what is read quickly is read for each who asks", async () => {
@@ -28,6 +28,24 @@ test("what takes long is kept for twenty times as long, and the last is given wh
   expect(await ask()).toBe(1);
   expect(state.reads).toBe(2);
   expect(await ask()).toBe(2);
+});
+
+test("who is given what was read before hears when there is something newer", async () => {
+  const { state, kept } = slow(100);
+  const told: number[] = [];
+  const ask = () =>
+    kept.of(
+      "all",
+      async () => (state.nowMs += 100),
+      (ms) => told.push(ms),
+    );
+  await ask();
+  expect(told).toEqual([]);
+  state.nowMs += 500;
+  await ask();
+  state.nowMs += 1500;
+  await ask();
+  expect(told).toEqual([1500, 100]);
 });
 
 test("what is one's own is nobody else's", async () => {

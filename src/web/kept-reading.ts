@@ -28,14 +28,27 @@ export class KeptReading<Value> {
     this.#now = now;
   }
 
-  /** @param key one for each that is shown the same. @throws what `read` throws, where there is nothing to be given instead. */
-  async of(key: string, read: () => Promise<Value>): Promise<Value> {
+  /**
+   * @param key one for each that is shown the same.
+   * @param isKept is told where what is given was read before: in how many ms whoever asks again is given, or has read, something newer.
+   * @throws what `read` throws, where there is nothing to be given instead.
+   */
+  async of(
+    key: string,
+    read: () => Promise<Value>,
+    isKept?: (newerInMs: number) => void,
+  ): Promise<Value> {
     const kept = this.#kept.get(key);
-    if (kept !== undefined && this.#now() < kept.untilMs) return kept.value;
+    const leftMs = kept === undefined ? 0 : kept.untilMs - this.#now();
+    if (kept !== undefined && leftMs > 0) {
+      isKept?.(leftMs);
+      return kept.value;
+    }
     const reading = this.#reading.get(key) ?? this.#begin(key, read);
     if (kept === undefined || kept.tookMs <= SHORT_MS) return await reading;
     // It fails again where it is waited for.
     reading.catch(() => undefined);
+    isKept?.(kept.tookMs);
     return kept.value;
   }
 

@@ -76,3 +76,37 @@ test("stays as the farm is: what was opened stays open, at the root that it was 
   expect(await open.locator("h3").allTextContents()).toEqual(["Since numpy 2.4"]);
   expect(complaints).toEqual([]);
 });
+
+test("shows what changed soon where what is dear to read was kept, and not half a minute later", async () => {
+  let elapsedMs = 0;
+  let reads = 0;
+  await using dear = await sampleSite({ pages: { elapsedMs: () => elapsedMs } });
+  const { database } = dear.farm;
+  const read = database.read.bind(database);
+  database.read = async (ask) => {
+    reads++;
+    elapsedMs += 100;
+    return await read(ask);
+  };
+  await using at = await serveApp(dear.app);
+  await using visited = await visit(browser, `${at.url}/changes`);
+  const { page } = visited;
+  await visited.followed();
+  const recorder = new ChangeRecorder(database, SAMPLE_START_MS - 60_000);
+  for (const project of ["x", "y", "z"]) await recorder.breaks({ project, why: "attrs 26 is new" });
+  const before = reads;
+  const asked = page.waitForResponse((response) => response.url().endsWith("/changes"));
+  dear.farm.deps.live.changed({
+    kind: "attempt",
+    id: "a",
+    project: "x",
+    visibility: "public",
+    configuration: "cpython-3.13",
+    outcome: "fail",
+  });
+  // It was kept: nothing was read for this answer.
+  expect(Number((await asked).headers()["creamery-newer-in"])).toBeGreaterThan(0);
+  expect(reads).toBe(before);
+  elapsedMs += 1_000_000;
+  await page.getByRole("heading", { name: "Since attrs 26" }).waitFor({ timeout: 45_000 });
+});

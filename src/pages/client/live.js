@@ -5,6 +5,8 @@ const SOON_MS = 2000;
 const NOW_AND_THEN_MS = 30_000;
 const LOST_AFTER_MS = 5000;
 const AGAIN_MS = 30_000;
+/** What is dear to read the farm gives again for a while, and says so: it is asked so often more for what is newer than an event. */
+const ASKS_AGAIN = 2;
 const PAUSED = "creamery-live-paused";
 
 const bar = document.getElementById("live");
@@ -17,6 +19,8 @@ const project = bar?.dataset["project"];
 let source = null;
 /** @type {number | undefined} */
 let timer;
+let dueMs = 0;
+let asksLeft = 0;
 /** @type {number | undefined} */
 let lostTimer;
 let updatedMs = Date.now();
@@ -116,13 +120,16 @@ function heard(event) {
     if (typeof told === "object" && told !== null && "project" in told && told.project !== project)
       return;
   }
+  asksLeft = ASKS_AGAIN;
   wake();
 }
 
-/** Fetches the page, now or when the time has come: at most once in two seconds. */
-function wake() {
-  if (timer !== undefined) return;
-  const wait = Math.max(100, updatedMs + SOON_MS - Date.now());
+/** Fetches the page when the time has come, which is at most once in two seconds. @param {number} inMs not before. */
+function wake(inMs = 100) {
+  const wait = Math.max(inMs, updatedMs + SOON_MS - Date.now());
+  if (timer !== undefined && dueMs <= Date.now() + wait) return;
+  clearTimeout(timer);
+  dueMs = Date.now() + wait;
   timer = setTimeout(() => {
     timer = undefined;
     if (isOn()) void update();
@@ -146,6 +153,11 @@ async function update() {
     if (isOn()) {
       applyHeld();
       if (source?.readyState === EventSource.OPEN) say("");
+    }
+    const newerInMs = Number(answer.headers.get("creamery-newer-in"));
+    if (newerInMs > 0 && asksLeft > 0) {
+      asksLeft--;
+      wake(Math.min(newerInMs, NOW_AND_THEN_MS));
     }
   } catch {
     say("The farm does not answer; this page may be out of date");

@@ -18,7 +18,7 @@ export interface Stream {
   readonly follow: ((reading: Reading) => AsyncGenerator<Heard, void>) | null;
   /** Whether an event is for who asks; asked again with what they may see by then. */
   readonly sees: (owner: Parameters<Reading["sees"]>[0]) => boolean;
-  /** Whether nothing more can come, asked when nothing has come for a while. */
+  /** Whether all has happened, asked when nothing has come for a while: where nothing comes for as long again, it is the end. */
   readonly isOver?: () => Promise<boolean>;
 }
 
@@ -74,6 +74,7 @@ async function* textOf(
     return;
   }
   const after = context.req.header("last-event-id");
+  let wasOver = false;
   for await (const heard of follow({ after, sees, signal })) {
     if (!(await shown.isGood())) return;
     switch (heard.kind) {
@@ -81,11 +82,13 @@ async function* textOf(
         yield eventText(heard.event.name, heard.event.data, heard.event.id);
         break;
       case "quiet":
-        yield ": still here\n\n";
-        if (isOver !== undefined && (await isOver())) {
+        // The store knows it before it is told: whoever follows hears the rest first.
+        if (wasOver) {
           yield eventText("end", {});
           return;
         }
+        yield ": still here\n\n";
+        wasOver = isOver !== undefined && (await isOver());
         break;
       case "missed":
         yield eventText("dropped", {

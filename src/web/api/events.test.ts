@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { serve } from "@hono/node-server";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
 
 import { sampleFarm, type SampleFarm } from "./farm.sample.ts";
 
@@ -105,7 +106,24 @@ test("a job is followed through its states and attempts, until it is over", asyn
   expect(events(await reading)).toEqual(["state", "begun", "log", "ended", "state", "end"]);
 });
 
-test("a job that ended without a word is over at the next quiet moment", async () => {
+test("what is told just after the store says that a job is over is heard", async () => {
+  const key = await farm.enqueue("six");
+  const { database, live, queue } = farm.deps;
+  const job = { key, project: "six", visibility: "public", configuration: "cpython-3.13" } as const;
+  const Cancelled = z.looseObject({ state: z.literal("cancelled") });
+  const read = database.read.bind(database);
+  database.read = async (ask) => {
+    const found = await read(ask);
+    if (Cancelled.safeParse(found).success)
+      live.changed({ kind: "job", ...job, state: "cancelled", attempt: null });
+    return found;
+  };
+  const reading = until(await farm.ask(`/jobs/${key}/events`), null);
+  await queue.cancel(key, "");
+  expect(events(await reading)).toEqual(["state", "state", "end"]);
+});
+
+test("a job that ended without a word is over once it was quiet twice", async () => {
   const key = await farm.enqueue("six");
   const reading = until(await farm.ask(`/jobs/${key}/events`), null);
   await farm.deps.queue.cancel(key, "");

@@ -26,7 +26,7 @@ export function aboutRoutes(app: Hono<PagesEnv>, deps: PagesDeps, readings: Farm
     const visibility = within.private === "all" ? "all" : "public";
     const sinceMs = nowMs - COVERED_DAYS * DAY_MS;
     const facts = {
-      latency: await readings.latency(within, nowMs),
+      latency: await readings.latency(context),
       coverage: await covered.of(visibility, () =>
         database.read((db) => coverage(db, { sinceMs, visibility })),
       ),

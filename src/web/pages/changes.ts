@@ -6,7 +6,7 @@ import { ChangesQuery, SHOWN_KINDS } from "../../pages/changes/changes-query.ts"
 import { readChanges, type ChangesFacts } from "../../pages/changes/read-changes.ts";
 import { newestChanges } from "../../store/sql/verdict-changes.ts";
 import { KeptReading } from "../kept-reading.ts";
-import type { PagesContext, PagesDeps, PagesEnv } from "./page-deps.ts";
+import { noteKept, type PagesContext, type PagesDeps, type PagesEnv } from "./page-deps.ts";
 import { otherSpelling, readableProject } from "./readable-project.ts";
 import { sendPage, sendText } from "./send-page.ts";
 
@@ -28,8 +28,10 @@ export function changesRoutes(app: Hono<PagesEnv>, deps: PagesDeps): void {
         ]),
       ),
     );
-    const facts = await kept.of(JSON.stringify([query, page.within]), () =>
-      readChanges(database, query, page),
+    const facts = await kept.of(
+      JSON.stringify([query, page.within]),
+      () => readChanges(database, query, page),
+      noteKept(context),
     );
     return sendPage(context, changesPage(facts, query, page));
   });

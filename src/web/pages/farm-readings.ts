@@ -4,7 +4,7 @@ import type { Database } from "../../store/database.ts";
 import { countQueue } from "../api/count-queue.ts";
 import type { QueueState } from "../api/schemas/queue.ts";
 import { KeptReading } from "../kept-reading.ts";
-import type { PagesDeps } from "./page-deps.ts";
+import { noteKept, type PagesContext, type PagesDeps } from "./page-deps.ts";
 
 const DAY_MS = 86_400_000;
 const MOST_MEASURED = 100;
@@ -22,14 +22,19 @@ export class FarmReadings {
   }
 
   /** How much is queued, of what somebody gets to see. */
-  queue(within: Within, nowMs: number): Promise<QueueState> {
-    return this.#counts.of(JSON.stringify(within), () => countQueue(this.#database, within, nowMs));
+  queue(context: PagesContext, within: Within): Promise<QueueState> {
+    const { nowMs } = context.get("page");
+    const count = () => countQueue(this.#database, within, nowMs);
+    return this.#counts.of(JSON.stringify(within), count, noteKept(context));
   }
 
   /** From upload to verdict, of the newest releases of the last day. */
-  latency(within: Within, nowMs: number): Promise<ReleaseLatency | null> {
-    return this.#latencies.of(JSON.stringify(within), () =>
-      this.#database.read((db) => releaseLatency(db, nowMs - DAY_MS, MOST_MEASURED, within)),
+  latency(context: PagesContext): Promise<ReleaseLatency | null> {
+    const { nowMs, within } = context.get("page");
+    return this.#latencies.of(
+      JSON.stringify(within),
+      () => this.#database.read((db) => releaseLatency(db, nowMs - DAY_MS, MOST_MEASURED, within)),
+      noteKept(context),
     );
   }
 }

@@ -18,11 +18,11 @@ export function homeRoutes(app: Hono<PagesEnv>, deps: PagesDeps, readings: FarmR
 
   app.get("/", async (context) => {
     const page = context.get("page");
-    const { within, nowMs, viewer } = page;
+    const { within, viewer } = page;
     const sight = pageQueueSight(context, deps);
     const { alarms } = await status.status(context.req.raw.signal);
-    const { lanes, attempts } = await readings.queue(sight, nowMs);
-    const latency = await readings.latency(within, nowMs);
+    const { lanes, attempts } = await readings.queue(context, sight);
+    const latency = await readings.latency(context);
     const verdicts = await newestVerdicts(database, { within, limit: NEWEST });
     const { changes } = await newestChanges(database, {
       within,

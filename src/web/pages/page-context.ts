@@ -39,6 +39,7 @@ export function pageContext(deps: PagesDeps): MiddlewareHandler<PagesEnv> {
       told: readTold(readCookie(context, "creamery-told", context.get("peer"))),
     };
     context.set("page", page);
+    context.set("newer", { inMs: 0 });
     await next();
     return undefined;
   };

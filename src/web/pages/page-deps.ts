@@ -28,7 +28,19 @@ export interface PagesDeps extends ApiDeps {
 
 /** What stands in the context of each request for a page. */
 export interface PagesEnv {
-  readonly Variables: Authenticated["Variables"] & { readonly page: PageContext };
+  readonly Variables: Authenticated["Variables"] & {
+    readonly page: PageContext;
+    /** Of what on the page was read before, and given again: in how many ms there is something newer; 0 where all is fresh. */
+    readonly newer: { inMs: number };
+  };
 }
 
 export type PagesContext = Context<PagesEnv>;
+
+/** For a `KeptReading` of a page: who follows the farm's events asks again for what is older than an event. */
+export function noteKept(context: PagesContext): (newerInMs: number) => void {
+  const newer = context.get("newer");
+  return (newerInMs) => {
+    newer.inMs = Math.max(newer.inMs, newerInMs);
+  };
+}

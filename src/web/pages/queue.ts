@@ -38,7 +38,7 @@ export function queueRoutes(app: Hono<PagesEnv>, deps: PagesDeps, readings: Farm
     const { project, configuration, state, lane } = filter;
     const within = pageQueueSight(context, deps);
     const olderThan = readNumberCursor("jobs", cursor);
-    const { lanes, busiest } = await readings.queue(within, page.nowMs);
+    const { lanes, busiest } = await readings.queue(context, within);
     const { jobs, next } = await database.read((db) =>
       jobsPage(db, {
         within,

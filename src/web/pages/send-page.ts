@@ -32,7 +32,9 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
 export async function sendPage(context: PagesContext, page: Page, status = 200): Promise<Response> {
   const made = context.get("page");
   const text = await documentOf(page, made);
-  const answer = sendText(context, text, PAGE_HEADERS, status);
+  const newerIn = String(Math.ceil(context.get("newer").inMs));
+  const headers = { ...PAGE_HEADERS, "creamery-newer-in": newerIn };
+  const answer = sendText(context, text, headers, status);
   // It is told once.
   if (made.told !== null)
     answer.headers.append("set-cookie", noCookie("creamery-told", context.get("peer")));
