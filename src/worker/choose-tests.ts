@@ -38,6 +38,7 @@ export const NO_TREE: TreeListing = { files: [], texts: {}, truncated: false };
  */
 export async function chooseTests(options: ChooseTestsOptions): Promise<ChosenTests> {
   const { session, job, tree } = options;
+  const discovery = discoverIn(tree, options);
   const settled = job.settled?.tree;
   if (settled !== undefined) {
     const unpacked = await bringTestTree(session, settled);
@@ -45,9 +46,8 @@ export async function chooseTests(options: ChooseTestsOptions): Promise<ChosenTe
       throw new CreameryError("channel", "the tree of its tests could not be unpacked", {
         input: settled.file.filename,
       });
-    return { discovery: discoverIn(tree, options), tree: unpacked, from: settled, notes: [] };
+    return { discovery, tree: unpacked, from: settled, notes: [] };
   }
-  const discovery = discoverIn(tree, options);
   const own: ChosenTests = { discovery, tree, from: null, notes: [] };
   if (discovery.kind !== "smoke-only" || discovery.cause === "smoke-only" || tree === null)
     return own;

@@ -297,7 +297,7 @@ export class GitMirrors implements AsyncDisposable {
         try {
           const { directory, maxRecentBytes = MAX_RECENT_BYTES } = this.#options;
           await assertRoom(directory, maxRecentBytes, this.#nowMs);
-          await mkdir(half, { recursive: true });
+          await mkdir(half);
           await initialiseMirror({ path: half, url: address }, { ...fetching, holds });
           await fetchMirror({ path: half, url: address }, { ...fetching, holds });
           await this.#writeState(half, address, fetchedAt);
